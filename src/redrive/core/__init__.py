@@ -1,0 +1,1 @@
+"""Pure decisions: records in, records and commands out. No clock, no I/O, no async."""

@@ -1,0 +1,74 @@
+"""A connection as a shape gets it: the connector's document, its settings, and its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from redrive.sdk.content import Content
+    from redrive.sdk.context import StepContext
+    from redrive.sdk.delivery import Entry
+    from redrive.sdk.payload import Payload
+    from redrive.sdk.shape import Out
+
+
+class ConnectionInfo(msgspec.Struct, frozen=True):
+    """`document` is the connector's parsed document; `secrets` are plain here and nowhere else."""
+
+    name: str
+    connector: str
+    document: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    secrets: Mapping[str, str]
+
+
+class Connection(Protocol):
+    """One open connection; lives as long as the worker and is shared by its runs."""
+
+    info: ConnectionInfo
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Errors: `endpoint.unknown`, which names the nearest one."""
+
+    async def close(self) -> None: ...
+
+
+class Endpoint(Protocol):
+    name: str
+    direction: str
+    """`receive` or `send`."""
+    key: str | None
+    """Default delivery key of the steps that use it."""
+
+    def receive(
+        self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
+    ) -> AsyncIterator[Out]:
+        """Pulls: one `Out` per page, each with a checkpoint; goes on from `ctx.state`."""
+
+    def send(
+        self,
+        payload: Payload,
+        entries: Sequence[Entry],
+        parameters: Mapping[str, Any],
+        ctx: StepContext,
+    ) -> AsyncIterator[Out]:
+        """Sends by the protocol of `redrive.sdk.delivery`: one `Out` per answer body.
+
+        `entries` is empty where the step has no key.
+        """
+
+
+class Protocol_(Protocol):
+    """A family of connectors (HTTP, SFTP, SQL, …), found by the `protocol` of the document."""
+
+    name: ClassVar[str]
+
+    def check(self, document: Mapping[str, Any]) -> list[Any]:
+        """Problems of a connector document."""
+
+    def open(self, info: ConnectionInfo) -> Connection: ...

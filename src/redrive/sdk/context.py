@@ -1,0 +1,89 @@
+"""The world as a shape sees it. A shape touches nothing else, so it runs anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Mapping
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from redrive.core.items import Item
+from redrive.sdk.connection import Connection
+from redrive.sdk.content import Content
+from redrive.sdk.delivery import Ledger
+from redrive.sdk.exchange import Answer, Request
+from redrive.sdk.payload import Payload
+
+
+class RunInfo(msgspec.Struct, frozen=True):
+    """What a template's `run` root shows."""
+
+    id: str
+    flow: str
+    version: int
+    trigger: str
+    source_run: str | None = None
+
+
+class StepLog(Protocol):
+    """Lines of the run log. `data` is shown beside the message: no payload content, no secrets."""
+
+    def info(self, message: str, **data: Any) -> None: ...
+
+    def warning(self, message: str, **data: Any) -> None: ...
+
+    def error(self, message: str, **data: Any) -> None: ...
+
+
+class StepContext(Protocol):
+    run: RunInfo
+    step: str
+    attempt: int
+    """From 1; of the payload at hand."""
+    missing: Literal["error", "empty", "skip_item"]
+    """What a template of the step does where its path finds nothing."""
+    log: StepLog
+    """A warning also raises the warning flag of step and run."""
+    state: Any
+    """The checkpoint to go on from, or None."""
+    ledger: Ledger
+    preview: bool
+    """True while a plan is worked out: nothing may leave the machine. A connector then stops
+    after `ledger.decide`, and pulls nothing."""
+
+    @property
+    def vars(self) -> Mapping[str, Any]: ...
+
+    def now(self) -> datetime:
+        """The run's clock: the same instant throughout the run. Aware, UTC."""
+
+    def wall_now(self) -> datetime:
+        """The wall clock: signatures, token expiry, back-off."""
+
+    def scope(self, payload: Payload | None = None, value: Any = None, item: Any = None) -> Mapping[str, Any]:
+        """The roots of templates: `payload item meta vars run now last_success`.
+
+        `value` is the decoded payload where a template needs it (`await payload.value()`).
+        """
+
+    def set_variable(self, name: str, value: Any) -> None:
+        """Sets a flow variable for the rest of the run; durable with the step."""
+
+    def track(self, field: str, value: str, item: Item) -> None:
+        """Makes the run, step, payload and item findable by this value."""
+
+    async def connection(self, name: str) -> Connection:
+        """A connection with its secrets, ready to use. Errors: `connection.unknown`."""
+
+    async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
+        """Keeps bytes (a request or answer body). They become durable with what refers to them."""
+
+    async def slice(self, content: Content, start: int, stop: int) -> Content:
+        """A range of stored content as content of its own, without storing it again."""
+
+    def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
+        """Records a finished request that delivers nothing (a pull, a token). Its id."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits on the wall clock; ends early (with an error) when the run is stopped."""

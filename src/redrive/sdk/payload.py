@@ -1,0 +1,171 @@
+"""Payloads and buckets as shapes see them: streams of items with their own bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redrive.core import formats, jsonvalue
+from redrive.core.items import Item
+from redrive.errors import PayloadError
+from redrive.sdk.content import CHUNK_BYTES, Content
+
+# What `value()` will decode at once; larger payloads are for `chunks()`.
+MAX_VALUE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The bytes around the items of a payload: `prefix` + items joined by `separator` + `suffix`.
+
+    `single` is true for a payload that is not a list: its one item is the whole document.
+    """
+
+    prefix: bytes
+    separator: bytes
+    suffix: bytes
+    single: bool = False
+
+
+class Payload:
+    """One payload of a step's input bucket.
+
+    `position` is its place in the bucket, from 0; `items_path` the dotted path of its items ("" is
+    the document itself); `meta` a map of strings to strings.
+    """
+
+    __slots__ = ("_envelope", "_value", "content", "id", "items_path", "media_type", "meta", "position")
+
+    def __init__(
+        self,
+        content: Content,
+        *,
+        media_type: str = "application/json",
+        items_path: str = "",
+        meta: Mapping[str, str] | None = None,
+        position: int = 0,
+        id: str = "",
+    ) -> None:
+        self.content = content
+        self.media_type = media_type
+        self.items_path = items_path
+        self.meta: Mapping[str, str] = meta or {}
+        self.position = position
+        self.id = id
+        self._envelope: Envelope | None = None
+        self._value: Any = jsonvalue.MISSING
+
+    @property
+    def size_bytes(self) -> int:
+        return self.content.size_bytes
+
+    async def chunks(self) -> AsyncIterator[list[Item]]:
+        """All items in order, in lists of about a megabyte.
+
+        Errors: `payload.invalid` where the document does not parse, or has no list at the items
+        path; items before that point have been given by then.
+        """
+        if not self.content.size_bytes:
+            return
+        reader = formats.item_reader(self.media_type, self.items_path)
+        number = 0
+        try:
+            async for data in self.content.stream(chunk_bytes=CHUNK_BYTES):
+                if raws := reader.feed(data):
+                    yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
+                    number += len(raws)
+            if raws := reader.close():
+                yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
+        except formats.ItemsInvalid as error:
+            raise PayloadError(
+                f"payload {self.position}: {error}", at=self.items_path or None, hint=error.hint
+            ) from None
+        self._envelope = Envelope(reader.prefix, reader.separator, reader.suffix, reader.single)
+
+    async def envelope(self) -> Envelope:
+        """The bytes around the items. May read the whole payload once."""
+        if self._envelope is None:
+            async for _ in self.chunks():
+                pass
+        return self._envelope or Envelope(b"[", b",", b"]")
+
+    async def value(self) -> Any:
+        """The whole document as a Python value (JSON), else its text. Bounded to 64 MiB.
+
+        Errors: `payload.invalid` if it does not parse, `payload.too_large`.
+        """
+        if self._value is jsonvalue.MISSING:
+            if self.size_bytes > MAX_VALUE_BYTES:
+                raise PayloadError(
+                    f"payload {self.position} has {self.size_bytes} bytes; read whole, at most "
+                    f"{MAX_VALUE_BYTES} are possible",
+                    code="payload.too_large",
+                    hint="Put a flow_control step before this one.",
+                )
+            data = await self.content.read()
+            try:
+                if not data:
+                    self._value = None
+                elif formats.is_json(self.media_type):
+                    self._value = jsonvalue.decode(data)
+                else:
+                    self._value = data.decode()
+            except ValueError as error:
+                raise PayloadError(f"payload {self.position} does not parse: {error}") from None
+        return self._value
+
+
+class Bucket:
+    """All payloads of a step's input, in order. May be iterated more than once."""
+
+    def __init__(self, payloads: AsyncIterable[Payload] | Sequence[Payload], count: int) -> None:
+        self._payloads = payloads
+        self.count = count
+
+    async def payloads(self) -> AsyncIterator[Payload]:
+        if isinstance(self._payloads, Sequence):
+            for payload in self._payloads:
+                yield payload
+        else:
+            async for payload in self._payloads:
+                yield payload
+
+    async def chunks(self) -> AsyncIterator[tuple[Payload, list[Item]]]:
+        """The items of all payloads, in bucket order, with the payload they stand in."""
+        async for payload in self.payloads():
+            async for items in payload.chunks():
+                yield payload, items
+
+
+async def batched(
+    source: AsyncIterable[Sequence[Item]], size: int
+) -> AsyncIterator[AsyncIterator[list[Item]]]:
+    """Cut a stream of items into streams of `size` items each; the last may be shorter.
+
+    Each inner stream must be read to its end before the next is asked for, as with
+    `itertools.groupby`: no batch is ever held in memory as a whole.
+    """
+    chunks = aiter(source)
+    rest: list[Item] = []
+    ended = False
+
+    async def fill() -> bool:
+        nonlocal rest, ended
+        while not rest and not ended:
+            try:
+                rest = list(await anext(chunks))
+            except StopAsyncIteration:
+                ended = True
+        return bool(rest)
+
+    async def one() -> AsyncIterator[list[Item]]:
+        nonlocal rest
+        left = size
+        while left and await fill():
+            part, rest = rest[:left], rest[left:]
+            left -= len(part)
+            yield part
+
+    while await fill():
+        yield cast("AsyncIterator[list[Item]]", one())

@@ -1,0 +1,128 @@
+"""The contract of a shape: its class is its settings, its `run` is what it does.
+
+    class Reverse(Shape, kind="reverse", version=1, group="items"):
+        \"\"\"Put the items of each payload out in reverse order.\"\"\"
+
+        examples = (Example("three", {}, given=[[1, 2, 3]], gives=[[3, 2, 1]]),)
+
+        async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
+            items = [item async for chunk in payload.chunks() for item in chunk]
+            yield Out(items=items[::-1], like=payload)
+
+One file in `redrive.shapes`, or an entry point in the group `redrive.shapes`, is all it takes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from redrive.core.items import Item
+from redrive.sdk.content import Content
+from redrive.sdk.context import StepContext
+from redrive.sdk.fields import Example
+from redrive.sdk.payload import Bucket, Payload
+
+STEP_NAMES = frozenset({"id", "shape", "name", "note", "skip", "retries", "timeout", "missing"})
+CONNECTOR_NAMES = frozenset({"connection", "endpoint", "with", "key", "ledger", "delivery"})
+
+
+@dataclass(slots=True)
+class Out:
+    """One payload that a step puts out. Give either `items` or `content`.
+
+    items: the items, in order, as a list or as an asynchronous stream of lists (which is written
+        as it comes, so memory does not grow). Each keeps its origin. A payload without any item
+        is not put out.
+    content: the whole bytes, in memory, as a stream, or content that is stored already.
+    like: media type, items path, meta and the bytes around the items (the envelope) are taken
+        from this input payload where not given here. A `like` that is a single item, not a list,
+        gives a single item too when exactly one is put out.
+    from_items: for `content` only: the input items that this payload was made from, as (payload
+        position, first item, count). Default: every item of the input payload; in a GatherShape
+        every item of the bucket. Each item of the output then counts as made from all of these.
+    path: for shapes that own paths: the path that gets it.
+    checkpoint: anything JSON can hold. Once this payload is durable, a crash or a further
+        attempt goes on from here: `ctx.state` is this value, and payloads put out before stay.
+        Without a checkpoint the step begins its input payload again, and what it had put out
+        for it is dropped.
+    """
+
+    items: Sequence[Item] | AsyncIterable[Sequence[Item]] | None = None
+    content: bytes | Content | AsyncIterable[bytes] | None = None
+    like: Payload | None = None
+    media_type: str | None = None
+    items_path: str | None = None
+    meta: Mapping[str, str] | None = None
+    from_items: Iterable[tuple[int, int, int]] | None = None
+    path: str | None = None
+    checkpoint: Any = None
+
+
+class ShapeBase(BaseModel):
+    """What `Shape` and `GatherShape` share. `kind` names the shape in flow documents."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+    kind: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    group: ClassVar[str] = "other"
+    examples: ClassVar[tuple[Example, ...]] = ()
+    # Effects outside the run (a request, a message): a plan stops before such a step.
+    effects: ClassVar[bool] = False
+    # Settings that hold lists of steps, for shapes that own paths: ("steps", "catch") or
+    # ("paths[].steps", "otherwise.steps").
+    owns_steps: ClassVar[tuple[str, ...]] = ()
+    default_retries: ClassVar[int] = 3
+
+    def __init_subclass__(
+        cls, kind: str | None = None, version: int = 1, group: str = "other", **kwargs: Any
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        if kind is not None:
+            cls.kind, cls.version, cls.group = kind, version, group
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        taken = STEP_NAMES if cls.kind == "connector" else STEP_NAMES | CONNECTOR_NAMES
+        names = {info.alias or name for name, info in cls.model_fields.items()}
+        if clash := sorted(names & taken):
+            raise TypeError(f"shape {cls.kind!r}: {', '.join(clash)} belong to every step")
+
+    @classmethod
+    def upgrade(cls, settings: dict[str, Any], from_version: int) -> dict[str, Any]:
+        """Settings as an older version of this shape wrote them, in today's form."""
+        return settings
+
+    @classmethod
+    def help(cls) -> str:
+        """The docstring, as text for the reference page."""
+        return inspect.cleandoc(cls.__doc__ or "")
+
+
+class Shape(ShapeBase):
+    """A shape that works on one payload at a time, in bucket order.
+
+    A payload that fails does not stop the others; each has its own attempts and checkpoints.
+    """
+
+    @abstractmethod
+    def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
+        """Put out any number of payloads made from this one (an async generator)."""
+        raise NotImplementedError
+
+
+class GatherShape(ShapeBase):
+    """A shape that works on all payloads of its input bucket together."""
+
+    @abstractmethod
+    def run(self, bucket: Bucket, ctx: StepContext) -> AsyncIterator[Out]:
+        """Put out any number of payloads made from the bucket (an async generator)."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The built-in families of connectors, and the catalogue of systems."""

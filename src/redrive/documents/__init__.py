@@ -1,0 +1,1 @@
+"""Flow, connector and connection documents: text in, validated documents or problems out."""

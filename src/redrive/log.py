@@ -19,23 +19,28 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TextIO
 
 MASK = "********"
 
 # A key whose name says that its value is a secret, whoever logs it.
 _SECRET_KEY = re.compile(
-    r"(?:^|[_\-.])(?:authorization|cookie|credentials?|passwd|password|secrets?|tokens?|api_?key)$", re.I
+    r"(?:^|[_\-.])(?:authorization|cookie|credentials?|passwd|password|secrets?|tokens?|api_?key)$",
+    re.IGNORECASE,
 )
 # Credentials inside text: of an address, of a header, of a query string.
 _SECRET_TEXT = (
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"), MASK),
-    (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/\-]{6,}=*", re.I), rf"\1 {MASK}"),
-    (re.compile(r"([?&](?:access_token|api_?key|token|password|secret|signature)=)[^&\s]+", re.I), rf"\1{MASK}"),
+    (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/\-]{6,}=*", re.IGNORECASE), rf"\1 {MASK}"),
+    (
+        re.compile(r"([?&](?:access_token|api_?key|token|password|secret|signature)=)[^&\s]+", re.IGNORECASE),
+        rf"\1{MASK}",
+    ),
 )
 _PLAIN = re.compile(r"[^\s\"=]+")
 
-_keys: ContextVar[Mapping[str, Any]] = ContextVar("redrive_log_keys", default={})
+_keys: ContextVar[Mapping[str, Any]] = ContextVar("redrive_log_keys", default=MappingProxyType({}))
 
 Event = MutableMapping[str, Any]
 Processor = Callable[[Event], Event]
@@ -117,7 +122,7 @@ class Formatter(logging.Formatter):
             # A library logs sentences; under its own name they are a key of an event like ours.
             "event": record.msg if ours is not None else record.name,
         }
-        event |= {"text": record.getMessage()} if ours is None else ours
+        event.update({"text": record.getMessage()} if ours is None else ours)
         if record.exc_info:
             event["trace"] = self.formatException(record.exc_info)
         event = {key: value for key, value in event.items() if value is not None}

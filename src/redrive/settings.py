@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
 from redrive.errors import ConfigInvalid
 
@@ -19,7 +20,9 @@ MASK = "********"
 
 Value: TypeAlias = str | int | float | bool | None
 Source: TypeAlias = Literal["default", "file", "environment", "option"]
-T = TypeVar("T", bound=Value)
+
+# Variables with the prefix that are not settings, and what reads them.
+FOREIGN = MappingProxyType({"REDRIVE_TEST_ALL": "The test suite: run the full matrix."})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +33,10 @@ class Setting:
     are checked wherever the value comes from. `in_file` is False for what is needed to find the file.
     """
 
-    name: str
-    type: type[str] | type[int] | type[float] | type[bool]
-    default: Value
-    help: str
+    name: str = ""
+    kind: type[str | int | float | bool] = str
+    default: Value = None
+    help: str = ""
     unit: str | None = None
     secret: bool = False
     choices: tuple[str, ...] = ()
@@ -46,212 +49,171 @@ class Setting:
         """The environment variable that sets it."""
         return PREFIX + self.name.upper()
 
+    @property
+    def kind_name(self) -> str:
+        return {str: "text", int: "whole number", float: "number", bool: "true or false"}[self.kind]
+
     def parse(self, given: object, place: str) -> Value:
         """Check a value: text from the environment, or what TOML gave.
 
         Errors: `config.invalid`; a secret's value is never in the message.
         """
-        value: object = self._from_text(given) if isinstance(given, str) else given
-        if self.type is float and type(value) is int:
-            value = float(cast("int", value))
-        if type(value) is not self.type:
-            raise self._invalid(given, place, self._kind())
+        value = self._from_text(given) if isinstance(given, str) else given
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not self.kind or not isinstance(value, (str, int, float)):
+            raise self._invalid(given, place, f"{self.kind_name}")
         if self.choices and value not in self.choices:
             raise self._invalid(given, place, "one of " + ", ".join(self.choices))
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not isinstance(value, (str, bool)):
+            # Written so that "not a number" fails either limit.
             if self.least is not None and not value >= self.least:
                 raise self._invalid(given, place, f"at least {self.least:g}")
             if self.most is not None and not value <= self.most:
                 raise self._invalid(given, place, f"at most {self.most:g}")
-        return cast("Value", value)
+        return value
 
     def _from_text(self, text: str) -> object:
-        if self.type is str:
+        if self.kind is str:
             return text
-        if self.type is bool:
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
-                text.strip().lower(), text
-            )
+        if self.kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower(), text)
         try:
-            return self.type(text.strip().replace("_", ""))
+            return self.kind(text.strip())
         except ValueError:
             return text
-
-    def _kind(self) -> str:
-        return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[self.type]
 
     def _invalid(self, given: object, place: str, expected: str) -> ConfigInvalid:
         shown = "" if self.secret else f", not {given!r}"
         return ConfigInvalid(f"{self.name} must be {expected}{shown}", at=place, hint=self.help)
 
 
-TABLE: tuple[Setting, ...] = (
-    Setting(
-        name="home",
-        type=str,
-        default=None,
+def _setting(default: Value, **facts: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"setting": Setting(default=default, **facts)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of this process. `sources` says where each value came from."""
+
+    home: str | None = _setting(
+        None,
         in_file=False,
-        help="Folder that holds everything: records, payloads, keys. Default: the platform's user data folder.",
-    ),
-    Setting(
-        name="url",
-        type=str,
-        default=None,
-        in_file=False,
-        help="Address of a server to work through, instead of on a home folder.",
-    ),
-    Setting(
-        name="token",
-        type=str,
-        default=None,
+        help="Folder that holds everything: records, payloads, keys. Default: the user data folder.",
+    )
+    url: str | None = _setting(
+        None, in_file=False, help="Address of a server to work through, instead of on a home folder."
+    )
+    token: str | None = _setting(
+        None,
         secret=True,
         in_file=False,
         help="API token for the server at `url`. Default: the local token in the home.",
-    ),
-    Setting(name="host", type=str, default="127.0.0.1", help="Address that `redrive up` listens on."),
-    Setting(
-        name="port",
-        type=int,
-        default=8765,
-        least=0,
-        most=65535,
-        help="Port that `redrive up` listens on; 0 takes any free one.",
-    ),
-    Setting(
-        name="log_level",
-        type=str,
-        default="info",
+    )
+    host: str = _setting("127.0.0.1", help="Address that `redrive up` listens on.")
+    port: int = _setting(
+        8765, least=0, most=65535, help="Port that `redrive up` listens on; 0 takes any free one."
+    )
+    log_level: str = _setting(
+        "info",
         choices=("debug", "info", "warning", "error"),
         help="Least level that the process log on stderr shows.",
-    ),
-    Setting(
-        name="log_format",
-        type=str,
-        default="text",
+    )
+    log_format: str = _setting(
+        "text",
         choices=("text", "json"),
         help="Form of the process log: `event key=value` lines, or one JSON object per line.",
-    ),
-    Setting(
-        name="max_running_runs",
-        type=int,
-        default=64,
+    )
+    max_running_runs: int = _setting(
+        64,
         unit="runs",
         least=1,
         help="Most runs that execute at the same time; further ones wait in the queue.",
-    ),
-    Setting(
-        name="inline_payload_bytes",
-        type=int,
-        default=32_768,
+    )
+    inline_payload_bytes: int = _setting(
+        32_768,
         unit="bytes",
         least=0,
         most=1_048_576,
         help="Content up to this size, compressed, is kept in the record store; larger content as a file.",
-    ),
-    Setting(
-        name="zstd_level",
-        type=int,
-        default=1,
-        least=1,
-        most=19,
-        help="Compression level of stored content; higher is smaller and slower.",
-    ),
-    Setting(
-        name="payload_display_bytes",
-        type=int,
-        default=65_536,
+    )
+    zstd_level: int = _setting(
+        1, least=1, most=19, help="Compression level of stored content; higher is smaller and slower."
+    )
+    payload_display_bytes: int = _setting(
+        65_536,
         unit="bytes",
         least=256,
         help="Most that a payload view shows inline before it ends in `[trimmed]`.",
-    ),
-    Setting(
-        name="free_disk_percent",
-        type=float,
-        default=5.0,
+    )
+    free_disk_percent: float = _setting(
+        5.0,
         unit="percent",
         least=0,
         most=99,
         help="New starts are refused while less than this share of the home's disk is free.",
-    ),
-    Setting(
-        name="connect_timeout_s",
-        type=float,
-        default=10.0,
+    )
+    connect_timeout_s: float = _setting(
+        10.0,
         unit="seconds",
         least=0.01,
         help="Longest wait for a connection to another system, where the connector does not say.",
-    ),
-    Setting(
-        name="request_timeout_s",
-        type=float,
-        default=60.0,
+    )
+    request_timeout_s: float = _setting(
+        60.0,
         unit="seconds",
         least=0.01,
         help="Longest wait for the whole of an answer, where the connector does not say.",
-    ),
-    Setting(
-        name="stop_grace_s",
-        type=float,
-        default=10.0,
+    )
+    stop_grace_s: float = _setting(
+        10.0,
         unit="seconds",
         least=0,
-        help="How long a server that is told to end waits for running steps to reach a payload boundary.",
-    ),
-    Setting(
-        name="max_worker_losses",
-        type=int,
-        default=5,
+        help="How long a server that is told to end waits for its steps to reach a payload boundary.",
+    )
+    max_worker_losses: int = _setting(
+        5,
         unit="losses",
         least=1,
         help="A run whose worker died this many times fails as `worker lost` and is not started again.",
-    ),
-)
-
-_BY_NAME = MappingProxyType({setting.name: setting for setting in TABLE})
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All settings of this process, with where each value came from."""
-
-    values: Mapping[str, Value]
-    sources: Mapping[str, Source]
-
-    def text(self, name: str) -> str:
-        return self._typed(name, str)
-
-    def int(self, name: str) -> int:
-        return self._typed(name, int)
-
-    def float(self, name: str) -> float:
-        return self._typed(name, float)
-
-    def get(self, name: str) -> Value:
-        """The value, None where it is not set."""
-        return self.values[_known(name, "settings").name]
-
-    def _typed(self, name: str, kind: type[T]) -> T:
-        value = self.get(name)
-        if type(value) is not kind:
-            raise ConfigInvalid(
-                f"{name} is not set",
-                at=name,
-                hint=f"Set {_BY_NAME[name].variable}, or {name} in {FILE_NAME}.",
-            )
-        return value
+    )
+    sources: Mapping[str, Source] = dataclasses.field(default_factory=dict, repr=False)
 
     def rows(self) -> list[dict[str, Value]]:
-        """The list of `redrive settings`: name, value, source, unit, help; secrets masked."""
-        return [
-            {
-                "name": setting.name,
-                "value": MASK if setting.secret and self.values[setting.name] else self.values[setting.name],
-                "source": self.sources[setting.name],
-                "unit": setting.unit,
-                "help": setting.help,
-            }
-            for setting in TABLE
-        ]
+        """What `redrive settings` lists: name, value, source, unit, help; secrets masked."""
+        rows: list[dict[str, Value]] = []
+        for row in TABLE:
+            value: Value = getattr(self, row.name)
+            rows.append(
+                {
+                    "name": row.name,
+                    "value": MASK if row.secret and value is not None else value,
+                    "source": self.sources.get(row.name, "default"),
+                    "unit": row.unit,
+                    "help": row.help,
+                }
+            )
+        return rows
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{row['name']}={row['value']!r}" for row in self.rows())
+        return f"Settings({shown})"
+
+
+def _table() -> tuple[Setting, ...]:
+    hints = get_type_hints(Settings)
+    rows = []
+    for field in dataclasses.fields(Settings):
+        if (row := field.metadata.get("setting")) is not None:
+            kinds = [kind for kind in get_args(hints[field.name]) if kind is not type(None)]
+            rows.append(dataclasses.replace(row, name=field.name, kind=(kinds or [hints[field.name]])[0]))
+    return tuple(rows)
+
+
+TABLE: tuple[Setting, ...] = _table()
+"""Every setting, in the order in which the pages show them."""
+
+_BY_NAME = MappingProxyType({row.name: row for row in TABLE})
 
 
 def load(
@@ -267,44 +229,40 @@ def load(
 
     Errors: `config.invalid` for an unknown name (with the nearest known one) or a wrong value.
     """
-    values: dict[str, Value] = {setting.name: setting.default for setting in TABLE}
-    sources: dict[str, Source] = dict.fromkeys(values, "default")
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = {}
 
     for name, given in _read_file(file).items():
         place = f"{file}: {name}"
-        setting = _known(name, place)
-        if not setting.in_file:
+        row = _known(name, place)
+        if not row.in_file:
             raise ConfigInvalid(
                 f"{name} cannot be set in {FILE_NAME}",
                 at=place,
-                hint=f"Set {setting.variable}, or give --{name} on the command line.",
+                hint=f"Set {row.variable}, or give --{name} on the command line.",
             )
-        values[name], sources[name] = setting.parse(given, place), "file"
+        values[name], sources[name] = row.parse(given, place), "file"
 
     for variable, text in (os.environ if environment is None else environment).items():
         if variable.startswith(PREFIX) and variable not in FOREIGN and text:
-            setting = _known(variable.removeprefix(PREFIX).lower(), variable, variable=True)
-            values[setting.name], sources[setting.name] = setting.parse(text, variable), "environment"
+            row = _known(variable.removeprefix(PREFIX).lower(), variable, of_environment=True)
+            values[row.name], sources[row.name] = row.parse(text, variable), "environment"
 
-    for name, given in (options or {}).items():
-        if given is not None:
-            setting = _known(name, f"--{name}")
-            values[name], sources[name] = setting.parse(given, f"--{name}"), "option"
+    for name, option in (options or {}).items():
+        if option is not None:
+            row = _known(name, f"--{name}")
+            values[name], sources[name] = row.parse(option, f"--{name}"), "option"
 
-    return Settings(MappingProxyType(values), MappingProxyType(sources))
-
-
-# Variables with the prefix that are not settings, with what reads them.
-FOREIGN = MappingProxyType({"REDRIVE_TEST_ALL": "The test suite: run the full matrix."})
+    return Settings(**values, sources=MappingProxyType(sources))
 
 
-def _known(name: str, place: str, *, variable: bool = False) -> Setting:
+def _known(name: str, place: str, *, of_environment: bool = False) -> Setting:
     if name in _BY_NAME:
         return _BY_NAME[name]
     near = get_close_matches(name, _BY_NAME, n=1)
-    nearest = (_BY_NAME[near[0]].variable if variable else near[0]) if near else None
+    nearest = (_BY_NAME[near[0]].variable if of_environment else near[0]) if near else None
     raise ConfigInvalid(
-        f"there is no setting {place if variable else name}",
+        f"there is no setting {place if of_environment else name}",
         at=place,
         hint=f"Did you mean {nearest}?" if nearest else "`redrive settings` lists all settings.",
     )
@@ -317,7 +275,7 @@ def _read_file(file: Path | None) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # neither UTF-8 nor TOML
         raise ConfigInvalid(f"the file does not parse: {error}", at=str(file)) from None
     except OSError as error:
         raise ConfigInvalid(f"the file cannot be read: {error.strerror}", at=str(file)) from None

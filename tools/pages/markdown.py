@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -18,10 +19,10 @@ _LIMITS = {
     "exclusiveMinimum": "> {}",
     "maximum": "≤ {}",
     "exclusiveMaximum": "< {}",
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minItems": "at least {} entries",
-    "maxItems": "at most {} entries",
+    "minLength": "characters ≥ {}",
+    "maxLength": "characters ≤ {}",
+    "minItems": "entries ≥ {}",
+    "maxItems": "entries ≤ {}",
     "pattern": "matches `{}`",
 }
 
@@ -47,8 +48,43 @@ def code(text: str, language: str = "") -> str:
     return f"```{language}\n{text.strip(chr(10))}\n```"
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes the scalars of YAML 1.2, as documents are read: `on` and `no` are plain words."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, indentless=False)
+
+
+_BOOL = "tag:yaml.org,2002:bool"
+_Dumper.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in pairs if tag != _BOOL]
+    for first, pairs in yaml.SafeDumper.yaml_implicit_resolvers.items()
+}
+_Dumper.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|false)$"), list("tf"))
+
+
 def as_yaml(value: Any) -> str:
-    return code(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100), "yaml")
+    return code(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100), "yaml")
+
+
+def prose(text: str) -> str:
+    """A docstring as paragraphs; its parts `In: Out: Errors: Source:` become a list."""
+    lines = []
+    for line in text.splitlines():
+        part = _PART.match(line)
+        if part and (not lines or lines[-1] and not lines[-1].startswith(("- ", "  "))):
+            lines.append("")
+        lines.append(
+            f"- **{part[1]}**: {part[2]}" if part else f"  {line}" if _in_part(lines, line) else line
+        )
+    return "\n".join(lines).strip("\n")
+
+
+_PART = re.compile(r"^(In|Out|Errors|Source|Units):\s*(.*)$")
+
+
+def _in_part(lines: list[str], line: str) -> bool:
+    return bool(line.strip() and lines and lines[-1].startswith(("- **", "  ")))
 
 
 def as_json(value: Any, *, limit: int = 88) -> str:
@@ -65,7 +101,7 @@ def type_name(schema: Schema, link: Mapping[str, str] | None = None) -> str:
     """A JSON Schema as words: `text`, `list of number`, `one of "a", "b"`, or a link to its own table."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
-        return f"[{name}]({link[name]})" if link and name in link else name
+        return f"[{_shown(name)}]({link[name]})" if link and name in link else _shown(name)
     if "const" in schema:
         return literal(schema["const"])
     if "enum" in schema:
@@ -133,16 +169,21 @@ def definitions(schema: Schema, level: int = 3) -> str:
     link = links(schema)
     parts = []
     for name, inside in sorted(schema.get("$defs", {}).items()):
-        if inside.get("properties"):
-            text = f"{'#' * level} {name}\n\n{inside.get('description', '')}".strip()
-            parts.append(f"{text}\n\n{properties(inside, link)}")
+        if name in link:
+            text = f"{'#' * level} {_shown(name)}\n\n{inside.get('description', '')}".strip()
+            content = properties(inside, link) or f"One of {type_name(inside, link)}."
+            parts.append(f"{text}\n\n{content}")
     return "\n\n".join(parts)
 
 
 def links(schema: Schema) -> dict[str, str]:
     """Where each named part of a schema stands on its page."""
     return {
-        name: f"#{name.lower()}"
+        name: f"#{_shown(name).lower()}"
         for name, inside in schema.get("$defs", {}).items()
-        if inside.get("properties")
+        if inside.keys() & {"properties", "anyOf", "oneOf"}
     }
+
+
+def _shown(name: str) -> str:
+    return name.strip("_")

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redrive.shapes
 from redrive.sdk import Example, GatherShape, Shape
 from redrive.sdk.shape import ShapeBase
-from tools.pages.markdown import Pages, as_json, as_yaml, code, definitions, links, page, properties, table
+from tools.pages.markdown import (
+    Pages,
+    as_json,
+    as_yaml,
+    code,
+    definitions,
+    links,
+    page,
+    properties,
+    prose,
+    table,
+)
 
 
 def pages() -> Pages:
@@ -51,8 +62,7 @@ def _shape(shape: type[ShapeBase]) -> str:
     return page(
         f"# `{shape.kind}`",
         summary,
-        # A docstring's aligned lines (In, Out, Errors) stay as they are.
-        code(rest) if rest else "",
+        prose(rest),
         " ".join(facts),
         "## Settings",
         properties(schema, links(schema)) or "None of its own.",
@@ -73,9 +83,10 @@ def _example(kind: str, example: Example) -> str:
         parts.append(f"Variables: `{as_json(dict(example.variables))}`")
     if example.items_path:
         parts.append(f"Items path: `{example.items_path}`")
-    parts.append("In:\n\n" + _payloads(example.given))
+    parts.append(f"In{_count(example.given)}:\n\n{_payloads(example.given)}")
     if example.gives is not None:
-        parts.append("Out:\n\n" + (_payloads(example.gives) if example.gives else "nothing."))
+        gives = _payloads(example.gives) if example.gives else "nothing."
+        parts.append(f"Out{_count(example.gives)}:\n\n{gives}")
     if example.gives_variables:
         parts.append(f"Variables afterwards: `{as_json(dict(example.gives_variables))}`")
     if example.gives_meta:
@@ -85,6 +96,10 @@ def _example(kind: str, example: Example) -> str:
     if example.fails:
         parts.append(f"Fails with `{example.fails}`.")
     return "\n\n".join(parts)
+
+
+def _count(payloads: Sequence[Any]) -> str:
+    return f", {len(payloads)} payloads" if len(payloads) > 1 else ""
 
 
 def _payloads(payloads: Any) -> str:

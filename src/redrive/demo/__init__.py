@@ -1,1 +1,1 @@
-"""A demo shop, a demo ERP and the story that they tell; ships in the wheel."""
+"""A demo shop, a demo ERP, and the story of a failed run that is redriven between them."""

@@ -51,7 +51,7 @@ def code(text: str, language: str = "") -> str:
 class _Dumper(yaml.SafeDumper):
     """Writes the scalars of YAML 1.2, as documents are read: `on` and `no` are plain words."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, indentless=False)
 
 
@@ -72,7 +72,7 @@ def prose(text: str) -> str:
     lines = []
     for line in text.splitlines():
         part = _PART.match(line)
-        if part and (not lines or lines[-1] and not lines[-1].startswith(("- ", "  "))):
+        if part and (not lines or (lines[-1] and not lines[-1].startswith(("- ", "  ")))):
             lines.append("")
         lines.append(
             f"- **{part[1]}**: {part[2]}" if part else f"  {line}" if _in_part(lines, line) else line

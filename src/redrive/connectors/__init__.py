@@ -1,1 +1,1 @@
-"""The built-in families of connectors, and the catalogue of systems."""
+"""Families of connectors: how Redrive speaks to other systems."""

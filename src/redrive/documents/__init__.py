@@ -1,1 +1,1 @@
-"""Flow, connector and connection documents: text in, validated documents or problems out."""
+"""Flow, connector and connection documents: read, checked as a whole, described by a schema, exported."""

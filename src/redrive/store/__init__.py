@@ -1,0 +1,1 @@
+"""Records and their tables: the only truth about runs, payloads and deliveries."""

@@ -107,6 +107,25 @@ class Payload:
             ) from None
         self._envelope = Envelope(reader.prefix, reader.separator, reader.suffix, reader.single)
 
+    @property
+    def is_json(self) -> bool:
+        """Whether its items are JSON values."""
+        return formats.is_json(self.media_type)
+
+    def require_json(self) -> None:
+        """Errors: `payload.invalid` if it is of another media type (and not empty)."""
+        if self.size_bytes and not self.is_json:
+            raise PayloadError(
+                f"payload {self.position} is {self.media_type}; this step reads JSON",
+                hint="Let an earlier step put out JSON.",
+            )
+
+    async def json_chunks(self) -> AsyncIterator[list[Item]]:
+        """As `chunks`, for shapes that read JSON only. Errors: also those of `require_json`."""
+        self.require_json()
+        async for items in self.chunks():
+            yield items
+
     async def envelope(self) -> Envelope:
         """The bytes around the items. May read the whole payload once."""
         if self._envelope is None:

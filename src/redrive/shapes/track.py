@@ -57,7 +57,7 @@ class Track(Shape, kind="track", version=1, group="run log"):
         left_out: dict[str, int] = {}
         async for items in payload.json_chunks():
             for item in items:
-                for name, values in zip(names, reader.of(item.raw), strict=True):
+                for name, values in zip(names, reader.of(item), strict=True):
                     for value in values:
                         if value is None or len(value) > MAX_VALUE_CHARACTERS:
                             left_out[name] = left_out.get(name, 0) + 1

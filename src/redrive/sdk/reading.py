@@ -46,6 +46,30 @@ def raw_below(raw: bytes, segments: Sequence[Segment]) -> list[bytes]:
     return found
 
 
+def find_raw(raw: bytes, segments: Sequence[Segment], lists: int) -> Any:
+    """What segments find in a JSON value, its outermost `lists` lists kept apart.
+
+    `bytes` for one value, None for nothing. The first `lists` of the `[]` on the way give (nested)
+    Python lists with one entry for each element; what further ones find is one JSON list.
+    Errors: `ValueError` if it is not JSON.
+    """
+    for at, segment in enumerate(segments):
+        if isinstance(segment, Each):
+            parts = elements(raw)
+            if parts is None:
+                parts = list((members(raw) or {}).values())
+                if not parts:
+                    return None
+            if not lists:
+                return b"[" + b",".join(raw_below(raw, segments[at:])) + b"]"
+            return [find_raw(bytes(part), segments[at + 1 :], lists - 1) for part in parts]
+        found = raw_below(raw, (segment,))
+        if not found:
+            return None
+        raw = found[0]
+    return raw
+
+
 class Elements:
     """Takes what stands at a path out of items: the elements of a list, or the value itself.
 

@@ -432,7 +432,8 @@ async def check_examples(shape: type[Shape] | type[GatherShape]) -> None:
 
     Errors: `AssertionError` also for a shape without examples.
     """
-    assert shape.examples, f"shape {shape.kind!r} has no examples"  # noqa: S101 - a test kit asserts
+    if not shape.examples:
+        raise AssertionError(f"shape {shape.kind!r} has no examples")
     for example in shape.examples:
         where = f"shape {shape.kind!r}, example {example.title!r}"
         result = await run_shape(
@@ -465,4 +466,5 @@ def _compare(where: str, example: Example, result: Result) -> None:
 
 
 def _same(what: str, expected: Any, found: Any) -> None:
-    assert expected == found, f"{what}: expected {expected!r}, found {found!r}"  # noqa: S101
+    if expected != found:
+        raise AssertionError(f"{what}: expected {expected!r}, found {found!r}")

@@ -1,4 +1,4 @@
-"""Templates: `{{ … }}` in the settings of steps, connectors and connections.
+r"""Templates: `{{ … }}` in the settings of steps, connectors and connections.
 
 Inside the braces stands one of
 
@@ -13,7 +13,7 @@ Within a longer text, values are spelt as in JSON, texts without quotes: numbers
 `false`, null as the empty text, lists and objects as compact JSON, dates as `2026-05-04T10:00:00Z`.
 A path that may find several values (`payload.*.id`) gives the list of them.
 
-`\\{{` is the two characters `{{`; `\\\\{{` is one backslash and then a template.
+`\{{` is the two characters `{{`; `\\{{` is one backslash and then a template.
 """
 
 from __future__ import annotations
@@ -101,6 +101,8 @@ class Template(Templated):
     """A compiled text. `whole`: it is one template and nothing else, so it keeps the value's type."""
 
     __slots__ = ("whole",)
+
+    whole: bool
 
     @staticmethod
     def parse(text: str, roots: tuple[str, ...] = FLOW_ROOTS) -> Template:

@@ -84,6 +84,10 @@ class DemoServer:
         """The JSON that it answers on its control port, which is there even when it is down."""
         return self._ask(path, None)
 
+    def read(self, path: str) -> bytes:
+        """The exact bytes that it answers to a client with the token."""
+        return self._ask_bytes(path, None)
+
     def control(self, **order: Any) -> Any:
         """Tell it how to behave: `faults`, `settings`, `release`, `down`, `reset`."""
         return self._ask("/control", order)
@@ -96,6 +100,9 @@ class DemoServer:
         return self._ask(f"/wait?requests={requests}&held={held}&timeout_s={timeout_s}", None)
 
     def _ask(self, path: str, body: dict[str, Any] | None) -> Any:
+        return json.loads(self._ask_bytes(path, body))
+
+    def _ask_bytes(self, path: str, body: dict[str, Any] | None) -> bytes:
         request = urllib.request.Request(  # noqa: S310 - an address of our own, on loopback
             self.control_url + path,
             data=None if body is None else json.dumps(body).encode(),
@@ -103,7 +110,8 @@ class DemoServer:
         )
         try:
             with _no_proxy.open(request, timeout=ANSWER_TIMEOUT_S) as answer:
-                return json.load(answer)
+                read: bytes = answer.read()
+                return read
         except urllib.error.HTTPError as error:
             with error:
                 said = json.loads(error.read() or b"{}")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 
-class StoryEnds(Exception):  # noqa: N818 - no error: the cross has been shown
+class StoryEnds(Exception):
     """A claim is false without which there is nothing more to tell."""
 
 

@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         cast("_Server", self.server).connections.discard(self.connection)
         super().finish()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the story is told by Redrive's run log."""
 
     def do_GET(self) -> None:

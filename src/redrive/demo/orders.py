@@ -140,7 +140,7 @@ class Orders:
                 "phone": f"+4477009{random.randrange(100_000):05d}",
                 "orders_count": random.randrange(1, 30),
                 "total_spent": f"{random.randrange(1000, 90_000) / 100:.2f}",
-                "accepts_marketing": random.random() < 0.4,  # noqa: PLR2004
+                "accepts_marketing": random.random() < 0.4,
             },
             "billing_address": {**address, "postcode": address["postcode"] or "LS1 4AP"},
             "shipping_address": address,

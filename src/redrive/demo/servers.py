@@ -115,9 +115,9 @@ class DemoServer:
         except urllib.error.HTTPError as error:
             with error:
                 said = json.loads(error.read() or b"{}")
-            if error.code == 408:  # noqa: PLR2004 - what /wait answers
+            if error.code == 408:
                 raise TimeoutError(f"the demo {self.name} did not get there: {said}") from None
-            if error.code == 404:  # noqa: PLR2004
+            if error.code == 404:
                 raise NotFound(f"the demo {self.name}: {said.get('error')}", code="demo.not_found") from None
             raise ValueError(f"the demo {self.name} answered {error.code}: {said}") from None
 

@@ -90,7 +90,7 @@ class Story:
             "The step send: 40 delivered, 10 rejected", (40, 10), (counts.delivered, counts.rejected)
         )
         exchanges = (await self.services.runs.exchanges(failed.id, SEND)).items
-        refused = [exchange for exchange in exchanges if exchange.status == 422]  # noqa: PLR2004 - the ERP's no
+        refused = [exchange for exchange in exchanges if exchange.status == 422]
         said = [await joined(self.services.runs.exchange_body(one.id, "response")) for one in refused]
         for body in said:
             self.console.print(
@@ -106,7 +106,7 @@ class Story:
         page = step_of(failed, PULL).payloads_out[0]
         self.chapter(
             "Every payload at the end of every step is kept whole",
-            f"redrive payload {page.id}\nWhat is shown is bounded and ends in \\[trimmed]; what is stored is not.",
+            f"redrive payload {page.id}\nWhat is shown is bounded and ends in \\[trimmed]; what is kept is not.",
         )
         detail = await self.services.payloads.get(page.id)
         self.console.print(pictures.payload(detail))

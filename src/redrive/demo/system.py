@@ -50,7 +50,7 @@ class Reply:
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class WrongRequest(Exception):  # noqa: N818 - it is an answer
+class WrongRequest(Exception):
     """Raised by a system to answer 400 with this sentence."""
 
 
@@ -80,7 +80,7 @@ class System(ABC):
     def answer(self, call: Call) -> Reply | None:
         """The answer to a request that has the token; None where there is no such place."""
 
-    def look(self, call: Call) -> Reply | None:  # noqa: ARG002 - for those that override it
+    def look(self, call: Call) -> Reply | None:
         """The answer to a request from outside the story, which needs no token (counts, say)."""
         return None
 

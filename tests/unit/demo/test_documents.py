@@ -1,6 +1,7 @@
 """The demo's documents are whole and can be pointed at any address."""
 
 import yaml
+
 from redrive.demo.documents import DOCUMENTS, document, documents
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from redrive.demo.erp import Erp, Settings
 from redrive.demo.system import Call, Reply, WrongRequest
 

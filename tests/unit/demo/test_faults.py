@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from redrive.demo.faults import Board, Fault
 
 

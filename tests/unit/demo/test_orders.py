@@ -5,6 +5,7 @@ import re
 from decimal import Decimal
 
 import pytest
+
 from redrive.core import jsonvalue
 from redrive.demo.orders import FIRST_ID, Orders
 

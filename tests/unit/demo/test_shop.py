@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
 from redrive.demo.shop import Shop
 from redrive.demo.system import Call, Reply, WrongRequest
 

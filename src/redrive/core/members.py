@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from json.decoder import JSONDecoder, scanstring
+from json.decoder import JSONDecoder
 from typing import Any, Final
 
 import msgspec
@@ -95,8 +95,9 @@ def _scan_members(raw: bytes, cause: Exception) -> dict[str, bytes] | None:
         found: dict[str, bytes] = {}
         separator = "," if text.next() != "}" else text.take("}")
         while separator == ",":
-            text.take('"')
-            name, text.at = scanstring(text.text, text.at, True)  # noqa: FBT003 - C function
+            if text.next() != '"':
+                raise ValueError("a name expected")
+            name, text.at = _scanner.raw_decode(text.text, text.at)
             text.take(":")
             found[name] = text.value()
             separator = text.take(",}")

@@ -1,4 +1,4 @@
-"""Templates: `{{ … }}` in the settings of steps, connectors and connections.
+r"""Templates: `{{ … }}` in the settings of steps, connectors and connections.
 
 Inside the braces stands one of
 
@@ -13,13 +13,13 @@ Within a longer text, values are spelt as in JSON, texts without quotes: numbers
 `false`, null as the empty text, lists and objects as compact JSON, dates as `2026-05-04T10:00:00Z`.
 A path that may find several values (`payload.*.id`) gives the list of them.
 
-`\\{{` is the two characters `{{`; `\\\\{{` is one backslash and then a template.
+`\{{` is the two characters `{{`; `\\{{` is one backslash and then a template.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -36,6 +36,24 @@ CONNECTOR_ROOTS: Final = (*FLOW_ROOTS, "with", "connection", "response")
 
 Scope = Mapping[str, Any]
 """Root -> value. It may compute a value when it is asked for; a root it lacks finds nothing."""
+
+
+class Lenient(Mapping[str, Any]):
+    """A scope in which a path that finds nothing gives null (`missing: empty`)."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __getitem__(self, root: str) -> Any:
+        return self._scope.get(root)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scope)
+
+    def __len__(self) -> int:
+        return len(self._scope)
 
 
 class TemplateInvalid(Invalid):
@@ -83,6 +101,8 @@ class Template(Templated):
     """A compiled text. `whole`: it is one template and nothing else, so it keeps the value's type."""
 
     __slots__ = ("whole",)
+
+    whole: bool
 
     @staticmethod
     def parse(text: str, roots: tuple[str, ...] = FLOW_ROOTS) -> Template:
@@ -204,6 +224,8 @@ class _Lookup(_Operand):
             else:
                 value = walk_each(value, self._segments) or MISSING
         if value is MISSING:
+            if isinstance(scope, Lenient):
+                return None
             raise TemplateMissing(self._text)
         return value
 

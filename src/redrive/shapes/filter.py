@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Self
 
 from pydantic import model_validator
 
 from redrive.sdk import (
-    Condition,
     ConditionField,
     Example,
     Field,
     Item,
+    ItemTest,
     Out,
     Payload,
     Shape,
     StepContext,
-    unreadable,
 )
 
 
@@ -76,15 +75,20 @@ class Filter(Shape, kind="filter", version=1, group="items"):
         condition = self.keep or self.drop
         assert condition is not None  # noqa: S101 - validated above
         keep = self.keep is not None
-        roots = condition.roots
-        scope = dict(ctx.scope(payload, await payload.value() if "payload" in roots else None))
-        sieve = _Sieve(condition, scope, keep=keep, whole_items="item" in roots)
+        whole = await payload.value() if "payload" in condition.roots else None
+        test = ItemTest(
+            condition, ctx.scope(payload, whole), ctx.missing, setting="keep" if self.keep else "drop"
+        ).of
+        wanted = self.keep is not None
+
+        def sieve(items: list[Item]) -> list[Item]:
+            return [item for item in items if test(item) is wanted]
 
         chunks = payload.json_chunks()
         first = await anext(chunks, None)
         if first is None:
             return
-        kept = sieve.of(first)
+        kept = sieve(first)
         second = await anext(chunks, None)
         if second is not None:
             yield Out(_rest(sieve, kept, second, chunks), like=payload)
@@ -94,38 +98,13 @@ class Filter(Shape, kind="filter", version=1, group="items"):
             yield Out(kept, like=payload)
 
 
-class _Sieve:
-    def __init__(self, condition: Condition, scope: dict[str, object], *, keep: bool, whole_items: bool) -> None:
-        self._test = condition.test
-        self._scope = scope
-        self._keep = keep
-        self._whole_items = whole_items
-
-    def of(self, items: list[Item]) -> list[Item]:
-        """The items that stay."""
-        test, scope, keep = self._test, self._scope, self._keep
-        item = items[0]
-        try:
-            if not self._whole_items:
-                kept = []
-                for item in items:
-                    if test(item.raw, scope) is keep:
-                        kept.append(item)
-                return kept
-            kept = []
-            for item in items:
-                scope["item"] = decode_item(item)
-                if test(item.raw, scope) is keep:
-                    kept.append(item)
-            return kept
-        except ValueError as error:
-            raise unreadable(item, error) from None
-
-
 async def _rest(
-    sieve: _Sieve, kept: list[Item], chunk: list[Item], chunks: AsyncIterator[list[Item]]
+    sieve: Callable[[list[Item]], list[Item]],
+    kept: list[Item],
+    chunk: list[Item],
+    chunks: AsyncIterator[list[Item]],
 ) -> AsyncIterator[list[Item]]:
     yield kept
-    yield sieve.of(chunk)
+    yield sieve(chunk)
     async for items in chunks:
-        yield sieve.of(items)
+        yield sieve(items)

@@ -106,7 +106,8 @@ class Story:
         page = step_of(failed, PULL).payloads_out[0]
         self.chapter(
             "Every payload at the end of every step is kept whole",
-            f"redrive payload {page.id}\nWhat is shown is bounded and ends in \\[trimmed]; what is kept is not.",
+            f"redrive payload {page.id}\n"
+            "What is shown of it is bounded and ends in \\[trimmed]; what is kept is all of it.",
         )
         detail = await self.services.payloads.get(page.id)
         self.console.print(pictures.payload(detail))

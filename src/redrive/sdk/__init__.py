@@ -1,13 +1,21 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
+from redrive.core.conditions import Condition
+from redrive.core.formats import is_json
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
+from redrive.core.members import elements, members
+from redrive.core.paths import Each, Fields, Path, Segment
+from redrive.core.template import Templated
+from redrive.core.template import spell as as_text
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
 from redrive.sdk.delivery import Claim, Decision, Entry, LeftOut, Ledger, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
-from redrive.sdk.fields import Example, Field
+from redrive.sdk.fields import ConditionField, Example, Field, PathText, TemplatedValue
 from redrive.sdk.payload import Bucket, Envelope, Payload, batched
+from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.rendering import ItemTest, Missing, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
@@ -15,26 +23,47 @@ __all__ = [
     "Answer",
     "Bucket",
     "Claim",
+    "Condition",
+    "ConditionField",
     "Content",
     "Decision",
+    "Each",
+    "Elements",
     "Entry",
     "Envelope",
     "Example",
     "Field",
+    "Fields",
     "GatherShape",
     "Item",
-    "LeftOut",
+    "ItemTest",
     "Ledger",
+    "LeftOut",
     "MemoryContent",
+    "Missing",
     "Out",
     "Outcome",
+    "Path",
+    "PathText",
     "Payload",
     "Request",
+    "Segment",
     "Shape",
     "StepContext",
     "StepLog",
+    "Templated",
+    "TemplatedValue",
+    "TextFields",
     "UnknownRequest",
+    "as_text",
     "batched",
     "decode",
+    "elements",
     "encode",
+    "find_raw",
+    "is_json",
+    "members",
+    "render",
+    "spelt",
+    "unreadable",
 ]

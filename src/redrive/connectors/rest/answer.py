@@ -7,9 +7,17 @@ from typing import Final, Literal
 
 import aiohttp
 import msgspec
-
 from redrive.connectors.rest.mask import Masker
-from redrive.sdk import Answer, Content, ItemReader, ItemsInvalid, StepContext, encode, is_json, item_reader
+from redrive.sdk import (
+    Answer,
+    Content,
+    ItemReader,
+    ItemsInvalid,
+    StepContext,
+    encode,
+    is_json,
+    item_reader,
+)
 
 PIECE_BYTES: Final = 256 << 10
 WHOLE_BYTES: Final = 1 << 20

@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from redrive.connectors.rest.manifest import ApiKey, Authentication, Basic, Bearer, NoAuthentication
-from redrive.connectors.rest.scope import text_of
+from redrive.connectors.rest.manifest import (
+    ApiKey,
+    Authentication,
+    Basic,
+    Bearer,
+    NoAuthentication,
+)
+from redrive.sdk import as_text
 
 
 class Authenticator(Protocol):
@@ -50,8 +56,8 @@ class _Basic:
     def sign(
         self, url: str, headers: list[tuple[str, str]], scope: Mapping[str, Any]
     ) -> tuple[str, list[tuple[str, str]]]:
-        user = text_of(self._settings.username.render(scope))
-        password = text_of(self._settings.password.render(scope))
+        user = as_text(self._settings.username.render(scope))
+        password = as_text(self._settings.password.render(scope))
         coded = base64.b64encode(f"{user}:{password}".encode()).decode()
         return url, _with(headers, "Authorization", f"Basic {coded}")
 
@@ -66,7 +72,7 @@ class _Bearer:
     def sign(
         self, url: str, headers: list[tuple[str, str]], scope: Mapping[str, Any]
     ) -> tuple[str, list[tuple[str, str]]]:
-        token = text_of(self._settings.token.render(scope))
+        token = as_text(self._settings.token.render(scope))
         return url, _with(headers, "Authorization", f"Bearer {token}")
 
 
@@ -80,7 +86,7 @@ class _ApiKey:
     def sign(
         self, url: str, headers: list[tuple[str, str]], scope: Mapping[str, Any]
     ) -> tuple[str, list[tuple[str, str]]]:
-        value = text_of(self._settings.value.render(scope))
+        value = as_text(self._settings.value.render(scope))
         if self._settings.header is not None:
             return url, _with(headers, self._settings.header, value)
         assert self._settings.query is not None  # noqa: S101 - the model has one of the two

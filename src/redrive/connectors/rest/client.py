@@ -11,16 +11,23 @@ from typing import Any, Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
-from yarl import URL
-
 from redrive.connectors.rest.answer import Failure, Reply, read_body
 from redrive.connectors.rest.auth import authenticator
 from redrive.connectors.rest.gate import Gate
 from redrive.connectors.rest.manifest import ConnectorModel, Timeouts
 from redrive.connectors.rest.mask import Masker
 from redrive.connectors.rest.render import Body, Rendered, check_base_url, link_local
-from redrive.connectors.rest.scope import Scopes, text_of
-from redrive.sdk import CHUNK_BYTES, ConnectionInfo, Content, Request, StepContext, TemplateMissing
+from redrive.connectors.rest.scope import Scopes
+from redrive.sdk import (
+    CHUNK_BYTES,
+    ConnectionInfo,
+    Content,
+    Request,
+    StepContext,
+    TemplateMissing,
+    as_text,
+)
+from yarl import URL
 
 # Short, so that an idle connection is rarely one that the other side is just closing: a send on such
 # a connection would end as unknown.
@@ -74,7 +81,7 @@ class Client:
     def base_url(self, scope: Mapping[str, Any]) -> str:
         """Errors: `connection.incomplete`, `connection.base_url`."""
         try:
-            text = text_of(self._model.base_url.render(scope))
+            text = as_text(self._model.base_url.render(scope))
         except TemplateMissing as missing:
             raise self.scopes.incomplete(missing) from None
         return check_base_url(text, self._info.name)

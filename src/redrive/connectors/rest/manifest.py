@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema, model_validator
-
-from redrive.sdk import CONNECTOR_ROOTS, Condition, Field, Path, Templated, compile_value, item_reader
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    model_validator,
+)
+from redrive.sdk import (
+    ConnectorConditionField,
+    ConnectorTemplatedValue,
+    Field,
+    PathText,
+    item_reader,
+)
 
 Direction = Literal["receive", "send"]
 Then = Literal["success", "retry", "fail", "fail_run", "reauthenticate"]
@@ -18,31 +29,10 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 StatusText = Annotated[str, StringConstraints(pattern=r"^[1-5]xx$")]
 Status = Annotated[int, Field(help="An HTTP status.", ge=100, le=599)] | StatusText
 
-def _templated(value: Any) -> Templated:
-    return value if isinstance(value, Templated) else compile_value(value, CONNECTOR_ROOTS)
-
-
-def _path(value: Any) -> Path:
-    if isinstance(value, Path):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("a path is a text such as `customer.email`")  # noqa: TRY004 - pydantic wants it
-    return Path.parse(value)
-
-
-def _condition(value: Any) -> Condition:
-    return value if isinstance(value, Condition) else Condition.parse(value, CONNECTOR_ROOTS)
-
-
 def _items_path(value: str) -> str:
     item_reader("application/json", value)
     return value
 
-
-ANY_SCHEMA: dict[str, Any] = {}
-TemplatedValue = Annotated[Templated, BeforeValidator(_templated), WithJsonSchema(ANY_SCHEMA)]
-PathText = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
-ConditionField = Annotated[Condition, BeforeValidator(_condition), WithJsonSchema({"type": "object"})]
 
 ItemsPath = Annotated[str, AfterValidator(_items_path)]
 
@@ -68,22 +58,22 @@ class Basic(Model):
     """HTTP Basic: `Authorization: Basic …`."""
 
     method: Literal["basic"] = Field(help="User name and password in the Authorization header.")
-    username: TemplatedValue = Field(help="The user name; usually `{{ connection.username }}`.")
-    password: TemplatedValue = Field("", help="The password; usually `{{ connection.password }}`.")
+    username: ConnectorTemplatedValue = Field(help="The user name; usually `{{ connection.username }}`.")
+    password: ConnectorTemplatedValue = Field("", help="The password; usually `{{ connection.password }}`.")
 
 
 class Bearer(Model):
     """A token that was issued by the other system: `Authorization: Bearer …`."""
 
     method: Literal["bearer"] = Field(help="A token in the Authorization header.")
-    token: TemplatedValue = Field(help="The token; usually `{{ connection.token }}`.")
+    token: ConnectorTemplatedValue = Field(help="The token; usually `{{ connection.token }}`.")
 
 
 class ApiKey(Model):
     """A key in a header or in a query parameter."""
 
     method: Literal["api_key"] = Field(help="A key in a header or in a query parameter.")
-    value: TemplatedValue = Field(help="The key; usually `{{ connection.api_key }}`.")
+    value: ConnectorTemplatedValue = Field(help="The key; usually `{{ connection.api_key }}`.")
     header: str | None = Field(None, help="Name of the header that carries it.", min_length=1)
     query: str | None = Field(None, help="Name of the query parameter that carries it.", min_length=1)
 
@@ -124,12 +114,12 @@ class Call(Model):
         help="Path below the base URL. What a template puts in is percent-encoded, so it stays in its "
         "segment; one that gives nothing is an error.",
     )
-    query: dict[str, TemplatedValue] = Field(
+    query: dict[str, ConnectorTemplatedValue] = Field(
         default_factory=dict,
         help="Query parameters. One whose template gives null or empty text is left out; a list gives "
         "the parameter once for each of its values.",
     )
-    headers: dict[str, TemplatedValue] = Field(
+    headers: dict[str, ConnectorTemplatedValue] = Field(
         default_factory=dict,
         help="Request headers. One whose template gives null or empty text is left out.",
     )
@@ -139,7 +129,7 @@ class Call(Model):
         "item); an object or list is sent as JSON, in which `{{ payload }}` and `{{ item }}` stand "
         "for their own bytes; other text is sent as it is.",
     )
-    form: dict[str, TemplatedValue] | None = Field(
+    form: dict[str, ConnectorTemplatedValue] | None = Field(
         None, help="Fields of a form, sent as application/x-www-form-urlencoded, instead of a body."
     )
 
@@ -219,7 +209,7 @@ class Success(Model):
     status: list[Status] | Status | None = Field(
         None, help="Statuses of success, as numbers or `2xx`. Default: 2xx."
     )
-    unless: ConditionField | None = Field(
+    unless: ConnectorConditionField | None = Field(
         None, help="An answer with such a status and for which this holds is an error all the same."
     )
 
@@ -228,7 +218,7 @@ class Rule(Model):
     """What an answer means. The first rule that matches wins; none: the ordinary meaning of the status."""
 
     status: list[Status] | Status | None = Field(None, help="Statuses that match. Default: any.")
-    when: ConditionField | None = Field(
+    when: ConnectorConditionField | None = Field(
         None,
         help="Condition on the body. Status and headers: `{{ response.status }}`, "
         "`{{ response.headers.retry-after }}` (names in small letters).",
@@ -250,7 +240,7 @@ class Results(Model):
 
     at: PathText = Field(help="Path of the list of outcomes in the body.")
     key: PathText = Field(help="Path of the delivery key in one outcome.")
-    ok: ConditionField = Field(help="Holds for the outcome of an item that was accepted.")
+    ok: ConnectorConditionField = Field(help="Holds for the outcome of an item that was accepted.")
 
 
 class Idempotency(Model):
@@ -271,14 +261,14 @@ class Lookup(Model):
     )
 
     endpoint: str | None = Field(None, help="A receive endpoint of this connector.")
-    parameters: dict[str, TemplatedValue] = Field(
+    parameters: dict[str, ConnectorTemplatedValue] = Field(
         default_factory=dict,
         alias="with",
         help="Parameters of that endpoint (`{{ with.key }}` is the delivery key).",
     )
     request: Call | None = Field(None, help="A request of its own, instead of an endpoint.")
     items: ItemsPath | None = Field(None, help="Path of the records in the answer to `request`.")
-    found: ConditionField | None = Field(
+    found: ConnectorConditionField | None = Field(
         None,
         help="Holds for the answer's body where the item has arrived. Default: the answer has a "
         "record (or, where no `items` is named, is a success). A 404 or 410 always means: not found.",
@@ -369,9 +359,9 @@ class ConnectorModel(Model):
     connector: str = Field(help="Name of the connector.", min_length=1)
     protocol: Literal["rest"] = Field("rest", help="The family: HTTP(S).")
     description: str = Field("", help="What the system is.")
-    base_url: TemplatedValue = Field(help="Where the system is; usually `{{ connection.base_url }}`.")
+    base_url: ConnectorTemplatedValue = Field(help="Where the system is; usually `{{ connection.base_url }}`.")
     authentication: Authentication = Field(default_factory=NoAuthentication, help="How requests prove who sends them.")
-    headers: dict[str, TemplatedValue] = Field(
+    headers: dict[str, ConnectorTemplatedValue] = Field(
         default_factory=dict, help="Headers of every request; those of an endpoint win."
     )
     rate_limit: RateLimit | None = Field(None, help="Most requests in a span of time. Default: no limit.")

@@ -8,11 +8,16 @@ from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
-
-from redrive.connectors.rest.manifest import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Paginate
-from redrive.connectors.rest.scope import text_of
+from redrive.connectors.rest.manifest import (
+    Cursor,
+    LinkHeader,
+    NextUrl,
+    Offset,
+    PageNumber,
+    Paginate,
+)
 from redrive.errors import RemoteRejected
-from redrive.sdk import Fields
+from redrive.sdk import Fields, as_text
 
 # A pull whose document sets no `max_pages` and that gets here will not end by itself.
 ENDLESS_PAGES = 10_000
@@ -132,7 +137,7 @@ class _Cursor(_Once):
         token, *more = self._fields.read(page.body)
         if self._more and not (more and more[0]):
             return None
-        text = text_of(token) if isinstance(token, (str, int)) and not isinstance(token, bool) else ""
+        text = as_text(token) if isinstance(token, (str, int)) and not isinstance(token, bool) else ""
         return text or None
 
 

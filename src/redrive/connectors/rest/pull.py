@@ -12,7 +12,13 @@ from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.paginate import origin
 from redrive.connectors.rest.render import Rendered, Renderer, link_local
 from redrive.connectors.rest.rules import Judge, Verdict, retry_after_s
-from redrive.errors import AuthFailed, RateLimited, RemoteRejected, RemoteUnavailable, StepError
+from redrive.errors import (
+    AuthFailed,
+    RateLimited,
+    RemoteRejected,
+    RemoteUnavailable,
+    StepError,
+)
 from redrive.sdk import Payload, StepContext
 
 MOST_REDIRECTS: Final = 5

@@ -8,7 +8,14 @@ from typing import Any, Final
 from redrive.connectors.rest.answer import Reply
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.manifest import EndpointModel
-from redrive.connectors.rest.paginate import ENDLESS_PAGES, Page, Place, Paginator, is_repeated, paginator
+from redrive.connectors.rest.paginate import (
+    ENDLESS_PAGES,
+    Page,
+    Paginator,
+    Place,
+    is_repeated,
+    paginator,
+)
 from redrive.connectors.rest.pull import Pull
 from redrive.connectors.rest.render import JSON, Renderer
 from redrive.connectors.rest.scope import SkipItem
@@ -96,7 +103,7 @@ class Receiver:
         self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
     ) -> Mapping[str, Any]:
         value = await payload.value() if "payload" in self.pull.roots else None
-        item = await only_item(payload) if "item" in self.pull.roots else None
+        item = await Subject(payload).item_value() if "item" in self.pull.roots else None
         return self._client.scopes.within(ctx.scope(payload, value, item), parameters)
 
     async def _page(self, reply: Reply, ctx: StepContext) -> tuple[Content | None, int]:
@@ -167,12 +174,6 @@ class Receiver:
             at=self._items,
             hint="Mend `items` of the endpoint; the exchange shows the answer.",
         )
-
-
-async def only_item(payload: Payload) -> Any:
-    """The decoded item of a payload that has just one, else None."""
-    found = [item async for items in payload.chunks() for item in items[:2]]
-    return await Subject(payload, item=found[0]).item_value() if len(found) == 1 else None
 
 
 async def _is_null(reply: Reply, items_path: str) -> bool:

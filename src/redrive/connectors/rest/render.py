@@ -11,16 +11,18 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from redrive.connectors.rest.manifest import Call
 from redrive.connectors.rest.mask import Masker, Place
-from redrive.connectors.rest.scope import Scopes, missing_path, text_of
+from redrive.connectors.rest.scope import Scopes, missing_path
 from redrive.connectors.rest.subject import Subject
 from redrive.errors import PayloadError, StepError
 from redrive.sdk import (
     CHUNK_BYTES,
     CONNECTOR_ROOTS,
     Content,
+    Lenient,
     StepContext,
     Templated,
     TemplateMissing,
+    as_text,
     compile_value,
     encode,
     is_json,
@@ -93,8 +95,9 @@ class Renderer:
         return frozenset(root for value in values for root in value.roots)
 
     @property
-    def has_body(self) -> bool:
-        return self._body is not None or self._form is not None
+    def passes_bytes(self) -> bool:
+        """Whether the body is the payload itself, in which nothing is ever masked."""
+        return self._body == (_SLOT,)
 
     def render(
         self,
@@ -122,7 +125,7 @@ class Renderer:
     def headers(self, scope: Mapping[str, Any], ctx: StepContext) -> list[tuple[str, str]]:
         pairs: list[tuple[str, str]] = []
         for name, value in self._headers:
-            text = text_of(self._optional(value, scope, ctx, f"header {name}"))
+            text = as_text(self._optional(value, scope, ctx, f"header {name}"))
             if _LINE_BREAK.search(text):
                 raise PayloadError(
                     f"the value of header {name!r} holds a line break",
@@ -195,7 +198,7 @@ class Renderer:
             if isinstance(part, str):
                 yield part
                 continue
-            text = text_of(self._value(part, scope, ctx, "path"))
+            text = as_text(self._value(part, scope, ctx, "path"))
             if text in {"", ".", ".."}:
                 raise PayloadError(
                     "a template in the path of the request gives "
@@ -212,7 +215,11 @@ class Renderer:
             return value.render(scope)
         except TemplateMissing as missing:
             self._scopes.missed(missing, where, ctx)
-            return None
+            return value.render(Lenient(scope))
+        except ValueError as error:
+            raise PayloadError(
+                f"the template in the {where} of the request fails: {error}", code="template.failed", at=where
+            ) from None
 
     def _optional(self, value: Templated, scope: Mapping[str, Any], ctx: StepContext, where: str) -> Any:
         """As `_value`, but a parameter that the step does not give (`with.x`) counts as null."""
@@ -220,9 +227,10 @@ class Renderer:
             return value.render(scope)
         except TemplateMissing as missing:
             if missing_path(missing).startswith("with."):
-                return None
-            self._scopes.missed(missing, where, ctx)
-            return None
+                return value.render(Lenient(scope)) if value.roots == {"with"} else None
+        except ValueError:
+            pass
+        return self._value(value, scope, ctx, where)
 
 
 def check_base_url(text: str, connection: str) -> str:
@@ -289,7 +297,7 @@ def _joined(base_url: str, path: str) -> str:
 
 def _texts(value: Any) -> list[str]:
     many = value if isinstance(value, (list, tuple)) else [value]
-    return [text for one in many if (text := text_of(one))]
+    return [text for one in many if (text := as_text(one))]
 
 
 def _compile_body(body: Any) -> tuple[bytes | _Slot | Templated, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from redrive.errors import PayloadError, StepError
-from redrive.sdk import ConnectionInfo, StepContext, TemplateMissing, spell
+from redrive.sdk import ConnectionInfo, StepContext, TemplateMissing
 
 
 class SkipItem(Exception):
@@ -66,8 +66,3 @@ class Scopes:
 def missing_path(missing: TemplateMissing) -> str:
     """The path that found nothing, as written."""
     return str(missing.path)
-
-
-def text_of(value: Any) -> str:
-    """A value as URL, header and form show it: as within a longer template text; null is empty."""
-    return spell(value)

@@ -6,14 +6,22 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from redrive.errors import PayloadError
-from redrive.sdk import CHUNK_BYTES, MAX_VALUE_BYTES, Content, Item, Payload, decode, is_json
+from redrive.sdk import (
+    CHUNK_BYTES,
+    MAX_VALUE_BYTES,
+    Content,
+    Item,
+    Payload,
+    decode,
+    is_json,
+)
 
 
 class Subject:
     """`payload` in a send's templates, as bytes that may be too large for memory.
 
     numbers: the items that are left; None for all of them, as the payload stands.
-    item: the one item of a request with `per: item`, or of a payload that has only one left.
+    item: the one item of a request; with `alone` it is all that is handed over (`per: item`).
     """
 
     def __init__(
@@ -64,15 +72,24 @@ class Subject:
         return decode(data) if self.is_json else data.decode()
 
     async def item_value(self) -> Any:
-        """The decoded item, or None where the request holds more than one."""
-        if self.item is None:
+        """The decoded item, or None where there is not exactly one."""
+        item = self.item or await self._only_item()
+        if item is None:
             return None
         try:
-            return decode(self.item.raw) if self.is_json else self.item.raw.decode()
+            return decode(item.raw) if self.is_json else item.raw.decode()
         except ValueError as error:
             raise PayloadError(
-                f"item {self.item.number} of payload {self.payload.position} does not parse: {error}"
+                f"item {item.number} of payload {self.payload.position} does not parse: {error}"
             ) from None
+
+    async def _only_item(self) -> Item | None:
+        found: list[Item] = []
+        async for items in self.payload.chunks():
+            found += [one for one in items if self._numbers is None or one.number in self._numbers][:2]
+            if len(found) > 1:
+                return None
+        return found[0] if found else None
 
     async def _bounded(self) -> AsyncIterator[bytes]:
         size = 0

@@ -172,9 +172,9 @@ def test_windows_give_the_same_items_however_the_document_is_fed() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        b'"' + b"},{" * 700_000 + b'"',
-        b'"' + b'\\"],[' * 500_000 + b'"',
-        b'"' + b"\\\\" * 1_000_000 + b'"',
+        b'"' + b"},{" * 500_000 + b'"',
+        b'"' + b'\\"],[' * 300_000 + b'"',
+        b'"' + b"\\\\" * 700_000 + b'"',
         b"[" + b"[],{}," * 200_000 + b"[]]",
         b"1" * 2_500_000,
     ],

@@ -18,10 +18,12 @@ WHITESPACE: Final = re.compile(rb"[ \t\n\r]*+")
 STRING: Final = re.compile(rb'"[^"\\]*+(?s:\\.[^"\\]*+)*+"')
 SCALAR: Final = re.compile(rb"[^ \t\n\r,:\"\[\]{}]++")
 
-_IN_STRING = re.compile(rb'[^"\\]*+(?s:\\.[^"\\]*+)*+')
 # Possessive throughout: a failed match never goes back over what it has read.
-_AT_TOP = re.compile(rb'(?:[^",\[\]{}]++|"[^"\\]*+(?s:\\.[^"\\]*+)*+")*+')
-_INSIDE = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?s:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+')
+_IN_STRING = re.compile(rb'[^"\\]*+(?s:\\.[^"\\]*+)*+')
+_AT_TOP = re.compile(rb'(?:[^",\[\]{}]++|' + STRING.pattern + rb")*+")
+_FLAT = rb'[^"\[\]{}]*+(?:' + STRING.pattern + rb'[^"\[\]{}]*+)*+'
+# Inside an element also steps over objects and lists that hold no further ones.
+_INSIDE = re.compile(_FLAT + rb"(?:[\[{]" + _FLAT + rb"[\]}]" + _FLAT + rb")*+")
 _OPENING = re.compile(rb"[\[{]++")
 _CLOSING = re.compile(rb"[\]}]++")
 
@@ -34,14 +36,14 @@ class Scan:
 
     Begin just behind its opening bracket and call `run` whenever bytes were added: each byte is
     looked at once. `cut` is the last comma between two elements so far, `end` the closing bracket;
-    0 while there is none.
+    0 while there is none. With `skip` only the closing bracket is looked for, which is faster.
     """
 
-    __slots__ = ("_depth", "_in_string", "_pos", "cut", "end")
+    __slots__ = ("_depth", "_floor", "_in_string", "_pos", "cut", "end")
 
-    def __init__(self, pos: int) -> None:
+    def __init__(self, pos: int, *, skip: bool = False) -> None:
         self._pos = pos
-        self._depth = 0
+        self._depth = self._floor = int(skip)
         self._in_string = False
         self.cut = 0
         self.end = 0
@@ -49,55 +51,58 @@ class Scan:
     def run(self, buffer: bytes | bytearray) -> None:
         """Go on to the end of the buffer, or of the list."""
         size = len(buffer)
-        while self._pos < size and not self.end:
+        pos, depth = self._pos, self._depth
+        while pos < size and not self.end:
             if self._in_string:
-                self._leave_string(buffer, size)
+                pos = self._leave_string(buffer, pos, size)
                 if self._in_string:
-                    return
+                    break
                 continue
-            pattern = _INSIDE if self._depth else _AT_TOP
-            found = pattern.match(buffer, self._pos)
-            self._pos = found.end() if found else size
-            if self._pos < size:
-                self._turn(buffer, buffer[self._pos])
+            pos = _stop(_INSIDE if depth else _AT_TOP, buffer, pos)
+            if pos == size:
+                break
+            byte = buffer[pos]
+            if byte == _QUOTE:  # a string that does not end in the buffer yet
+                self._in_string = True
+                pos += 1
+            elif byte == _COMMA:
+                self.cut = pos
+                pos += 1
+            elif byte in _OPENERS:
+                stop = _stop(_OPENING, buffer, pos)
+                depth += stop - pos
+                pos = stop
+            elif depth:
+                closed = min(_stop(_CLOSING, buffer, pos) - pos, depth)
+                depth -= closed
+                pos += closed
+                if depth < self._floor:
+                    self.end = pos - 1
+            else:
+                self.end = pos
+        self._pos, self._depth = pos, depth
 
-    def _turn(self, buffer: bytes | bytearray, byte: int) -> None:
-        if byte == _QUOTE:  # a string that does not end in the buffer yet
-            self._in_string = True
-            self._pos += 1
-        elif byte == _COMMA:
-            self.cut = self._pos
-            self._pos += 1
-        elif byte in _OPENERS:
-            run = _OPENING.match(buffer, self._pos)
-            assert run is not None
-            self._depth += run.end() - self._pos
-            self._pos = run.end()
-        elif self._depth:
-            run = _CLOSING.match(buffer, self._pos)
-            assert run is not None
-            closed = min(run.end() - self._pos, self._depth)
-            self._depth -= closed
-            self._pos += closed
-        else:
-            self.end = self._pos
-
-    def _leave_string(self, buffer: bytes | bytearray, size: int) -> None:
-        quote = buffer.find(b'"', self._pos)
-        if buffer.find(b"\\", self._pos, size if quote < 0 else quote) < 0:
-            self._pos = size if quote < 0 else quote
-        else:
-            found = _IN_STRING.match(buffer, self._pos)
-            self._pos = found.end() if found else size
-        # Otherwise a lone backslash is the last byte so far: it waits for the next.
-        if self._pos < size and buffer[self._pos] == _QUOTE:
+    def _leave_string(self, buffer: bytes | bytearray, pos: int, size: int) -> int:
+        """Behind the closing quote, or at the end of the buffer."""
+        quote = buffer.find(b'"', pos)
+        stop = size if quote < 0 else quote
+        if buffer.find(b"\\", pos, stop) >= 0:
+            stop = _stop(_IN_STRING, buffer, pos)
+        # Short of a quote it is the end, or a backslash that waits for the byte behind it.
+        if stop < size and buffer[stop] == _QUOTE:
             self._in_string = False
-            self._pos += 1
+            stop += 1
+        return stop
+
+
+def _stop(pattern: re.Pattern[bytes], buffer: bytes | bytearray, pos: int) -> int:
+    """Where the match ends; patterns that match nothing match the empty string."""
+    found = pattern.match(buffer, pos)
+    return found.end() if found else pos
 
 
 def skip_space(buffer: bytes | bytearray, pos: int) -> int:
-    found = WHITESPACE.match(buffer, pos)
-    return found.end() if found else pos
+    return _stop(WHITESPACE, buffer, pos)
 
 
 def kind_at(buffer: bytes | bytearray, pos: int) -> str:
@@ -189,7 +194,7 @@ def _after(buffer: bytes | bytearray, pos: int, closer: bytes) -> int:
     """Skip the value at `pos` and the comma behind it; or stand at the closer."""
     byte = buffer[pos]
     if byte in _OPENERS:
-        scan = Scan(pos + 1)
+        scan = Scan(pos + 1, skip=True)
         scan.run(buffer)
         if not scan.end:
             raise _Incomplete

@@ -6,9 +6,11 @@ Ids are strings, instants are aware UTC, sizes are bytes. Field names are a cont
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from redrive.core.jsonvalue import decode, encode
 
 T = TypeVar("T")
 
@@ -22,6 +24,14 @@ DeliveryPolicy = Literal["send_changed", "skip_delivered", "send_all"]
 
 class View(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_timedelta="float")
+
+    def to_json(self) -> bytes:
+        """Compact JSON. Numbers keep their digits: pydantic alone would write a Decimal as a string."""
+        return encode(self.model_dump(by_alias=True))
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        return cls.model_validate(decode(data))
 
 
 class Page(View, Generic[T]):
@@ -274,6 +284,8 @@ class QueueItem(View):
 class StartRequest(View):
     """How to start a run without a source. `payloads` are ids of stored payloads or uploads."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     variables: dict[str, Any] = {}
     payloads: list[str] = []
     skips: list[str] = []
@@ -289,7 +301,9 @@ class RetryRequest(View):
     reason: str | None = None
     confirm: bool = False
 
-    model_config = ConfigDict(frozen=True, alias_generator=lambda n: n.rstrip("_"), populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=lambda n: n.rstrip("_"), populate_by_name=True
+    )
 
 
 class RedriveRequest(View):
@@ -297,6 +311,8 @@ class RedriveRequest(View):
 
     `edits` maps payload ids of the start bucket to ids of uploads that replace them.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     after: str | None = None
     at: str | None = None
@@ -321,3 +337,65 @@ class UploadView(View):
     media_type: str
     items_path: str
     items: int | None
+
+
+class ProblemView(View):
+    """One fault of a document, as `check` and a refused import list it."""
+
+    code: str
+    title: str
+    file: str | None = None
+    line: int | None = None
+    step: str | None = None
+    setting: str | None = None
+    expected: str | None = None
+    nearest: str | None = None
+
+
+class CheckResult(View):
+    """What `check` found; the documents are valid when `problems` is empty."""
+
+    problems: list[ProblemView]
+    warnings: list[str] = []
+
+
+class TokenView(View):
+    id: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class NewToken(TokenView):
+    """The one time that the text of a token is shown; only its hash is kept."""
+
+    token: str
+
+
+class Health(View):
+    """`runner` is true while a process executes the runs of this home."""
+
+    ready: bool
+    runner: bool
+    version: str
+    home: str
+
+
+class Finding(View):
+    """One check of `doctor`; `hint` says how to mend what is not ok."""
+
+    ok: bool
+    name: str
+    detail: str
+    hint: str | None = None
+
+
+class SettingView(View):
+    """A setting in force. A secret's value is masked."""
+
+    name: str
+    value: str | int | float | bool | None
+    source: str
+    unit: str | None = None
+    help: str

@@ -1,1 +1,1 @@
-"""Carries out what `core` decides: runs plans, keeps the journal, holds the lock of the home."""
+"""Executes plans: the one mechanism behind first runs, resumes, retries and redrives."""

@@ -1,1 +1,1 @@
-"""Records and their tables: the only truth about runs, payloads and deliveries."""
+"""Records and contents: what is true, durable before it counts. Knows records, not plug-ins."""

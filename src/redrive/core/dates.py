@@ -191,7 +191,8 @@ def zone(name: str) -> ZoneInfo:
 
 # --- offsets and rounding ------------------------------------------------------------------------
 
-_FARTHEST: Final = timedelta(days=366 * 2000)
+_FARTHEST_S: Final = 2000 * 366 * 86_400
+_TOO_FAR: Final = "the offset is more than 2,000 years"
 
 
 def as_offset(value: Any) -> timedelta:
@@ -208,14 +209,14 @@ def as_offset(value: Any) -> timedelta:
             )
         if isinstance(count, bool) or not isinstance(count, int | float | Decimal):
             raise ValueError(f"the number of {name} must be a number")
-        seconds += Decimal(str(count)) * UNITS[name]
-    try:
-        offset = timedelta(microseconds=int(seconds * 1_000_000))
-    except (OverflowError, ValueError, ArithmeticError):
-        offset = timedelta.max
-    if abs(offset) > _FARTHEST:
-        raise ValueError("the offset is more than 2,000 years")
-    return offset
+        number = Decimal(str(count))
+        # Bounded first: a huge exponent must not be multiplied, let alone written out.
+        if not (number.is_finite() and -_FARTHEST_S < number < _FARTHEST_S):
+            raise ValueError(_TOO_FAR)
+        seconds += number * UNITS[name]
+    if abs(seconds) > _FARTHEST_S:
+        raise ValueError(_TOO_FAR)
+    return timedelta(microseconds=int(seconds * 1_000_000))
 
 
 def shifted(value: datetime, offset: timedelta) -> datetime:

@@ -327,7 +327,7 @@ class _Parser:
             try:
                 distance = as_offset({unit: int(offset[2])})
             except ValueError as error:
-                raise self._invalid(f"counts too far: {error}") from None
+                raise self._invalid(f"counts too far: {error}", expected="a smaller number") from None
             return _Clock(distance if offset[1] == "+" else -distance)
         begin = self.at
         try:

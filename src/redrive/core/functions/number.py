@@ -121,7 +121,7 @@ FUNCTIONS: Final = (
     Function(
         "round", "number", "Rounds to a number of decimals, which are then all written.", _round,
         (
-            Argument("decimals", "integer", "Digits behind the point; negative rounds to tens, hundreds, …", 0,
+            Argument("decimals", "integer", "Digits behind the point; negative rounds to tens and hundreds.", 0,
                      least=-100, most=100),
             Argument("half", "choice", "Where a half goes: `up` away from zero, `even`, or `down` to zero.",
                      "up", choices=("up", "even", "down")),

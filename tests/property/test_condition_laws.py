@@ -21,9 +21,13 @@ SCALARS = (
 )
 ITEMS = st.dictionaries(st.sampled_from("abc"), SCALARS | st.lists(SCALARS, max_size=3), max_size=3)
 FIELDS = st.sampled_from(["a", "b", "c.d", "a.*", "$.a[0]", "{{ vars.x }}", "{{ vars.none }}"])
-ORDERED = st.integers(min_value=-20, max_value=20) | st.sampled_from(["5", "ab", "2026-05-04", "{{ vars.x }}"])
+ORDERED = st.integers(min_value=-20, max_value=20) | st.sampled_from(
+    ["5", "ab", "2026-05-04", "{{ vars.x }}"]
+)
 DATES = st.sampled_from(["2026-05-04", "2026-05-04T09:00:00Z", {"ago": {"days": 1}}, {"in": {"hours": 3}}])
-SPANS = st.sampled_from([{"last": {"days": 7}}, {"next": {"hours": 1}}, {"from": "2026-05-01", "to": "2026-05-04"}])
+SPANS = st.sampled_from(
+    [{"last": {"days": 7}}, {"next": {"hours": 1}}, {"from": "2026-05-01", "to": "2026-05-04"}]
+)
 
 
 def one(name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -75,7 +79,9 @@ def test_all_and_any_are_what_their_parts_are(conditions: list[Any], item: Any) 
 
 @given(st.lists(CONDITIONS, min_size=1, max_size=3), ITEMS)
 def test_de_morgan(conditions: list[Any], item: Any) -> None:
-    assert holds({"not": {"all": conditions}}, item) is holds({"any": [{"not": one} for one in conditions]}, item)
+    assert holds({"not": {"all": conditions}}, item) is holds(
+        {"any": [{"not": one} for one in conditions]}, item
+    )
 
 
 @given(CONDITIONS, ITEMS)
@@ -113,8 +119,8 @@ def test_each_pair_of_opposites_is_one(item: Any, value: Any) -> None:
 def test_numbers_compare_exactly(left: Decimal, right: Decimal) -> None:
     raw = b'{"n": %s}' % str(left).encode()
 
-    for name, truth in (("gt", left > right), ("gte", left >= right), ("lt", left < right), ("lte", left <= right),
-                        ("is", left == right)):  # fmt: skip
+    truths = {"gt": left > right, "gte": left >= right, "lt": left < right, "lte": left <= right}
+    for name, truth in {**truths, "is": left == right}.items():
         assert Condition.parse({"field": "n", name: right}).test(raw) is truth
 
 

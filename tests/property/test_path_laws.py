@@ -39,7 +39,9 @@ def naive(value: Any, segments: tuple[Any, ...]) -> list[Any]:
         return [value]
     first, rest = segments[0], segments[1:]
     if first is EACH:
-        children = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+        children = (
+            value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+        )
     elif isinstance(first, str):
         children = [value[first]] if isinstance(value, dict) and first in value else []
     else:

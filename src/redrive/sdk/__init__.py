@@ -9,7 +9,7 @@ from redrive.core.paths import EACH, Fields, Path, PathInvalid
 from redrive.core.template import Template, Templated, TemplateInvalid, TemplateMissing, compile_value, spell
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
-from redrive.sdk.delivery import Claim, Decision, Entry, LeftOut, Ledger, Outcome, UnknownRequest
+from redrive.sdk.delivery import Claim, Decision, Entry, Ledger, LeftOut, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import (
     ConditionField,

@@ -93,7 +93,12 @@ HOLDS: list[dict[str, Any]] = [
     {"field": "{{ vars.nothing }}", "exists": False},
     {"field": "country", "is": "{{ vars.country }}"},
     {"not": {"field": "nothing", "is": 1}},
-    {"all": [{"field": "id", "gt": 1}, {"any": [{"field": "id", "is": 1}, {"not": {"field": "paid", "is": False}}]}]},
+    {
+        "all": [
+            {"field": "id", "gt": 1},
+            {"any": [{"field": "id", "is": 1}, {"not": {"field": "paid", "is": False}}]},
+        ]
+    },
 ]
 
 FAILS: list[dict[str, Any]] = [
@@ -163,7 +168,12 @@ def test_a_condition_does_not_hold(document: dict[str, Any]) -> None:
         ({"all": {"field": "a", "is": 1}}, "all", "an object is not a list", None),
         ({"not": []}, "not", "a list is not a condition", None),
         ({"all": [{"field": "a", "is": 1}], "any": []}, "", "'all' stands beside any", None),
-        ({"any": [{"field": "a", "is": 1}, {"not": {"field": "b", "gtt": 1}}]}, "any[1].not.gtt", "unknown", "gt"),
+        (
+            {"any": [{"field": "a", "is": 1}, {"not": {"field": "b", "gtt": 1}}]},
+            "any[1].not.gtt",
+            "unknown",
+            "gt",
+        ),
         ({"field": "a", "gt": [1]}, "gt", "a list has no order", None),
         ({"field": "a", "gt": True}, "gt", "true or false has no order", None),
         ({"field": "a", "in": {"x": 1}}, "in", "an object is no list", None),
@@ -184,7 +194,9 @@ def test_a_condition_does_not_hold(document: dict[str, Any]) -> None:
         ({"field": "a", "is": {"b": ["{{ nope }}"]}}, "is.b[0]", "no known root", None),
     ],
 )
-def test_what_is_no_condition_is_refused(document: Any, setting: str, message: str, nearest: str | None) -> None:
+def test_what_is_no_condition_is_refused(
+    document: Any, setting: str, message: str, nearest: str | None
+) -> None:
     with pytest.raises(ConditionInvalid) as caught:
         Condition.parse(document)
 
@@ -257,7 +269,9 @@ def test_explain_tells_each_comparison() -> None:
                  {"field": "nothing", "is": [1, "a"]}, {"field": "lines.*.sku", "is": "A"}]}
     )  # fmt: skip
 
-    shown = [(c.field, c.operator, c.expected, c.kind, c.actual, c.held) for c in condition.explain(ITEM, SCOPE)]
+    shown = [
+        (c.field, c.operator, c.expected, c.kind, c.actual, c.held) for c in condition.explain(ITEM, SCOPE)
+    ]
 
     assert shown == [
         ("id", "gt", "2000", "a number", "1042", False),

@@ -50,7 +50,7 @@ def test_iso_dates_are_read(text: str, instant: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "soon", "2026", "2026-05", "2026-13-01", "2026-02-30", "04/05/2026", "2026-05-04T25:00", "10:00",
-     "2026-05-04T10:00:00Zx", "0001-01-01T00:00:00+05:00", "２０２６-05-04"],
+     "2026-05-04T10:00:00Zx", "0001-01-01T00:00:00+05:00", "\uff12026-05-04"],
 )  # fmt: skip
 def test_other_texts_are_no_iso_dates(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
@@ -73,7 +73,7 @@ def test_a_day_is_told_from_an_instant() -> None:
         (date(2026, 5, 4), None, datetime(2026, 5, 4, tzinfo=UTC)),
         (1777888800, "epoch", TEN),
         ("1777888800.5", "epoch", TEN + timedelta(microseconds=500000)),
-        (Decimal("1777888800000"), "epoch_ms", TEN),
+        (Decimal(1777888800000), "epoch_ms", TEN),
         (-1, "epoch", datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)),
         ("04.05.2026 10:00", "DD.MM.YYYY HH:mm", TEN),
         ("04/05/26", "%d/%m/%y", datetime(2026, 5, 4, tzinfo=UTC)),
@@ -127,7 +127,8 @@ def test_dates_are_spelt_by_patterns(pattern: str, timezone: str, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("pattern", "message"), [("", "empty"), ("%Q", "unknown %Q"), ("100%", "unknown %"), ("foo", "no part of a date")]
+    ("pattern", "message"),
+    [("", "empty"), ("%Q", "unknown %Q"), ("100%", "unknown %"), ("foo", "no part of a date")],
 )
 def test_wrong_patterns_are_refused(pattern: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -202,7 +203,9 @@ def test_a_shift_out_of_the_calendar_is_refused() -> None:
         ("2026-10-25T00:30:00Z", "hour", "up", "Europe/London", "2026-10-25T01:00:00Z"),
     ],
 )
-def test_dates_are_rounded_in_local_time(text: str, to: str, direction: str, timezone: str, result: str) -> None:
+def test_dates_are_rounded_in_local_time(
+    text: str, to: str, direction: str, timezone: str, result: str
+) -> None:
     assert spell_instant(rounded(parse_iso(text), to, direction, timezone)) == result
 
 

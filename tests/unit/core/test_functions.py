@@ -13,11 +13,16 @@ from redrive.core.functions import FUNCTIONS, Example, Function, FunctionInvalid
 from redrive.core.jsonvalue import MISSING
 from redrive.core.template import TemplateMissing
 
-SCOPE: dict[str, Any] = {"now": datetime(2026, 5, 4, 10, tzinfo=UTC), "vars": {"prefix": "X-", "length": 4, "n": None}}
+SCOPE: dict[str, Any] = {
+    "now": datetime(2026, 5, 4, 10, tzinfo=UTC),
+    "vars": {"prefix": "X-", "length": 4, "n": None},
+}
 EXAMPLES = [(function, example) for function in FUNCTIONS.values() for example in function.examples]
 
 
-@pytest.mark.parametrize(("function", "example"), EXAMPLES, ids=lambda one: str(getattr(one, "name", "")) or str(one.do))
+@pytest.mark.parametrize(
+    ("function", "example"), EXAMPLES, ids=lambda one: str(getattr(one, "name", "")) or str(one.do)
+)
 def test_the_examples_are_true(function: Function, example: Example) -> None:
     functions = Functions.parse([example.do])
 
@@ -61,7 +66,11 @@ def test_null_and_missing_pass_by(name: str) -> None:
         ([{"each": [{"multiply": 2}]}, {"join": "+"}], [1, Decimal("1.10")], "2+2.20"),
         ([{"each": ["first"]}], [[1], [], [2]], [1, 2]),
         ([{"add": 1}], 10**40, 10**40 + 1),
-        ([{"multiply": Decimal("0.01")}], 123456789012345678901234567890, Decimal("1234567890123456789012345678.90")),
+        (
+            [{"multiply": Decimal("0.01")}],
+            123456789012345678901234567890,
+            Decimal("1234567890123456789012345678.90"),
+        ),
         ([{"divide": 3}], 1, Decimal("0.3333333333333333333333333333")),
         ([{"round": {"decimals": 2, "half": "even"}}], Decimal("2.665"), Decimal("2.66")),
         ([{"round": 2}], 5, Decimal("5.00")),
@@ -101,7 +110,12 @@ def test_functions_are_applied_in_order(do: Any, given: Any, gives: Any) -> None
         ([{"add": "x"}], "[0].add.number", "number is not a number", None),
         ([{"replace_pattern": "(a+)+"}], "[0].replace_pattern.pattern", "may take for ever", None),
         ([{"date_format": "foo"}], "[0].date_format.to", "holds no part of a date", None),
-        ([{"date_round": {"to": "day", "timezone": "Mars"}}], "[0].date_round.timezone", "no time zone 'Mars'", None),
+        (
+            [{"date_round": {"to": "day", "timezone": "Mars"}}],
+            "[0].date_round.timezone",
+            "no time zone 'Mars'",
+            None,
+        ),
         ([{"date_shift": {"dayz": 1}}], "[0].date_shift", "unknown unit 'dayz'", None),
         ([{"date_relative": {"days": 1}}], "[0].date_relative", "names no relative date", None),
         ([{"prefix": "{{ nope }}"}], "[0].prefix", "no known root", None),
@@ -147,7 +161,9 @@ def test_an_argument_whose_template_finds_nothing_is_missing() -> None:
 
 
 def test_roots_are_told() -> None:
-    functions = Functions.parse([{"prefix": "{{ vars.p }}"}, {"each": [{"date_relative": {"ago": {"days": 1}}}]}])
+    functions = Functions.parse(
+        [{"prefix": "{{ vars.p }}"}, {"each": [{"date_relative": {"ago": {"days": 1}}}]}]
+    )
 
     assert functions.roots == {"vars", "now"}
 
@@ -158,7 +174,16 @@ def test_the_schema_takes_what_is_taken() -> None:
     for function, example in EXAMPLES:
         document = [float(one) if isinstance(one, Decimal) else one for one in [example.do]]
         if isinstance(example.do, dict):
-            document = [{name: float(one) if isinstance(one, Decimal) else one for name, one in example.do.items()}]
+            document = [
+                {name: float(one) if isinstance(one, Decimal) else one for name, one in example.do.items()}
+            ]
         assert validator.is_valid(document), function.name
-    for wrong in (["nope"], ["case"], [{"case": {"too": 1}}], [{"case": "uper"}], [{"a": 1, "b": 2}], {"case": "upper"}):
+    for wrong in (
+        ["nope"],
+        ["case"],
+        [{"case": {"too": 1}}],
+        [{"case": "uper"}],
+        [{"a": 1, "b": 2}],
+        {"case": "upper"},
+    ):
         assert not validator.is_valid(wrong)

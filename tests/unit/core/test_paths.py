@@ -113,9 +113,13 @@ def test_roots_are_the_first_name() -> None:
 
 
 def test_numbers_of_a_filter_compare_exactly() -> None:
-    fields = Fields([Path.parse("$.lines[?@.price == 1.1].id"), Path.parse("$[?@.n == 123456789012345678901].n")])
+    fields = Fields(
+        [Path.parse("$.lines[?@.price == 1.1].id"), Path.parse("$[?@.n == 123456789012345678901].n")]
+    )
 
-    raw = b'{"lines": [{"id": 1, "price": 1.10}, {"id": 2, "price": 1.11}], "x": {"n": 123456789012345678901}}'
+    raw = (
+        b'{"lines": [{"id": 1, "price": 1.10}, {"id": 2, "price": 1.11}], "x": {"n": 123456789012345678901}}'
+    )
 
     assert fields.read(raw) == ([1], [123456789012345678901])
 
@@ -200,7 +204,9 @@ def test_of_duplicate_names_the_last_counts() -> None:
 
 def test_raw_bytes_keep_their_spelling() -> None:
     raw = b'{"id": 1.10, "customer": { "email": null }, "items": [{"sku": "\\u0041"}]}'
-    fields = Fields([Path.parse(t) for t in ("id", "customer", "customer.email", "items[0].sku", "items[9]", "x.y")])
+    fields = Fields(
+        [Path.parse(t) for t in ("id", "customer", "customer.email", "items[0].sku", "items[9]", "x.y")]
+    )
 
     values = fields.read_raw(raw)
 

@@ -21,7 +21,14 @@ from redrive.core.template import (
 NOW = datetime(2026, 5, 4, 10, tzinfo=UTC)
 SCOPE: dict[str, Any] = {
     "now": NOW,
-    "vars": {"one": 1, "price": Decimal("1.10"), "none": None, "yes": True, "order-id": "A 1", "list": [1, {"a": "b"}]},
+    "vars": {
+        "one": 1,
+        "price": Decimal("1.10"),
+        "none": None,
+        "yes": True,
+        "order-id": "A 1",
+        "list": [1, {"a": "b"}],
+    },
     "payload": {"orders": [{"id": 1}, {"id": 2}], "first name": "Ann"},
     "last_success": None,
 }
@@ -47,7 +54,7 @@ SCOPE: dict[str, Any] = {
         ("{{ vars.x | default(5) }}", 5),
         ("{{ vars.x | default('a }} b') }}", "a }} b"),
         ('{{ vars.x|default("q\\"") }}', 'q"'),
-        ("{{ vars.x | default([1, {\"a\": \"]\"}]) }}", [1, {"a": "]"}]),
+        ('{{ vars.x | default([1, {"a": "]"}]) }}', [1, {"a": "]"}]),
         ("{{ vars.x | default(null) }}", None),
         ("{{ vars.x | default(-1.50) }}", Decimal("-1.50")),
         ("{{ vars.x | default(vars.one) }}", 1),
@@ -114,7 +121,9 @@ def test_connector_documents_have_more_roots() -> None:
     assert template.render({"connection": {"base_url": "http://x"}, "with": {"id": 5}}) == "http://x/5"
 
 
-@pytest.mark.parametrize("text", ["{{ vars.x }}", "a {{ vars.x }}", "{{ vars.one.x }}", "{{ payload.x.* }}", "{{ meta.x }}"])
+@pytest.mark.parametrize(
+    "text", ["{{ vars.x }}", "a {{ vars.x }}", "{{ vars.one.x }}", "{{ payload.x.* }}", "{{ meta.x }}"]
+)
 def test_a_path_that_finds_nothing_is_named(text: str) -> None:
     with pytest.raises(TemplateMissing) as caught:
         Template.parse(text).render(SCOPE)

@@ -62,7 +62,10 @@ def test_settings_are_compiled_and_written_back() -> None:
 
 
 def test_connector_documents_have_more_roots() -> None:
-    document = {"when": {"field": "{{ response.status }}", "is": 200}, "body": {"token": "{{ connection.token }}"}}
+    document = {
+        "when": {"field": "{{ response.status }}", "is": 200},
+        "body": {"token": "{{ connection.token }}"},
+    }
 
     assert ConnectorSettings.model_validate(document).model_dump() == document
     with pytest.raises(pydantic.ValidationError, match="connector documents only"):

@@ -1,40 +1,116 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
+from redrive.core.conditions import Condition
+from redrive.core.formats import ItemReader, ItemsInvalid, is_json, item_reader
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
-from redrive.sdk.content import Content, MemoryContent
+from redrive.core.members import elements, members
+from redrive.core.nearest import nearest
+from redrive.core.paths import Each, Fields, Path, Segment
+from redrive.core.template import (
+    CONNECTOR_ROOTS,
+    Lenient,
+    Templated,
+    TemplateMissing,
+    compile_value,
+)
+from redrive.core.template import spell as as_text
+from redrive.sdk.connection import (
+    Connection,
+    ConnectionInfo,
+    ConnectorProtocol,
+    DocumentProblem,
+    Endpoint,
+)
+from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
-from redrive.sdk.delivery import Claim, Decision, Entry, LeftOut, Ledger, Outcome, UnknownRequest
+from redrive.sdk.delivery import (
+    Claim,
+    Decision,
+    Entry,
+    Ledger,
+    LeftOut,
+    Outcome,
+    UnknownRequest,
+)
 from redrive.sdk.exchange import Answer, Request
-from redrive.sdk.fields import Example, Field
-from redrive.sdk.payload import Bucket, Envelope, Payload, batched
+from redrive.sdk.fields import (
+    ConditionField,
+    ConnectorConditionField,
+    ConnectorTemplatedValue,
+    Example,
+    Field,
+    PathText,
+    TemplatedValue,
+)
+from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
+from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.rendering import ItemTest, Missing, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
+    "CHUNK_BYTES",
+    "CONNECTOR_ROOTS",
+    "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
     "Bucket",
     "Claim",
+    "Condition",
+    "ConditionField",
+    "Connection",
+    "ConnectionInfo",
+    "ConnectorConditionField",
+    "ConnectorProtocol",
+    "ConnectorTemplatedValue",
     "Content",
     "Decision",
+    "DocumentProblem",
+    "Each",
+    "Elements",
+    "Endpoint",
     "Entry",
     "Envelope",
     "Example",
     "Field",
+    "Fields",
     "GatherShape",
     "Item",
-    "LeftOut",
+    "ItemReader",
+    "ItemTest",
+    "ItemsInvalid",
     "Ledger",
+    "LeftOut",
+    "Lenient",
     "MemoryContent",
+    "Missing",
     "Out",
     "Outcome",
+    "Path",
+    "PathText",
     "Payload",
     "Request",
+    "Segment",
     "Shape",
     "StepContext",
     "StepLog",
+    "TemplateMissing",
+    "Templated",
+    "TemplatedValue",
+    "TextFields",
     "UnknownRequest",
+    "as_text",
     "batched",
+    "compile_value",
     "decode",
+    "elements",
     "encode",
+    "find_raw",
+    "is_json",
+    "item_reader",
+    "members",
+    "nearest",
+    "render",
+    "spelt",
+    "unreadable",
 ]

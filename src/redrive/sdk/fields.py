@@ -1,12 +1,33 @@
-"""Settings of shapes: a pydantic field with a unit and help, and worked examples."""
+"""Settings of shapes: a pydantic field with a unit and help, worked examples, and compiled types.
+
+The compiled types take a setting as it stands in a document and give the compiled form; in dumps
+and in the JSON Schema it is again what the document holds:
+
+    key: PathText | None = Field(None, help="The delivery key of each item.")   # a Path
+    keep: ConditionField | None = Field(None, help="…")                         # a Condition
+    value: TemplatedValue = Field(None, help="…")                               # a Templated
+    do: FunctionsField | None = Field(None, help="…")                           # Functions
+
+What does not parse is an ordinary pydantic error. Its `ctx["error"]` is the `redrive.core.invalid.Invalid`
+with the place within the setting, what was expected and the nearest known name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from redrive.core.conditions import Condition
+from redrive.core.functions import Functions, functions_schema
+from redrive.core.paths import Path
+from redrive.core.template import CONNECTOR_ROOTS, FLOW_ROOTS, Templated, compile_value
+from redrive.sdk.condition_schema import condition_schema
 
 
 def Field(default: Any = ..., *, help: str, unit: str | None = None, **limits: Any) -> Any:
@@ -38,3 +59,97 @@ class Example:
     variables: Mapping[str, Any] = field(default_factory=dict)
     gives_variables: Mapping[str, Any] | None = None
     gives_meta: Sequence[Mapping[str, str]] | None = None
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """Tells pydantic how a compiled type is read, written and described."""
+
+    kind: type
+    compile: Callable[[Any], Any]
+    source: Callable[[Any], Any]
+    describe: Callable[[GetJsonSchemaHandler], JsonSchemaValue]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(self._serialise),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return self.describe(handler)
+
+    def _validate(self, value: Any) -> Any:
+        return value if isinstance(value, self.kind) else self.compile(value)
+
+    def _serialise(self, value: Any) -> Any:
+        # A default may stand uncompiled; it is its own source.
+        return self.source(value) if isinstance(value, self.kind) else value
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str):
+        raise ValueError("a path is a text such as customer.email")  # noqa: TRY004 - pydantic reports it
+    return Path.parse(value)
+
+
+def _templated(roots: tuple[str, ...]) -> _Compiled:
+    return _Compiled(
+        kind=Templated,
+        compile=lambda value: compile_value(value, roots),
+        source=lambda value: value.source,
+        describe=lambda _: {"description": f"Any value; its texts may hold templates that begin with {_or(roots)}."},
+    )
+
+
+def _condition(roots: tuple[str, ...]) -> _Compiled:
+    return _Compiled(
+        kind=Condition,
+        compile=lambda value: Condition.parse(value, roots),
+        source=lambda value: value.source,
+        describe=condition_schema,
+    )
+
+
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+PathText = Annotated[
+    Path,
+    _Compiled(
+        kind=Path,
+        compile=_path,
+        source=str,
+        describe=lambda _: {
+            "type": "string",
+            "format": "redrive-path",
+            "minLength": 1,
+            "examples": ["customer.email", "line_items.*.sku", "items[0].id"],
+        },
+    ),
+]
+"""A text that is a path; compiled to `Path`."""
+
+TemplatedValue = Annotated[Templated, _templated(FLOW_ROOTS)]
+"""Any JSON value with templates in its texts; compiled to `Templated`."""
+
+ConnectorTemplatedValue = Annotated[Templated, _templated(CONNECTOR_ROOTS)]
+"""As `TemplatedValue`, in connector documents: also `with`, `connection` and `response`."""
+
+ConditionField = Annotated[Condition, _condition(FLOW_ROOTS)]
+"""A condition; compiled to `Condition`."""
+
+ConnectorConditionField = Annotated[Condition, _condition(CONNECTOR_ROOTS)]
+"""As `ConditionField`, in connector documents."""
+
+FunctionsField = Annotated[
+    Functions,
+    _Compiled(
+        kind=Functions,
+        compile=Functions.parse,
+        source=lambda value: value.source,
+        describe=lambda _: functions_schema(),
+    ),
+]
+"""A list of functions, as `do:` in a map; compiled to `Functions`."""

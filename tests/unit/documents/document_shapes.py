@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from redrive.registry import Registry
+from redrive.sdk.connection import DocumentProblem
 from redrive.sdk.fields import ConditionField, Field, PathText, TemplatedValue
 from redrive.sdk.shape import Out, Shape
 
@@ -107,26 +108,29 @@ class Try(Quiet, kind="try"):
     on_failure: Literal["partial_success", "success", "failure"] = Field("failure", help="How it ends.")
 
 
+class Address(Model):
+    """The model of a protocol's documents."""
+
+    connector: str
+    description: str = ""
+    protocol: str = "http"
+    endpoints: dict[str, Any]
+    base_url: str
+
+
 class Http:
     """A protocol that knows one thing that can be wrong."""
 
     name = "http"
+    model = Address
 
-    def check(self, document: Mapping[str, Any]) -> list[tuple[str, str, str | None, str | None]]:
+    def check(self, document: Mapping[str, Any]) -> list[DocumentProblem]:
         if "base_url" in document:
             return []
-        return [("/base_url", "'base_url' is missing", "the system's address", None)]
+        return [DocumentProblem("/base_url", "'base_url' is missing", "the system's address")]
 
     def open(self, info: Any) -> Any:
         raise AssertionError("documents open nothing")
-
-    def schema(self) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "required": ["base_url"],
-            "properties": {"base_url": {"$ref": "#/$defs/Url"}},
-            "$defs": {"Url": {"type": "string"}},
-        }
 
 
 def registry() -> Registry:

@@ -55,7 +55,8 @@ def test_unknown_names_are_refused_too(part, registry):
 def test_unknown_names_of_the_other_kinds_are_refused_too(registry):
     assert refusals(connection_schema(), CONNECTION + "setings: {}")
     assert refusals(connection_schema(), "connection: a\nconnector: b\nsecrets: {x: {fiel: a}}")
-    assert refusals(connector_schema(registry), "connector: a\nendpoints: {x: {}}\nbase: y")
+    assert len(refusals(connector_schema(registry), "connector: a\nendpoints: {x: {}}\nbase: y")) == 2
+    assert refusals(connector_schema(registry), "connector: a\nendpoints: {x: {}}\nprotocol: htp")
     assert refusals(document_schema(registry), "connection: a\nconnecter: b")
 
 

@@ -1,24 +1,25 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
-from redrive.core.formats import is_json
+from redrive.core.formats import JSON, is_json
+from redrive.core.functions import Functions
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
 from redrive.core.paths import Each, Fields, Path, Segment
-from redrive.core.template import Templated
-from redrive.core.template import spell as as_text
+from redrive.core.template import Templated, spell
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
 from redrive.sdk.delivery import Claim, Decision, Entry, LeftOut, Ledger, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
-from redrive.sdk.fields import ConditionField, Example, Field, PathText, TemplatedValue
+from redrive.sdk.fields import ConditionField, Example, Field, FunctionsField, PathText, TemplatedValue
 from redrive.sdk.payload import Bucket, Envelope, Payload, batched
 from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
-from redrive.sdk.rendering import ItemTest, Missing, render
+from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
+    "JSON",
     "MISSING",
     "Answer",
     "Bucket",
@@ -34,6 +35,8 @@ __all__ = [
     "Example",
     "Field",
     "Fields",
+    "Functions",
+    "FunctionsField",
     "GatherShape",
     "Item",
     "ItemTest",
@@ -55,7 +58,7 @@ __all__ = [
     "TemplatedValue",
     "TextFields",
     "UnknownRequest",
-    "as_text",
+    "apply",
     "batched",
     "decode",
     "elements",
@@ -64,6 +67,7 @@ __all__ = [
     "is_json",
     "members",
     "render",
+    "spell",
     "spelt",
     "unreadable",
 ]

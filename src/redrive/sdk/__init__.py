@@ -1,76 +1,73 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
-from redrive.core.conditions import Compared, Condition, ConditionInvalid
-from redrive.core.functions import FunctionInvalid, Functions
+from redrive.core.conditions import Condition
+from redrive.core.formats import JSON, is_json
+from redrive.core.functions import Functions
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
-from redrive.core.nearest import nearest
-from redrive.core.paths import EACH, Fields, Path, PathInvalid
-from redrive.core.template import Template, Templated, TemplateInvalid, TemplateMissing, compile_value, spell
+from redrive.core.members import elements, members
+from redrive.core.paths import Each, Fields, Path, Segment
+from redrive.core.template import Templated, spell
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
-from redrive.sdk.delivery import Claim, Decision, Entry, Ledger, LeftOut, Outcome, UnknownRequest
+from redrive.sdk.delivery import Claim, Decision, Entry, LeftOut, Ledger, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
-from redrive.sdk.fields import (
-    ConditionField,
-    ConnectorConditionField,
-    ConnectorTemplatedValue,
-    Example,
-    Field,
-    FunctionsField,
-    PathText,
-    TemplatedValue,
-)
+from redrive.sdk.fields import ConditionField, Example, Field, FunctionsField, PathText, TemplatedValue
 from redrive.sdk.payload import Bucket, Envelope, Payload, batched
+from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
-    "EACH",
+    "JSON",
     "MISSING",
     "Answer",
     "Bucket",
     "Claim",
-    "Compared",
     "Condition",
     "ConditionField",
-    "ConditionInvalid",
-    "ConnectorConditionField",
-    "ConnectorTemplatedValue",
     "Content",
     "Decision",
+    "Each",
+    "Elements",
     "Entry",
     "Envelope",
     "Example",
     "Field",
     "Fields",
-    "FunctionInvalid",
     "Functions",
     "FunctionsField",
     "GatherShape",
     "Item",
+    "ItemTest",
     "Ledger",
     "LeftOut",
     "MemoryContent",
+    "Missing",
     "Out",
     "Outcome",
     "Path",
-    "PathInvalid",
     "PathText",
     "Payload",
     "Request",
+    "Segment",
     "Shape",
     "StepContext",
     "StepLog",
-    "Template",
-    "TemplateInvalid",
-    "TemplateMissing",
     "Templated",
     "TemplatedValue",
+    "TextFields",
     "UnknownRequest",
+    "apply",
     "batched",
-    "compile_value",
     "decode",
+    "elements",
     "encode",
-    "nearest",
+    "find_raw",
+    "is_json",
+    "members",
+    "render",
     "spell",
+    "spelt",
+    "unreadable",
 ]

@@ -48,8 +48,8 @@ def is_day(text: str) -> bool:
 def parse_instant(value: Any, form: str | None = None) -> datetime:
     """An instant from what systems send.
 
-    form: None reads ISO 8601 and RFC 2822 texts (`Mon, 04 May 2026 10:00:00 GMT`) and takes
-    dates as they are; `epoch` and `epoch_ms` read seconds or milliseconds since 1970; anything
+    form: None (or `iso`, `date`, `rfc2822`) reads ISO 8601 and RFC 2822 texts (`Mon, 04 May 2026
+    10:00:00 GMT`) and takes dates as they are; `epoch` and `epoch_ms` read seconds or milliseconds since 1970; anything
     else is a pattern as in `spell_pattern`. Errors: `ValueError`.
     """
     if isinstance(value, datetime):
@@ -60,9 +60,10 @@ def parse_instant(value: Any, form: str | None = None) -> datetime:
         return _from_epoch(value, 1 if form == "epoch" else 1000)
     if not isinstance(value, str):
         raise ValueError("a date is a text; numbers are read as dates only by the format epoch or epoch_ms")
-    if form is not None:
+    if form not in (None, "iso", "date", "rfc2822"):
+        pattern = strftime_pattern(_NAMED.get(form, form))
         try:
-            return aware(datetime.strptime(value.strip(), strftime_pattern(form)))  # noqa: DTZ007
+            return aware(datetime.strptime(value.strip(), pattern.replace("%:z", "%z")))  # noqa: DTZ007
         except ValueError:
             raise ValueError(f"the text is not a date in the format {form}") from None
     try:

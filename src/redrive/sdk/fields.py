@@ -6,6 +6,7 @@ and in the JSON Schema it is again what the document holds:
     key: PathText | None = Field(None, help="The delivery key of each item.")   # a Path
     keep: ConditionField | None = Field(None, help="…")                         # a Condition
     value: TemplatedValue = Field(None, help="…")                               # a Templated
+    do: FunctionsField | None = Field(None, help="…")                           # Functions
 
 What does not parse is an ordinary pydantic error. Its `ctx["error"]` is the `redrive.core.invalid.Invalid`
 with the place within the setting, what was expected and the nearest known name.
@@ -23,6 +24,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from redrive.core.conditions import Condition
+from redrive.core.functions import Functions, functions_schema
 from redrive.core.paths import Path
 from redrive.core.template import CONNECTOR_ROOTS, FLOW_ROOTS, Templated, compile_value
 from redrive.sdk.condition_schema import condition_schema
@@ -140,3 +142,14 @@ ConditionField = Annotated[Condition, _condition(FLOW_ROOTS)]
 
 ConnectorConditionField = Annotated[Condition, _condition(CONNECTOR_ROOTS)]
 """As `ConditionField`, in connector documents."""
+
+FunctionsField = Annotated[
+    Functions,
+    _Compiled(
+        kind=Functions,
+        compile=Functions.parse,
+        source=lambda value: value.source,
+        describe=lambda _: functions_schema(),
+    ),
+]
+"""A list of functions, as `do:` in a map; compiled to `Functions`."""

@@ -88,9 +88,9 @@ class Payload:
         """
         if not self.content.size_bytes:
             return
-        reader = formats.item_reader(self.media_type, self.items_path)
         number = 0
         try:
+            reader = formats.item_reader(self.media_type, self.items_path)
             async for data in self.content.stream(chunk_bytes=CHUNK_BYTES):
                 if raws := reader.feed(data):
                     if self._opening is None:
@@ -99,13 +99,17 @@ class Payload:
                         )
                     yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
                     number += len(raws)
-            if raws := reader.close():
-                yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
+            raws = reader.close()
         except formats.ItemsInvalid as error:
-            raise PayloadError(
-                f"payload {self.position}: {error}", at=self.items_path or None, hint=error.hint
-            ) from None
+            raise self._unreadable(error) from None
         self._envelope = Envelope(reader.prefix, reader.separator, reader.suffix, reader.single)
+        if raws:
+            yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
+
+    def _unreadable(self, error: formats.ItemsInvalid) -> PayloadError:
+        return PayloadError(
+            f"payload {self.position}: {error}", at=self.items_path or None, hint=error.hint
+        )
 
     @property
     def is_json(self) -> bool:

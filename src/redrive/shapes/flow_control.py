@@ -23,9 +23,9 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
     """Put the items of the bucket out again in payloads of at most `size` items, order kept.
 
     A batch may hold items of several payloads; it takes media type, meta and the bytes around the
-    items from the payload of its first item. Payloads of different media types (or, where they
-    are not JSON, with different bytes before the first item, such as the header of a CSV file)
-    never share a batch.
+    items from the payload of its first item. Payloads never share a batch where their media types
+    differ, or where they are not JSON and not lists, or begin with other bytes before their first
+    item (such as the header of a CSV file).
 
     In: the whole bucket, N items of any media type; with `level`, JSON.
     Out: ceil(N / size) payloads, the last of which may be shorter; none when N is 0. With `level`
@@ -148,4 +148,7 @@ class _Reader:
     async def _mixes(self, first: Payload, other: Payload) -> bool:
         if self._per_payload or first.media_type != other.media_type:
             return False
-        return first.is_json or (await first.opening()).prefix == (await other.opening()).prefix
+        if first.is_json:
+            return True
+        one, two = await first.opening(), await other.opening()
+        return not (one.single or two.single) and one.prefix == two.prefix

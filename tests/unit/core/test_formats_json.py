@@ -84,7 +84,9 @@ def test_a_byte_order_mark_stays_in_the_prefix() -> None:
     assert read(b"\xef\xbb\xbf 5")[0] == [b"5"]
 
 
-@pytest.mark.parametrize("item", [b'"\\ud800"', b'{"\\udC00x": "\\\\ud800\\ud83d"}', b'"\\ud83d\\ude00"', b'"\xff"'])
+@pytest.mark.parametrize(
+    "item", [b'"\\ud800"', b'{"\\udC00x": "\\\\ud800\\ud83d"}', b'"\\ud83d\\ude00"', b'"\xff"']
+)
 @pytest.mark.parametrize("path", ["", "a"])
 def test_text_that_no_decoder_would_take_survives_to_the_byte(item: bytes, path: str) -> None:
     document = b"[1 , " + item + b" ,2]"
@@ -158,7 +160,8 @@ def test_windows_give_the_same_items_however_the_document_is_fed() -> None:
     line = b'{"id": 5, "sku": "},{", "email": [1, 2]}'
     note = b'"\\"},{\\"id\\": 7,"'
     items = [
-        b'{"id": %d, "email": "a,b@example.test", "lines": [%b], "note": %b}' % (n, b",".join([line] * 10), note)
+        b'{"id": %d, "email": "a,b@example.test", "lines": [%b], "note": %b}'
+        % (n, b",".join([line] * 10), note)
         for n in range(6000)
     ]
     document = b"[" + b" ,\n".join(items) + b"]"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from redrive.core.formats.base import BYTES, CSV, JSON, NDJSON, TEXT, XML, ItemReader, ItemsInvalid, is_json
-from redrive.core.formats.json_items import JsonItems
-from redrive.core.formats.whole import WholeDocument
-
-
-def item_reader(media_type: str, items_path: str = "") -> ItemReader:
-    """The reader for documents of this media type; `items_path` counts for JSON only.
-
-    Errors: `ItemsInvalid` if the items path is not understood.
-    """
-    if is_json(media_type):
-        return JsonItems(items_path)
-    return WholeDocument()
-
+from redrive.core.formats.base import (
+    BYTES,
+    CSV,
+    JSON,
+    NDJSON,
+    TEXT,
+    XML,
+    ItemReader,
+    ItemsInvalid,
+    is_csv,
+    is_json,
+    is_ndjson,
+)
+from redrive.core.formats.documents import item_reader, media_type_of, parses, render_range
 
 __all__ = [
     "BYTES",
@@ -26,6 +26,11 @@ __all__ = [
     "XML",
     "ItemReader",
     "ItemsInvalid",
+    "is_csv",
     "is_json",
+    "is_ndjson",
     "item_reader",
+    "media_type_of",
+    "parses",
+    "render_range",
 ]

@@ -32,8 +32,15 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _FAULT_AT = re.compile(r"^(?:JSON is malformed: )?(.*?) \(byte (\d+)\)$")
 _SEGMENT = re.compile(r"""\.?([^.\[\]*"']+)|\[(\d+)\]|\[(?:"([^"]*)"|'([^']*)')\]""")
 _HEAD = re.compile(
-    rb"\[\s*+\{\s*+(" + STRING.pattern + rb")\s*+:\s*+(?:" + STRING.pattern + rb"|" + SCALAR.pattern
-    + rb")\s*+,\s*+(" + STRING.pattern + rb")\s*+:"
+    rb"\[\s*+\{\s*+("
+    + STRING.pattern
+    + rb")\s*+:\s*+(?:"
+    + STRING.pattern
+    + rb"|"
+    + SCALAR.pattern
+    + rb")\s*+,\s*+("
+    + STRING.pattern
+    + rb")\s*+:"
 )
 _MARK: Final = b'"\\u0000items"'
 # Commas of one kind that are looked at, from the end of a window backwards.
@@ -119,7 +126,7 @@ class JsonItems(ItemReader):
         found = locate(buffer, self._path, begin, self._text) if self._path else begin
         if found is None or found == len(buffer):
             if ended:
-                self._read(bytes(buffer[begin:]), begin)
+                check_value(bytes(buffer[begin:]), begin)
                 raise ItemsInvalid(f"not JSON: the document ends at byte {len(buffer)}, inside a value")
             # Twice as much before the next try: all tries together stay linear.
             self._try_at = 2 * len(buffer)
@@ -169,8 +176,12 @@ class JsonItems(ItemReader):
             self._keys = (
                 found[1],
                 re.compile(
-                    re.escape(found[1]) + rb"\s*+:\s*+" + value
-                    + rb"\s*+,\s*+" + re.escape(found[2]) + rb"\s*+:"
+                    re.escape(found[1])
+                    + rb"\s*+:\s*+"
+                    + value
+                    + rb"\s*+,\s*+"
+                    + re.escape(found[2])
+                    + rb"\s*+:"
                 ),
             )
 
@@ -230,7 +241,7 @@ class JsonItems(ItemReader):
             with memoryview(self._buffer) as whole, whole[:stop] as window:
                 return list(map(bytes, _LIST.decode(window)))
         except RecursionError:
-            raise self._too_deep(self._base) from None
+            raise _too_deep(self._base) from None
         except msgspec.DecodeError as error:
             if not sure:
                 return None
@@ -260,7 +271,7 @@ class JsonItems(ItemReader):
         text = bytes(self._buffer)
         self._buffer = bytearray()
         item = text[self.start :].rstrip(_SPACE)
-        self._read(item, self.start)
+        check_value(item, self.start)
         self.single = True
         self.stop = self.start + len(item)
         self.prefix, self.suffix = text[: self.start], text[self.stop :]
@@ -278,7 +289,7 @@ class JsonItems(ItemReader):
         begin = len(BOM) if self.prefix.startswith(BOM) else 0
         outside = self.prefix[begin:] + _MARK + self.suffix
         gap = len(self.prefix) - begin + len(_MARK)
-        self._read(outside, begin, gap, self.stop - 1 - gap - begin)
+        check_value(outside, begin, gap, self.stop - 1 - gap - begin)
         try:
             value = outside
             for segment in self._path:
@@ -294,34 +305,11 @@ class JsonItems(ItemReader):
                 hint="Ask the sender which list counts; equal keys in one object have no agreed meaning.",
             )
 
-    def _read(self, text: bytes, base: int, gap: int | None = None, shift: int = 0) -> None:
-        """Raise unless it is one JSON value. Positions from `gap` on are `shift` bytes further."""
-        try:
-            _VALUE.decode(text)
-        except RecursionError:
-            raise self._too_deep(base) from None
-        except msgspec.DecodeError as error:
-            fault = error
-            if _SURROGATE.search(text):
-                try:
-                    _VALUE.decode(_tame(text))
-                except msgspec.DecodeError as other:
-                    fault = other
-                else:
-                    return
-            raise _fault(fault, base, base + len(text) + shift, gap, shift) from None
-
     def _truncated(self) -> ItemsInvalid:
         size = self._base + len(self._buffer)
         return ItemsInvalid(
             f"not JSON: the document ends at byte {size}, inside its list; it was cut off",
             hint="Get the document again, whole.",
-        )
-
-    def _too_deep(self, base: int) -> ItemsInvalid:
-        return ItemsInvalid(
-            f"nested too deeply behind byte {base}: at most about 900 levels can be read",
-            hint="Take the document as application/octet-stream to pass it on unread.",
         )
 
 
@@ -339,9 +327,37 @@ def _before_keys(buffer: bytearray, key: bytes, head: re.Pattern[bytes]) -> int:
     return 0
 
 
+def check_value(text: bytes, base: int, gap: int | None = None, shift: int = 0) -> None:
+    """Raise `ItemsInvalid` unless the text is one JSON value.
+
+    `base` is its place in the document; what is behind `gap` stands `shift` bytes further there.
+    """
+    try:
+        _VALUE.decode(text)
+    except RecursionError:
+        raise _too_deep(base) from None
+    except msgspec.DecodeError as error:
+        fault = error
+        if _SURROGATE.search(text):
+            try:
+                _VALUE.decode(_tame(text))
+            except msgspec.DecodeError as other:
+                fault = other
+            else:
+                return
+        raise _fault(fault, base, base + len(text) + shift, gap, shift) from None
+
+
 def _tame(text: bytes) -> bytes:
     """The text with each surrogate's escape replaced by one of equal length that may stand alone."""
     return _ESCAPE.sub(lambda found: b"\\u0020" if len(found[0]) > 2 else found[0], text)
+
+
+def _too_deep(base: int) -> ItemsInvalid:
+    return ItemsInvalid(
+        f"nested too deeply behind byte {base}: at most about 900 levels can be read",
+        hint="Take the document as application/octet-stream to pass it on unread.",
+    )
 
 
 def _fault(

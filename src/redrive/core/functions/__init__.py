@@ -1,0 +1,21 @@
+"""The functions that `do:` in a map applies to a value, one after the other.
+
+    do: [trim, {case: upper}, {round: {decimals: 2, half: even}}]
+
+`FUNCTIONS` describes each: its arguments, help and worked examples; validation, the reference page,
+the JSON Schema and the first tests come from there.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from redrive.core.functions import date, number, text, value
+from redrive.core.functions.describe import Argument, Example, Function, FunctionInvalid
+from redrive.core.functions.pipeline import Functions, functions_schema
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    function.name: function
+    for function in (*text.FUNCTIONS, *number.FUNCTIONS, *date.FUNCTIONS, *value.FUNCTIONS)
+}
+
+__all__ = ["FUNCTIONS", "Argument", "Example", "Function", "FunctionInvalid", "Functions", "functions_schema"]

@@ -1,0 +1,1 @@
+"""The HTTP API: reads a request, calls one use case, writes the answer."""

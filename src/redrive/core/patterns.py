@@ -17,7 +17,7 @@ from typing import Final
 LONGEST_PATTERN: Final = 1_000
 LONGEST_TEXT: Final = 100_000
 
-_SAMPLES: Final = tuple(chr(code) for code in range(1, 128)) + ("é", "Ж", "中", "🙂")
+_SAMPLES: Final = (*map(chr, range(1, 128)), "é", "Ж", "中", "🙂")
 _MANY: Final = 20
 
 
@@ -57,7 +57,8 @@ class _Guard:
 
     def sequence(self, at: int) -> tuple[int, bool, list[str]]:
         """Alternatives up to `)` or the end: where they end, whether one holds a repeat without
-        bound that can be given back, and the first atom of each alternative (`""`: unknown)."""
+        bound that can be given back, and the first atom of each alternative (`""`: unknown).
+        """
         loops = False
         firsts: list[str] = []
         first: str | None = None
@@ -69,13 +70,15 @@ class _Guard:
                 continue
             begin = at
             at, atom_loops, atom = self._atom(at)
-            if (repeat := _REPEAT.match(self.text, at)) and (repeat["sign"] or repeat["low"] or repeat["range"]):
+            if (repeat := _REPEAT.match(self.text, at)) and (
+                repeat["sign"] or repeat["low"] or repeat["range"]
+            ):
                 at = repeat.end()
                 if _unbounded(repeat):
                     if atom_loops:
                         raise ValueError(
-                            f"the pattern repeats a repeat: {self.text[begin:at]!r} may take for ever on some "
-                            "texts; repeat it once only, or write the inner one as (?>…) or with ++"
+                            f"the pattern repeats a repeat: {self.text[begin:at]!r} may take for ever on "
+                            "some texts; repeat it once only, or write the inner one as (?>…) or with ++"
                         )
                     atom_loops = repeat["mode"] != "+"
                 if _optional(repeat):

@@ -20,9 +20,10 @@ MAX_YOUNG_BYTES = 8 << 20
 class YoungBucket:
     """The payloads of a bucket that may not be committed yet."""
 
-    __slots__ = ("bytes", "payloads")
+    __slots__ = ("bounded", "bytes", "payloads")
 
-    def __init__(self) -> None:
+    def __init__(self, *, bounded: bool = True) -> None:
+        self.bounded = bounded
         self.payloads: list[tuple[PayloadRow, StoredContent]] = []
         self.bytes = 0
 
@@ -32,7 +33,7 @@ class YoungBucket:
 
     @property
     def full(self) -> bool:
-        return len(self.payloads) > MAX_YOUNG_PAYLOADS or self.bytes > MAX_YOUNG_BYTES
+        return self.bounded and (len(self.payloads) > MAX_YOUNG_PAYLOADS or self.bytes > MAX_YOUNG_BYTES)
 
 
 class Buckets:

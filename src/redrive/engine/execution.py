@@ -61,6 +61,7 @@ class StepExecution:
         retries: int,
         check_stop: Callable[[], None],
         resumed: bool,
+        bounded: bool = True,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -80,7 +81,7 @@ class StepExecution:
             journal=journal,
             contents=deps.contents,
             ids=deps.ids,
-            young=None if resumed and step.bucket is not None else YoungBucket(),
+            young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
         )
         self._stopping_error: StepError | None = None
         self._first_error: StepError | None = None

@@ -113,20 +113,24 @@ class Payload:
 
     @property
     def is_json(self) -> bool:
-        """Whether its items are JSON values."""
+        """Whether the whole document is one JSON value."""
         return formats.is_json(self.media_type)
 
-    def require_json(self) -> None:
-        """Errors: `payload.invalid` if it is of another media type (and not empty)."""
-        if self.size_bytes and not self.is_json:
+    @property
+    def has_json_items(self) -> bool:
+        """Whether each item is a JSON value: those of JSON and of NDJSON are."""
+        return self.is_json or formats.is_ndjson(self.media_type)
+
+    async def json_chunks(self) -> AsyncIterator[list[Item]]:
+        """As `chunks`, for shapes that read JSON items only.
+
+        Errors: also `payload.invalid` for another media type (where there is a byte to read).
+        """
+        if self.size_bytes and not self.has_json_items:
             raise PayloadError(
                 f"payload {self.position} is {self.media_type}; this step reads JSON",
                 hint="Let an earlier step put out JSON.",
             )
-
-    async def json_chunks(self) -> AsyncIterator[list[Item]]:
-        """As `chunks`, for shapes that read JSON only. Errors: also those of `require_json`."""
-        self.require_json()
         async for items in self.chunks():
             yield items
 

@@ -170,7 +170,7 @@ class Writing:
         if isinstance(out.items, Sequence):
             head = out.items
         else:
-            assert out.items is not None  # noqa: S101 - begin has checked it
+            assert out.items is not None
             head, self._rest = await _first_megabyte(aiter(out.items))
         if not head:
             return False
@@ -199,7 +199,7 @@ class Writing:
         if out.envelope is not None or not same:
             self._like = None
             return out.envelope or plain_envelope(self.media_type, self.items_path)
-        assert like is not None  # noqa: S101 - same
+        assert like is not None
         opening = await like.opening()
         if opening.single and not alone:
             self._like = None

@@ -26,7 +26,7 @@ class Filter(Shape, kind="filter", version=1, group="items"):
     A condition on a field that an item lacks is false, except under `not` and `exists: false`.
     Paths are relative to the item; both sides may be templates.
 
-    In: a payload of JSON items.
+    In: a payload of JSON items (JSON or NDJSON).
     Out: the same payload with the remaining items, in order and with their own bytes; none where
     no item is left. Where no item is dropped the content passes on as it is.
     Errors: `payload.invalid` if the payload is not JSON or does not parse; not retried.
@@ -73,7 +73,7 @@ class Filter(Shape, kind="filter", version=1, group="items"):
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         condition = self.keep or self.drop
-        assert condition is not None  # noqa: S101 - validated above
+        assert condition is not None
         keep = self.keep is not None
         whole = await payload.value() if "payload" in condition.roots else None
         test = ItemTest(

@@ -10,6 +10,7 @@ from redrive.sdk import (
     Envelope,
     Example,
     Field,
+    JSON,
     GatherShape,
     Item,
     Out,
@@ -31,7 +32,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
     Out: ceil(N / size) payloads, the last of which may be shorter; none when N is 0. With `level`
     the items are the elements of the list at that path, each made from the item that it stood
     in; an item without that list contributes none.
-    Errors: `payload.invalid` if a payload does not parse or, with `level`, is not JSON; not
+    Errors: `payload.invalid` if a payload does not parse or, with `level`, is not JSON or NDJSON; not
     retried, the input is kept.
     """
 
@@ -86,7 +87,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
             first = reader.payload
             out = Out(reader.batch(self.size), like=first, unwrap_single=self.unwrap_single)
             if self.level is not None:
-                out.items_path, out.envelope = "", Envelope.at("")
+                out.media_type, out.items_path, out.envelope = JSON, "", Envelope.at("")
             elif first.is_json and not first.items_path:
                 # A plain list: its end is known without reading the rest of the payload for it.
                 out.envelope = Envelope.at("")

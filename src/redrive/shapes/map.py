@@ -9,14 +9,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from redrive.errors import PayloadError
 from redrive.sdk import (
+    JSON,
     MISSING,
+    apply,
     Envelope,
     Example,
     Field,
     Fields,
-    FunctionFailed,
-    Functions,
-    FunctionList,
+    FunctionsField,
     Item,
     Out,
     Path,
@@ -29,7 +29,6 @@ from redrive.sdk import (
     decode,
     encode,
     find_raw,
-    members,
     render,
     unreadable,
 )
@@ -73,7 +72,7 @@ class MapField(BaseModel):
         None, alias="from", help="Path of the source, relative to the item; or several, which give a list."
     )
     value: TemplatedValue | None = Field(None, help="A value or template, instead of a source.")
-    do: FunctionList | None = Field(None, help="Transforms, carried out in order.")
+    do: FunctionsField | None = Field(None, help="Transforms, carried out in order.")
     missing: Literal["error", "empty", "skip_item"] | None = Field(
         None,
         help="What to do where the source finds nothing: fail the payload, put null, or leave the item out. "
@@ -96,7 +95,7 @@ class Map(Shape, kind="map", version=1, group="items"):
     without `[]` gives a list. Where a source finds nothing, its target is null unless `missing`
     says otherwise; transforms see null then.
 
-    In: a payload of JSON items.
+    In: a payload of JSON items (JSON or NDJSON).
     Out: one payload with one record for each item (less those that `missing: skip_item` leaves
     out), each made from its item; the bytes around the items are those of the input unless
     `wrap` or `unwrap` is set. None where no item is left.
@@ -183,14 +182,20 @@ class Map(Shape, kind="map", version=1, group="items"):
         return self
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-        roots = {root for field in self.fields if field.value is not None for root in field.value.roots}
+        roots = {
+            root
+            for field in self.fields
+            for part in (field.value, field.do)
+            if part is not None
+            for root in part.roots
+        }
         whole = await payload.value() if "payload" in roots else None
         mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing, reads_item="item" in roots)
         out = Out(self._records(payload, mapper), like=payload)
         if self.wrap is not None:
-            out.items_path, out.envelope = self.wrap, Envelope.at(self.wrap)
-        elif self.unwrap and payload.items_path:
-            out.items_path, out.envelope = "", Envelope.at("")
+            out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
+        elif self.unwrap and (payload.items_path or not payload.is_json):
+            out.media_type, out.items_path, out.envelope = JSON, "", Envelope.at("")
         yield out
 
     async def _records(self, payload: Payload, mapper: _Mapper) -> AsyncIterator[list[Item]]:
@@ -255,7 +260,6 @@ class _Mapper:
         self._scope = scope
         self._reads_item = reads_item
         self._missing = missing
-        self._functions: list[Functions | None] = [field.do for field in settings.fields]
         self._sources = [
             _Source(number, path, depth(target_segments(field.to)))
             for number, field in enumerate(settings.fields)
@@ -280,6 +284,8 @@ class _Mapper:
         if self._reader is not None:
             for source, raw in zip(self._sources, self._reader.read_raw(item.raw), strict=True):
                 found[source.field].append(source.found(raw))
+        if self._reads_item:
+            self._scope["item"] = decode(item.raw)
         if self._templates:
             self._fill_in(item)
         for number, field in enumerate(self._fields):
@@ -288,10 +294,8 @@ class _Mapper:
         return self._form.write(found, (), self._value, item.raw if self._automatic else None)
 
     def _fill_in(self, item: Item) -> None:
-        if self._reads_item:
-            self._scope["item"] = decode(item.raw)
         for number, field in self._templates:
-            assert field.value is not None  # noqa: S101 - they have a value
+            assert field.value is not None
             value = render(
                 field.value, self._scope, field.missing or self._missing,
                 where=f"payload {item.payload}, item {item.number}", at=f"field {field.to}",
@@ -320,17 +324,19 @@ class _Mapper:
         if all(part is None for part in parts):
             self._nothing(field)
         raw: bytes = (parts[0] or NULL) if len(parts) == 1 else _as_list(parts)
-        functions = self._functions[number]
-        if functions is None:
+        if field.do is None:
             return raw
-        try:
-            return encode(functions.apply(decode(raw), self._scope))
-        except FunctionFailed as error:
-            raise PayloadError(
-                f"payload {self._item.payload}, item {self._item.number}, field {field.to}: {error}",
-                code="transform.failed",
-                at=f"/{self._item.number}",
-            ) from None
+        value = apply(
+            field.do,
+            decode(raw),
+            self._scope,
+            field.missing or self._missing,
+            where=f"payload {self._item.payload}, item {self._item.number}",
+            at=f"field {field.to}",
+        )
+        if value is MISSING:
+            raise _SkipItem
+        return encode(value)
 
 
 def _as_list(values: Sequence[bytes | None]) -> bytes:

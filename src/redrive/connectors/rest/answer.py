@@ -159,7 +159,8 @@ class _Tap:
                 if size > self._most:
                     response.close()
                     reply.failure = Failure(
-                        "too_large", f"the answer has more than the {self._most} bytes that the connector allows"
+                        "too_large",
+                        f"the answer has more than the {self._most} bytes that the connector allows",
                     )
                     break
                 waiting.append(data)

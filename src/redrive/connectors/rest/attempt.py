@@ -77,9 +77,7 @@ class Prepared(msgspec.Struct, frozen=True):
 class Attempts:
     """The request side of one send endpoint."""
 
-    def __init__(
-        self, label: str, endpoint: EndpointModel, client: Client, renderer: Renderer
-    ) -> None:
+    def __init__(self, label: str, endpoint: EndpointModel, client: Client, renderer: Renderer) -> None:
         self.label = label
         self._client = client
         self._endpoint = endpoint

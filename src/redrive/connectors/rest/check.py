@@ -50,7 +50,9 @@ def _problem(fault: ErrorDetails, document: Mapping[str, Any]) -> DocumentProble
         title = str(cause)
     elif (wanted := (fault.get("ctx") or {}).get("expected")) is not None:
         title, expected = "the value is not one of those possible", str(wanted)
-        near = nearest(str(fault["input"]), [one.strip(" '") for one in expected.replace(" or ", ",").split(",")])
+        near = nearest(
+            str(fault["input"]), [one.strip(" '") for one in expected.replace(" or ", ",").split(",")]
+        )
     return DocumentProblem(_pointer(places), title or fault["msg"], expected, near)
 
 

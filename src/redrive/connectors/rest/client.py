@@ -146,8 +146,10 @@ class Client:
             ) as response:
                 reply.status = response.status
                 reply.headers = list(response.headers.items())
-                reply.media_type = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-                successful = 200 <= response.status < 300  # noqa: PLR2004 - the range of success
+                reply.media_type = (
+                    (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+                )
+                successful = 200 <= response.status < 300
                 await read_body(
                     response,
                     reply,
@@ -222,7 +224,9 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure("unsent", "its name cannot be resolved")
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.os_error.strerror or "no connection"
-        return Failure("unsent", f"it cannot be reached ({reason.partition('[')[0].strip().lower() or 'no connection'})")
+        return Failure(
+            "unsent", f"it cannot be reached ({reason.partition('[')[0].strip().lower() or 'no connection'})"
+        )
     if isinstance(error, aiohttp.InvalidURL):
         return Failure("unsent", "its address is not a URL")
     if isinstance(error, TimeoutError):

@@ -29,6 +29,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 StatusText = Annotated[str, StringConstraints(pattern=r"^[1-5]xx$")]
 Status = Annotated[int, Field(help="An HTTP status.", ge=100, le=599)] | StatusText
 
+
 def _items_path(value: str) -> str:
     item_reader("application/json", value)
     return value
@@ -100,9 +101,13 @@ class RateLimit(Model):
 class Timeouts(Model):
     """How long to wait for the other system."""
 
-    connect_s: float = Field(10.0, help="For a connection, name look-up and TLS included.", gt=0, unit="seconds")
+    connect_s: float = Field(
+        10.0, help="For a connection, name look-up and TLS included.", gt=0, unit="seconds"
+    )
     read_s: float = Field(60.0, help="For the next bytes of an answer.", gt=0, unit="seconds")
-    total_s: float = Field(600.0, help="For one whole request, its answer read to the end.", gt=0, unit="seconds")
+    total_s: float = Field(
+        600.0, help="For one whole request, its answer read to the end.", gt=0, unit="seconds"
+    )
 
 
 class Call(Model):
@@ -307,7 +312,9 @@ class EndpointModel(Model):
         help="Receive: path of the records in the answer. The payload is the array that stands there; "
         "without it the whole body.",
     )
-    paginate: Paginate | None = Field(None, help="Receive: how further pages are asked for. Default: one request.")
+    paginate: Paginate | None = Field(
+        None, help="Receive: how further pages are asked for. Default: one request."
+    )
     per: Literal["payload", "item"] = Field(
         "payload", help="Send: one request for the whole payload, or one for each item."
     )
@@ -359,8 +366,12 @@ class ConnectorModel(Model):
     connector: str = Field(help="Name of the connector.", min_length=1)
     protocol: Literal["rest"] = Field("rest", help="The family: HTTP(S).")
     description: str = Field("", help="What the system is.")
-    base_url: ConnectorTemplatedValue = Field(help="Where the system is; usually `{{ connection.base_url }}`.")
-    authentication: Authentication = Field(default_factory=NoAuthentication, help="How requests prove who sends them.")
+    base_url: ConnectorTemplatedValue = Field(
+        help="Where the system is; usually `{{ connection.base_url }}`."
+    )
+    authentication: Authentication = Field(
+        default_factory=NoAuthentication, help="How requests prove who sends them."
+    )
     headers: dict[str, ConnectorTemplatedValue] = Field(
         default_factory=dict, help="Headers of every request; those of an endpoint win."
     )
@@ -370,7 +381,9 @@ class ConnectorModel(Model):
     max_answer_bytes: int = Field(
         4 << 30, help="Largest answer, decompressed. A larger one is an error.", ge=1, unit="bytes"
     )
-    endpoints: dict[str, EndpointModel] = Field(help="What can be asked of the system, by name.", min_length=1)
+    endpoints: dict[str, EndpointModel] = Field(
+        help="What can be asked of the system, by name.", min_length=1
+    )
 
     @model_validator(mode="after")
     def _lookups_exist(self) -> Self:

@@ -92,8 +92,7 @@ class Masker:
 
     async def reveal_stream(self, chunks: AsyncIterator[bytes], place: Place) -> AsyncIterator[bytes]:
         table = {
-            f"[secret {name}]".encode(): _spelt(value, place).encode()
-            for name, value in self._values.items()
+            f"[secret {name}]".encode(): _spelt(value, place).encode() for name, value in self._values.items()
         }
         async for data in _replaced(chunks, _any_of(table), table, max(map(len, table), default=0)):
             yield data

@@ -53,7 +53,9 @@ class Sender:
     ) -> AsyncIterator[Out]:
         """One `Out` per accepted request; errors after everything else was sent."""
         per_item = self._per == "item"
-        sending = _Sending(self._attempts, self._finder, payload, parameters, ctx, safe=self._safe, per_item=per_item)
+        sending = _Sending(
+            self._attempts, self._finder, payload, parameters, ctx, safe=self._safe, per_item=per_item
+        )
         work = sending.each(entries) if per_item else sending.whole(entries)
         async for out in work:
             yield out
@@ -342,7 +344,11 @@ class _Sending:
             )
 
     def _tell_left_out(self, ctx: StepContext) -> None:
-        reasons = {"delivered": "delivered already", "unchanged": "unchanged since delivered", "newer": "delivered in a newer version"}
+        reasons = {
+            "delivered": "delivered already",
+            "unchanged": "unchanged since delivered",
+            "newer": "delivered in a newer version",
+        }
         counts: dict[str, int] = {}
         for one in self._left_out.values():
             counts[reasons[one.reason]] = counts.get(reasons[one.reason], 0) + 1
@@ -350,7 +356,9 @@ class _Sending:
         if self._sent or self._failed or self._stuck or self._progress.rejected:
             ctx.log.info(f"{counted(len(self._left_out))} left out ({told})", payload=self._payload.position)
         else:
-            ctx.log.warning(f"nothing was sent: all items were left out ({told})", payload=self._payload.position)
+            ctx.log.warning(
+                f"nothing was sent: all items were left out ({told})", payload=self._payload.position
+            )
 
     def _out(self, sent: Sent, *, whole: bool = False, numbers: Iterable[int] | None = None) -> Out:
         """The answer as a payload, made from the items that it accepted."""

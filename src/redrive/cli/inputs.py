@@ -94,7 +94,7 @@ async def _upload_stdin(client: Client, form: Form) -> str:
 
 
 def _is_json(file: object) -> bool:
-    import ijson
+    import ijson  # type: ignore[import-untyped]  # it has no types
 
     try:
         for _ in ijson.basic_parse(file):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redrive import __version__
 
 if TYPE_CHECKING:
-    from cyclopts import App
-
     from redrive.errors import RedriveError
 
 INTERRUPTED: Final = 130
@@ -94,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     from cyclopts import CycloptsError
 
+    from redrive.cli.app import build
     from redrive.errors import UsageError
 
     try:
@@ -105,51 +103,6 @@ def _run(words: list[str]) -> int:
             hint=f"`redrive {verb} --help` lists its options." if verb else "`redrive --help` lists the verbs.",
         ) from None
     return result if isinstance(result, int) else 0
-
-
-def build() -> App:
-    """The app with every verb registered by name; a verb's module is loaded when it is used."""
-    from cyclopts import App, Group, Parameter
-
-    from redrive.cli.session import Session
-
-    app = App(
-        name="redrive",
-        help="Integration flows that keep every payload, and a safe redrive of any of them.",
-        version=__version__,
-        help_format="plaintext",
-        help_formatter="plain",
-        default_parameter=Parameter(negative=(), show_default=False),
-        exit_on_error=False,
-        print_error=False,
-        result_action="return_value",
-    )
-    for name, verb in VERBS.items():
-        app.command(f"redrive.cli.{verb.place}", name=name, help=verb.help)
-    app.register_install_completion_command(help="Install completion for this shell.")
-    app.meta.group_parameters = Group("Global options", sort_key=1)
-
-    def option(name: str) -> Parameter:
-        return Parameter(name=name, help=GLOBALS[name][1])
-
-    @app.meta.default
-    def with_globals(
-        *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-        home: Annotated[Path | None, option("--home")] = None,
-        url: Annotated[str | None, option("--url")] = None,
-        token: Annotated[str | None, option("--token")] = None,
-        json: Annotated[bool, option("--json")] = False,
-    ) -> Any:
-        command, bound, injected = app.parse_args(words, exit_on_error=False, print_error=False)
-        session = Session(home=home, url=url, token=token, json=json)
-        result = command(*bound.args, **bound.kwargs, **dict.fromkeys(injected, session))
-        if isinstance(result, Coroutine):
-            import asyncio
-
-            return asyncio.run(result)
-        return result
-
-    return app
 
 
 def front_help() -> str:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from redrive.cli.session import Injected
+from redrive.cli.session import Injected, Session
 from redrive.errors import HomeUnusable, UsageError
 
 if TYPE_CHECKING:
     from redrive.server.serve import Address
+    from redrive.settings import Settings
 
 
 async def up(
@@ -26,8 +27,6 @@ async def up(
     """
     from redrive import log
     from redrive.client.connecting import default_home, live_server
-    from redrive.client.local import open_home
-    from redrive.server.serve import serve
     from redrive.settings import FILE_NAME, load
 
     if session.url is not None:
@@ -37,7 +36,7 @@ async def up(
     settings = load(
         file=home / FILE_NAME, options={"home": str(home), "host": host, "port": port}
     )
-    log.set_up(settings)
+    log.configure(settings.log_level, settings.log_format)
     if (live := await live_server(home)) is not None:
         raise HomeUnusable(
             f"The home {home} is held by another `up`, at {live.url}",
@@ -45,19 +44,28 @@ async def up(
             at=str(home),
             hint=f"End process {live.pid} first, or give another home with --home.",
         )
+    await serve_home(session, home, settings, settings.host, settings.port)
+
+
+async def serve_home(session: Session, home: Path, settings: Settings, host: str, port: int) -> None:
+    """Serve a home until a signal; prints its address when it is ready."""
+    from redrive.client.local import open_home
+    from redrive.server.serve import serve
+
+    output = session.output
 
     def ready(address: Address) -> None:
-        if session.json:
-            session.output.value({"url": address.url, "link": address.link, "home": str(home)})
+        if output.json:
+            output.value({"url": address.url, "link": address.link, "home": str(home)})
             return
-        session.output.text(f"Redrive runs at {address.url}")
-        session.output.text(f"Sign a browser in, once: {address.link}")
-        session.output.bytes(b"")
+        output.text(f"Redrive runs at {address.url}")
+        output.text(f"Sign a browser in, once: {address.link}")
+        output.bytes(b"")  # flushed: whoever waits for the address in a pipe has it now
 
     await serve(
         home,
-        settings.host,
-        settings.port,
+        host,
+        port,
         open_service=lambda: open_home(home, settings, serve=True),
         settings=settings,
         ready=ready,

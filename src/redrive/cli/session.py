@@ -30,9 +30,16 @@ class Session:
         return Output(json=self.json)
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
+        from redrive import log
         from redrive.client import connect
+        from redrive.settings import load
 
-        return connect(home=self.home, url=self.url, token=self.token)
+        home = str(self.home) if self.home else None
+        settings = load(options={"home": home, "url": self.url, "token": self.token})
+        # What goes wrong is told as the command's error; of the process log only what was asked for.
+        asked = settings.sources.get("log_level") == "environment"
+        log.configure(settings.log_level if asked else "error", settings.log_format)
+        return connect(home=self.home, url=self.url, token=self.token, settings=settings)
 
 
 Injected = Annotated[Session, Parameter(parse=False)]

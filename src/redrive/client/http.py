@@ -27,6 +27,7 @@ from redrive.service.views import (
     Health,
     Imported,
     ItemRange,
+    LoginLink,
     LogLine,
     NewToken,
     Page,
@@ -111,9 +112,8 @@ class _Flows(_Noun):
         return await self._to.post(FlowVersionView, "flows", name, "deploy", body={"version": version})
 
     async def enable(self, name: str, enabled: bool) -> FlowView:
-        return FlowView.from_json(
-            await self._to.call("PATCH", ("flows", name), body={"enabled": enabled})
-        )
+        body = {"enabled": enabled}
+        return self._to.read(FlowView, await self._to.call("PATCH", ("flows", name), body=body))
 
     async def delete(self, name: str) -> None:
         await self._to.call("DELETE", ("flows", name))
@@ -131,7 +131,11 @@ class _Flows(_Noun):
         return await self._to.call("GET", ("connections", name, "document"))
 
     async def schema(self, kind: Kind) -> dict[str, Any]:
-        schema: Any = decode(await self._to.call("GET", ("schemas", kind)))
+        body = await self._to.call("GET", ("schemas", kind))
+        try:
+            schema: Any = decode(body)
+        except ValueError:
+            schema = None
         if not isinstance(schema, dict):
             raise not_redrive(self._to.url, 200)
         return schema
@@ -233,7 +237,7 @@ class _Runs(_Noun):
         path = ("runs", "events") if run_id is None else ("runs", run_id, "events")
         async for name, data in self._to.events(*path):
             if name == "run":
-                yield RunRow.from_json(data)
+                yield self._to.read(RunRow, data)
 
 
 class _Payloads(_Noun):
@@ -267,7 +271,9 @@ class _Payloads(_Noun):
         like: str | None = None,
     ) -> UploadView:
         query = {"media_type": media_type, "items_path": items_path, "filename": filename, "like": like}
-        return UploadView.from_json(await self._to.call("POST", ("uploads",), query=query, data=chunks))
+        return self._to.read(
+            UploadView, await self._to.call("POST", ("uploads",), query=query, data=chunks)
+        )
 
 
 class _Redrives(_Noun):
@@ -374,5 +380,4 @@ class HttpClient:
         return await self.runs.wait(run_id)
 
     async def login_link(self) -> str:
-        link = decode(await self._to.call("POST", ("login-links",), body={}))
-        return str(link["link"])
+        return (await self._to.post(LoginLink, "login-links", body={})).link

@@ -29,8 +29,7 @@ class Transport:
     """One server and one token. Redirects are not followed: they would carry the token elsewhere."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_address(url):
             raise UsageError(f"{url!r} is not an address", at="--url", hint="Write http://HOST:PORT.")
         self.url = url.rstrip("/")
         self._headers = {"User-Agent": f"redrive/{__version__}"}
@@ -47,7 +46,7 @@ class Transport:
             self._session = None
 
     async def get(self, kind: type[V], *path: str, **query: Any) -> V:
-        return kind.from_json(await self.call("GET", path, query=query))
+        return self.read(kind, await self.call("GET", path, query=query))
 
     async def post(
         self,
@@ -58,7 +57,14 @@ class Transport:
         **query: Any,
     ) -> V:
         headers = {"Idempotency-Key": key} if key is not None else None
-        return kind.from_json(await self.call("POST", path, query=query, body=body, headers=headers))
+        return self.read(kind, await self.call("POST", path, query=query, body=body, headers=headers))
+
+    def read(self, kind: type[V], body: bytes) -> V:
+        """The record that a successful answer holds. Errors: `server.unreachable` for anything else."""
+        try:
+            return kind.from_json(body)
+        except ValueError:
+            raise not_redrive(self.url, 200) from None
 
     async def call(
         self,
@@ -139,6 +145,14 @@ class Transport:
             if begun:
                 raise cut(self.url) from None
             raise unreachable(self.url, str(error) or type(error).__name__) from None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _query(query: Mapping[str, Any]) -> dict[str, str]:

@@ -86,6 +86,17 @@ class Drafting:
         self._source = source
         self._buckets = Buckets(deps.reader, deps.contents)
 
+    def use(self, inputs: list[int]) -> None:
+        """Read buckets of this draft from memory: they are in no store yet."""
+        for bucket in inputs:
+            if bucket in self._draft.buckets:
+                self._buckets.young[bucket] = self._draft.buckets[bucket]
+
+    def forget_all_but(self, inputs: list[int]) -> None:
+        """Drop the buckets on the way from the stored one to the one that is used."""
+        for bucket in [b for b in self._draft.buckets if b not in inputs]:
+            del self._draft.buckets[bucket]
+
     # ---- whole buckets
 
     def _bucket(self) -> tuple[int, YoungBucket]:

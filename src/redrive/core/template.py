@@ -19,7 +19,7 @@ A path that may find several values (`payload.*.id`) gives the list of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -36,6 +36,24 @@ CONNECTOR_ROOTS: Final = (*FLOW_ROOTS, "with", "connection", "response")
 
 Scope = Mapping[str, Any]
 """Root -> value. It may compute a value when it is asked for; a root it lacks finds nothing."""
+
+
+class Lenient(Mapping[str, Any]):
+    """A scope in which a path that finds nothing gives null (`missing: empty`)."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __getitem__(self, root: str) -> Any:
+        return self._scope.get(root)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scope)
+
+    def __len__(self) -> int:
+        return len(self._scope)
 
 
 class TemplateInvalid(Invalid):
@@ -211,6 +229,8 @@ class _Lookup(_Operand):
             else:
                 value = walk_each(value, self._segments) or MISSING
         if value is MISSING:
+            if isinstance(scope, Lenient):
+                return None
             raise TemplateMissing(self._text)
         return value
 

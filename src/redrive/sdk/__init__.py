@@ -1,13 +1,17 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
-from redrive.core.conditions import Compared, Condition, ConditionInvalid
-from redrive.core.functions import FunctionInvalid, Functions
+from redrive.core.conditions import Condition
+from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.functions import Functions
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
+from redrive.core.members import elements, members
 from redrive.core.nearest import nearest
-from redrive.core.paths import EACH, Fields, Path, PathInvalid
-from redrive.core.template import Template, Templated, TemplateInvalid, TemplateMissing, compile_value, spell
-from redrive.sdk.content import Content, MemoryContent
+from redrive.core.paths import Each, Fields, Path, Segment
+from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
+from redrive.core.template import spell as as_text
+from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
+from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
 from redrive.sdk.delivery import Claim, Decision, Entry, Ledger, LeftOut, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
@@ -21,56 +25,79 @@ from redrive.sdk.fields import (
     PathText,
     TemplatedValue,
 )
-from redrive.sdk.payload import Bucket, Envelope, Payload, batched
+from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
+from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
-    "EACH",
+    "CHUNK_BYTES",
+    "CONNECTOR_ROOTS",
+    "JSON",
+    "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
     "Bucket",
     "Claim",
-    "Compared",
     "Condition",
     "ConditionField",
-    "ConditionInvalid",
+    "Connection",
+    "ConnectionInfo",
     "ConnectorConditionField",
+    "ConnectorProtocol",
     "ConnectorTemplatedValue",
     "Content",
     "Decision",
+    "DocumentProblem",
+    "Each",
+    "Elements",
+    "Endpoint",
     "Entry",
     "Envelope",
     "Example",
     "Field",
     "Fields",
-    "FunctionInvalid",
     "Functions",
     "FunctionsField",
     "GatherShape",
     "Item",
+    "ItemReader",
+    "ItemTest",
+    "ItemsInvalid",
     "Ledger",
     "LeftOut",
+    "Lenient",
     "MemoryContent",
+    "Missing",
     "Out",
     "Outcome",
     "Path",
-    "PathInvalid",
     "PathText",
     "Payload",
     "Request",
+    "Segment",
     "Shape",
     "StepContext",
     "StepLog",
-    "Template",
-    "TemplateInvalid",
     "TemplateMissing",
     "Templated",
     "TemplatedValue",
+    "TextFields",
     "UnknownRequest",
+    "apply",
+    "as_text",
     "batched",
     "compile_value",
     "decode",
+    "elements",
     "encode",
+    "find_raw",
+    "is_json",
+    "item_reader",
+    "members",
     "nearest",
+    "render",
     "spell",
+    "spelt",
+    "unreadable",
 ]

@@ -27,6 +27,15 @@ class Envelope:
     suffix: bytes
     single: bool = False
 
+    @classmethod
+    def at(cls, items_path: str) -> Envelope:
+        """A JSON list at a dotted path and nothing else: `orders` gives `{"orders":[` … `]}`."""
+        if not items_path:
+            return cls(b"[", b",", b"]")
+        names = items_path.split(".")
+        prefix = b"".join(b"{" + jsonvalue.encode(name) + b":" for name in names)
+        return cls(prefix + b"[", b",", b"]" + b"}" * len(names))
+
 
 class Payload:
     """One payload of a step's input bucket.
@@ -35,7 +44,17 @@ class Payload:
     the document itself); `meta` a map of strings to strings.
     """
 
-    __slots__ = ("_envelope", "_value", "content", "id", "items_path", "media_type", "meta", "position")
+    __slots__ = (
+        "_envelope",
+        "_opening",
+        "_value",
+        "content",
+        "id",
+        "items_path",
+        "media_type",
+        "meta",
+        "position",
+    )
 
     def __init__(
         self,
@@ -54,6 +73,7 @@ class Payload:
         self.position = position
         self.id = id
         self._envelope: Envelope | None = None
+        self._opening: Envelope | None = None
         self._value: Any = jsonvalue.MISSING
 
     @property
@@ -68,27 +88,66 @@ class Payload:
         """
         if not self.content.size_bytes:
             return
-        reader = formats.item_reader(self.media_type, self.items_path)
         number = 0
         try:
+            reader = formats.item_reader(self.media_type, self.items_path)
             async for data in self.content.stream(chunk_bytes=CHUNK_BYTES):
                 if raws := reader.feed(data):
+                    if self._opening is None:
+                        self._opening = Envelope(
+                            reader.prefix, reader.separator, b"", reader.single
+                        )
                     yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
                     number += len(raws)
-            if raws := reader.close():
-                yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
+            raws = reader.close()
         except formats.ItemsInvalid as error:
-            raise PayloadError(
-                f"payload {self.position}: {error}", at=self.items_path or None, hint=error.hint
-            ) from None
+            raise self._unreadable(error) from None
         self._envelope = Envelope(reader.prefix, reader.separator, reader.suffix, reader.single)
+        if raws:
+            yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
+
+    def _unreadable(self, error: formats.ItemsInvalid) -> PayloadError:
+        return PayloadError(
+            f"payload {self.position}: {error}", at=self.items_path or None, hint=error.hint
+        )
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the whole document is one JSON value."""
+        return formats.is_json(self.media_type)
+
+    @property
+    def has_json_items(self) -> bool:
+        """Whether each item is a JSON value: those of JSON and of NDJSON are."""
+        return self.is_json or formats.is_ndjson(self.media_type)
+
+    async def json_chunks(self) -> AsyncIterator[list[Item]]:
+        """As `chunks`, for shapes that read JSON items only.
+
+        Errors: also `payload.invalid` for another media type (where there is a byte to read).
+        """
+        if self.size_bytes and not self.has_json_items:
+            raise PayloadError(
+                f"payload {self.position} is {self.media_type}; this step reads JSON",
+                hint="Let an earlier step put out JSON.",
+            )
+        async for items in self.chunks():
+            yield items
 
     async def envelope(self) -> Envelope:
         """The bytes around the items. May read the whole payload once."""
         if self._envelope is None:
             async for _ in self.chunks():
                 pass
-        return self._envelope or Envelope(b"[", b",", b"]")
+        return self._envelope or Envelope.at("")
+
+    async def opening(self) -> Envelope:
+        """The envelope without its suffix, which is known as soon as one item has been read.
+
+        Unlike `envelope` it reads nothing where the first chunk has been read already, so a shape
+        that works in a stream reads its payload once.
+        """
+        return self._envelope or self._opening or await self.envelope()
 
     async def value(self) -> Any:
         """The whole document as a Python value (JSON), else its text. Bounded to 64 MiB.

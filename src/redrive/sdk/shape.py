@@ -26,7 +26,7 @@ from redrive.core.items import Item
 from redrive.sdk.content import Content
 from redrive.sdk.context import StepContext
 from redrive.sdk.fields import Example
-from redrive.sdk.payload import Bucket, Payload
+from redrive.sdk.payload import Bucket, Envelope, Payload
 
 STEP_NAMES = frozenset({"id", "shape", "name", "note", "skip", "retries", "timeout", "missing"})
 CONNECTOR_NAMES = frozenset({"connection", "endpoint", "with", "key", "ledger", "delivery"})
@@ -43,6 +43,9 @@ class Out:
     like: media type, items path, meta and the bytes around the items (the envelope) are taken
         from this input payload where not given here. A `like` that is a single item, not a list,
         gives a single item too when exactly one is put out.
+    envelope: for `items` only: the bytes around them, instead of those of `like`
+        (`Envelope.at("orders")`). Say `items_path` too where it differs from that of `like`.
+    unwrap_single: for `items` only: where exactly one is put out, it is the whole document.
     from_items: for `content` only: the input items that this payload was made from, as (payload
         position, first item, count). Default: every item of the input payload; in a GatherShape
         every item of the bucket. Each item of the output then counts as made from all of these.
@@ -62,6 +65,8 @@ class Out:
     from_items: Iterable[tuple[int, int, int]] | None = None
     path: str | None = None
     checkpoint: Any = None
+    envelope: Envelope | None = None
+    unwrap_single: bool = False
 
 
 class ShapeBase(BaseModel):

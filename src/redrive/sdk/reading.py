@@ -1,0 +1,152 @@
+"""Reading the parts of a JSON item that a path names, as the bytes or the text that stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redrive.core.items import Item
+from redrive.core.jsonvalue import MISSING, decode, encode
+from redrive.core.members import elements, members
+from redrive.core.paths import Each, Fields, Path, Segment
+from redrive.errors import PayloadError
+
+
+def unreadable(item: Item, error: Exception) -> PayloadError:
+    """The error for an item whose bytes are not what they should be."""
+    return PayloadError(
+        f"payload {item.payload}, item {item.number}: {error}",
+        at=f"/{item.number}",
+        hint="Edit the payload, or filter such items out before this step.",
+    )
+
+
+def raw_below(raw: bytes, segments: Sequence[Segment]) -> list[bytes]:
+    """The bytes of every value that the segments of a path find in a JSON value, in order.
+
+    Errors: `ValueError` if it is not JSON.
+    """
+    found = [raw]
+    for segment in segments:
+        below: list[bytes] = []
+        for value in found:
+            if isinstance(segment, str):
+                if (member := (members(value) or {}).get(segment)) is not None:
+                    below.append(bytes(member))
+            elif isinstance(segment, Each):
+                parts = elements(value)
+                if parts is None:
+                    parts = list((members(value) or {}).values())
+                below += map(bytes, parts)
+            else:
+                parts = elements(value) or []
+                if -len(parts) <= segment < len(parts):
+                    below.append(bytes(parts[segment]))
+        found = below
+    return found
+
+
+def find_raw(raw: bytes, segments: Sequence[Segment], lists: int) -> Any:
+    """What segments find in a JSON value, its outermost `lists` lists kept apart.
+
+    `bytes` for one value, None for nothing. The first `lists` of the `[]` on the way give (nested)
+    Python lists with one entry for each element; what further ones find is one JSON list.
+    Errors: `ValueError` if it is not JSON.
+    """
+    for at, segment in enumerate(segments):
+        if isinstance(segment, Each):
+            parts = elements(raw)
+            if parts is None:
+                parts = list((members(raw) or {}).values())
+                if not parts:
+                    return None
+            if not lists:
+                return b"[" + b",".join(raw_below(raw, segments[at:])) + b"]"
+            return [find_raw(bytes(part), segments[at + 1 :], lists - 1) for part in parts]
+        found = raw_below(raw, (segment,))
+        if not found:
+            return None
+        raw = found[0]
+    return raw
+
+
+class Elements:
+    """Takes what stands at a path out of items: the elements of a list, or the value itself.
+
+    Each part keeps its bytes and the origin of its item. (What only a JSONPath with a filter or a
+    descent can find is written anew: its numbers keep their value, not their spelling.)
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fields = Fields([path])
+
+    def of(self, item: Item) -> list[Item]:
+        """The parts of one item; none where the path finds nothing. Errors: `payload.invalid`."""
+        try:
+            parts: list[Item] = []
+            for found in self._found(item.raw):
+                inside = elements(found)
+                if inside is None:
+                    parts.append(item.of(found))
+                else:
+                    parts += [item.of(bytes(one)) for one in inside]
+        except ValueError as error:
+            raise unreadable(item, error) from None
+        return parts
+
+    def _found(self, raw: bytes) -> list[bytes]:
+        if self._path.single:
+            (found,) = self._fields.read_raw(raw)
+            return [] if found is MISSING else [bytes(found)]
+        if self._path.segments is not None:
+            return raw_below(raw, self._path.segments)
+        return [encode(value) for value in self._path.find(decode(raw))]
+
+
+def spelt(raw: bytes) -> str | None:
+    """A JSON value as text: the characters of a string, a number as it is spelt, "" for null.
+
+    None for an object or a list. Delivery keys and tracked values are texts of this kind.
+    Errors: `ValueError` if it is not JSON.
+    """
+    text = raw.strip()
+    if text.startswith((b"{", b"[")):
+        return None
+    if text == b"null":
+        return ""
+    return str(decode(text)) if text.startswith(b'"') else text.decode()
+
+
+class TextFields:
+    """Reads the values of some paths as texts (see `spelt`)."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
+        self._single = Fields([path for path in paths if path.single])
+        self._none: tuple[Any, ...] = ()
+
+    def of(self, item: Item) -> list[list[str | None]]:
+        """For each path the texts that it finds; the elements of a list one by one.
+
+        Errors: `payload.invalid`.
+        """
+        try:
+            single = iter(self._single.read_raw(item.raw) if self._single.paths else self._none)
+            return [self._texts(path, item.raw, single) for path in self._paths]
+        except ValueError as error:
+            raise unreadable(item, error) from None
+
+    def _texts(self, path: Path, raw: bytes, single: Any) -> list[str | None]:
+        if path.single:
+            found = next(single)
+            values = [] if found is MISSING else [bytes(found)]
+        elif path.segments is not None:
+            values = raw_below(raw, path.segments)
+        else:
+            values = [encode(value) for value in path.find(decode(raw))]
+        texts: list[str | None] = []
+        for value in values:
+            inside = elements(value)
+            texts += [spelt(bytes(one)) for one in ([value] if inside is None else inside)]
+        return texts

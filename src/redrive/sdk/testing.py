@@ -1,0 +1,470 @@
+"""Run a shape on payloads in memory, exactly as the engine would, and run its examples.
+
+    result = await run_shape(Filter(keep={"field": "paid", "is": True}), [[{"paid": True}, {}]])
+    assert result.values == [[{"paid": True}]]
+    assert result.payloads[0].lineage == [[(0, 0)]]
+
+    await check_examples(Filter)      # one test for all that the class promises
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+
+from redrive.core import formats
+from redrive.core.items import Item
+from redrive.core.jsonvalue import decode, encode
+from redrive.errors import NotFound, RedriveError, ShapeCrashed, StepError
+from redrive.sdk.connection import Connection
+from redrive.sdk.content import Content, MemoryContent
+from redrive.sdk.context import RunInfo
+from redrive.sdk.delivery import Decision, Entry, Ledger, Outcome, UnknownRequest
+from redrive.sdk.exchange import Answer, Request
+from redrive.sdk.fields import Example
+from redrive.sdk.payload import Bucket, Payload
+from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.writing import Writing
+
+NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+"""The clock of a test run, unless one is given."""
+
+
+@dataclass(frozen=True)
+class OutPayload:
+    """One payload that was put out.
+
+    `lineage` has one entry for each of its items: the input items it was made from, each as
+    (position of the payload in the input bucket, item number).
+    """
+
+    content: Content
+    data: bytes
+    media_type: str
+    items_path: str
+    meta: Mapping[str, str]
+    lineage: list[list[tuple[int, int]]]
+    count: int | None
+    path: str | None = None
+    checkpoint: Any = None
+
+    @property
+    def value(self) -> Any:
+        """The document: a Python value for JSON, else its text."""
+        return decode(self.data) if formats.is_json(self.media_type) else self.data.decode()
+
+    def items(self) -> list[bytes]:
+        """The raw bytes of its items."""
+        reader = formats.item_reader(self.media_type, self.items_path)
+        return [*reader.feed(self.data), *reader.close()] if self.data else []
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An input payload that failed for good: its position, or None for the whole bucket."""
+
+    position: int | None
+    error: StepError
+
+
+@dataclass(frozen=True)
+class LogLine:
+    level: Literal["info", "warning", "error"]
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tracked:
+    field: str
+    value: str
+    item: tuple[int, int]
+
+
+@dataclass
+class Result:
+    """What a step left behind. `variables` are those that it set."""
+
+    payloads: list[OutPayload] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    logs: list[LogLine] = field(default_factory=list)
+    tracked: list[Tracked] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
+    exchanges: list[tuple[Request, Answer]] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[Any]:
+        """The documents that came out, in order."""
+        return [payload.value for payload in self.payloads]
+
+    @property
+    def error(self) -> StepError | None:
+        """The first failure, if there is one."""
+        return self.failed[0].error if self.failed else None
+
+
+class MemoryLog:
+    """The lines of a step, in order."""
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+
+    def info(self, message: str, **data: Any) -> None:
+        self.lines.append(LogLine("info", message, data))
+
+    def warning(self, message: str, **data: Any) -> None:
+        self.lines.append(LogLine("warning", message, data))
+
+    def error(self, message: str, **data: Any) -> None:
+        self.lines.append(LogLine("error", message, data))
+
+
+class MemoryClaim:
+    """A request begun; `settled` holds its answer and outcomes, or None while it is under way."""
+
+    def __init__(self, decision: Decision, request: Request, exchange: str) -> None:
+        self.decision = decision
+        self.request = request
+        self.exchange = exchange
+        self.settled: tuple[Answer, Outcome | Mapping[str, Outcome], str | None] | None = None
+
+    def settle(
+        self,
+        answer: Answer,
+        outcomes: Outcome | Mapping[str, Outcome],
+        *,
+        reason: str | None = None,
+    ) -> None:
+        if self.settled is not None:
+            raise RuntimeError(f"exchange {self.exchange} is settled already")
+        self.settled = (answer, outcomes, reason)
+
+
+class MemoryLedger:
+    """A ledger that has seen nothing: every item is sent. `claims` keeps what was begun."""
+
+    def __init__(self, *, keyed: bool = False) -> None:
+        self.keyed = keyed
+        self.claims: list[MemoryClaim] = []
+
+    async def decide(self, payload: Payload, entries: Sequence[Entry]) -> Decision:
+        return Decision(payload, tuple(entries))
+
+    async def claim(self, decision: Decision, request: Request) -> MemoryClaim:
+        claim = MemoryClaim(decision, request, f"exchange-{len(self.claims)}")
+        self.claims.append(claim)
+        return claim
+
+    async def reclaim(self, unknown: UnknownRequest) -> None:
+        """Nothing is ever unknown here."""
+
+    def idempotency_key(self, entries: Sequence[Entry], body: Content | None) -> str:
+        digest = body.digest.hex() if body is not None else ""
+        return f"{'+'.join(entry.key for entry in entries)}:{digest[:16]}"
+
+
+class MemoryContext:
+    """A `StepContext` that keeps everything in memory and never waits.
+
+    `slept` holds the seconds that the shape asked to wait. What a shape tracks or sets is
+    provisional until its payload is done, as in the engine: `settle` keeps it, `drop` forgets it.
+    """
+
+    def __init__(
+        self,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        now: datetime = NOW,
+        missing: Literal["error", "empty", "skip_item"] = "error",
+        ledger: Ledger | None = None,
+        connections: Mapping[str, Connection] | None = None,
+        last_success: datetime | None = None,
+        preview: bool = False,
+        step: str = "step",
+        run: RunInfo | None = None,
+    ) -> None:
+        self.run = run or RunInfo(id="run-1", flow="test", version=1, trigger="manual")
+        self.step = step
+        self.attempt = 1
+        self.missing: Literal["error", "empty", "skip_item"] = missing
+        self.log = MemoryLog()
+        self.state: Any = None
+        self.ledger: Ledger = ledger or MemoryLedger()
+        self.preview = preview
+        self.exchanges: list[tuple[Request, Answer]] = []
+        self.slept: list[float] = []
+        self.tracked: list[Tracked] = []
+        self.set: dict[str, Any] = {}
+        self._now = now
+        self._last_success = last_success
+        self._connections = dict(connections or {})
+        self._before = dict(variables or {})
+        self._new_tracked: list[Tracked] = []
+        self._new_set: dict[str, Any] = {}
+
+    @property
+    def vars(self) -> Mapping[str, Any]:
+        return MappingProxyType({**self._before, **self.set, **self._new_set})
+
+    def now(self) -> datetime:
+        return self._now
+
+    def wall_now(self) -> datetime:
+        return self._now
+
+    def scope(self, payload: Payload | None = None, value: Any = None, item: Any = None) -> Mapping[str, Any]:
+        return {
+            "payload": value,
+            "item": item,
+            "meta": payload.meta if payload is not None else {},
+            "vars": self.vars,
+            "run": msgspec.structs.asdict(self.run),
+            "now": self._now,
+            "last_success": self._last_success,
+        }
+
+    def set_variable(self, name: str, value: Any) -> None:
+        self._new_set[name] = value
+
+    def track(self, field: str, value: str, item: Item) -> None:
+        self._new_tracked.append(Tracked(field, value, (item.payload, item.number)))
+
+    async def connection(self, name: str) -> Connection:
+        if name not in self._connections:
+            raise NotFound(f"there is no connection {name!r}", code="connection.unknown")
+        return self._connections[name]
+
+    async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
+        if not isinstance(data, bytes):
+            data = b"".join([part async for part in data])
+        return MemoryContent(data)
+
+    async def slice(self, content: Content, start: int, stop: int) -> Content:
+        return MemoryContent(await content.read(start, stop))
+
+    def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
+        self.exchanges.append((request, answer))
+        return f"exchange-{len(self.exchanges)}"
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    def settle(self) -> None:
+        """What was tracked and set since the last call holds from now on."""
+        self.tracked += self._new_tracked
+        self.set |= self._new_set
+        self.drop()
+
+    def drop(self) -> None:
+        """What was tracked and set since the last `settle` never happened."""
+        self._new_tracked = []
+        self._new_set = {}
+
+
+def given_payload(
+    given: Any, position: int = 0, *, items_path: str = "", meta: Mapping[str, str] | None = None
+) -> Payload:
+    """A payload of the input bucket from any JSON value, `bytes` (as they are) or a `Payload`."""
+    if isinstance(given, Payload):
+        return Payload(
+            given.content,
+            media_type=given.media_type,
+            items_path=given.items_path,
+            meta=given.meta,
+            position=position,
+            id=given.id or f"given-{position}",
+        )
+    return Payload(
+        MemoryContent(given if isinstance(given, bytes) else encode(given)),
+        items_path=items_path,
+        meta=meta,
+        position=position,
+        id=f"given-{position}",
+    )
+
+
+async def run_shape(
+    shape: Shape | GatherShape,
+    given: Sequence[Any],
+    *,
+    items_path: str = "",
+    meta: Mapping[str, str] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    now: datetime = NOW,
+    attempts: int = 1,
+    ctx: MemoryContext | None = None,
+) -> Result:
+    """Run a step of this shape on a bucket of these payloads (see `given_payload`).
+
+    An error that may pass is tried up to `attempts` times, from the last checkpoint on; what a
+    failed attempt had put out after it is dropped. An exception that is no `StepError` becomes a
+    `ShapeCrashed` with its cause. `ctx` replaces the context made from the other arguments.
+    """
+    ctx = ctx or MemoryContext(variables=variables, now=now)
+    bucket = [
+        given_payload(one, position, items_path=items_path, meta=meta)
+        for position, one in enumerate(given)
+    ]
+    step = _Step(ctx, bucket, attempts)
+    if isinstance(shape, GatherShape):
+        await step.work(lambda: shape.run(Bucket(bucket, len(bucket)), ctx), None)
+    else:
+        for payload in bucket:
+            if not await step.work(lambda one=payload: shape.run(one, ctx), payload):  # type: ignore[misc]
+                break
+    step.result.logs = ctx.log.lines
+    step.result.tracked = ctx.tracked
+    step.result.variables = ctx.set
+    step.result.exchanges = ctx.exchanges
+    return step.result
+
+
+class _Step:
+    def __init__(self, ctx: MemoryContext, bucket: list[Payload], attempts: int) -> None:
+        self.ctx = ctx
+        self.bucket = bucket
+        self.attempts = attempts
+        self.result = Result()
+
+    async def work(self, start: Callable[[], AsyncIterator[Out]], payload: Payload | None) -> bool:
+        """All attempts on one payload, or on the bucket. False: no other is worth trying."""
+        ctx = self.ctx
+        ctx.state = None
+        for attempt in range(1, self.attempts + 1):
+            ctx.attempt = attempt
+            error = await self._attempt(start, payload)
+            if error is None:
+                return True
+            if error.retry == "never" or attempt == self.attempts:
+                self.result.failed.append(Failed(payload.position if payload else None, error))
+                return not error.stops_step
+        return True
+
+    async def _attempt(
+        self, start: Callable[[], AsyncIterator[Out]], payload: Payload | None
+    ) -> StepError | None:
+        """Put out what the shape puts out; of a failed attempt, only up to its last checkpoint."""
+        fresh: list[OutPayload] = []
+        outs = start()
+        try:
+            async for out in outs:
+                written = await self._written(out, payload)
+                if written is not None:
+                    fresh.append(written)
+                if out.checkpoint is not None:
+                    # Through JSON, as the store keeps it.
+                    self.ctx.state = decode(encode(out.checkpoint))
+                    self._keep(fresh)
+        except StepError as error:
+            self.ctx.drop()
+            return error
+        except (RedriveError, AssertionError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the engine, too, takes whatever a plug-in throws
+            self.ctx.drop()
+            crash = ShapeCrashed(f"{type(error).__name__}: {error}")
+            crash.__cause__ = error
+            return crash
+        finally:
+            if inspect.isasyncgen(outs):
+                await outs.aclose()
+        self._keep(fresh)
+        return None
+
+    def _keep(self, fresh: list[OutPayload]) -> None:
+        self.result.payloads += fresh
+        fresh.clear()
+        self.ctx.settle()
+
+    async def _written(self, out: Out, payload: Payload | None) -> OutPayload | None:
+        writing = await Writing.begin(out)
+        if writing is None:
+            return None
+        parts: list[bytes] = []
+        lineage: list[list[tuple[int, int]]] = []
+        async for piece in writing.pieces():
+            parts.append(piece.data)
+            lineage += [[(item.payload, item.number)] for item in piece.items]
+        if writing.unchanged is not None:
+            position = writing.unchanged.position
+            lineage = [[(position, number)] for number in range(writing.count or 0)]
+        elif out.content is not None:
+            origins = await self._origins(writing, payload)
+            lineage = [list(origins) for _ in range(writing.count or 0)]
+        data = b"".join(parts)
+        return OutPayload(
+            content=writing.content or MemoryContent(data),
+            data=data,
+            media_type=writing.media_type,
+            items_path=writing.items_path,
+            meta=dict(writing.meta),
+            lineage=lineage,
+            count=writing.count,
+            path=out.path,
+            checkpoint=copy.deepcopy(out.checkpoint),
+        )
+
+    async def _origins(self, writing: Writing, payload: Payload | None) -> list[tuple[int, int]]:
+        if writing.origins is not None:
+            return [
+                (position, number)
+                for position, first, count in writing.origins
+                for number in range(first, first + count)
+            ]
+        sources = [payload] if payload is not None else self.bucket
+        return [
+            (item.payload, item.number)
+            for source in sources
+            async for items in source.chunks()
+            for item in items
+        ]
+
+
+async def check_examples(shape: type[Shape] | type[GatherShape]) -> None:
+    """Run every example of a shape and compare. The `AssertionError` names shape and example.
+
+    Errors: `AssertionError` also for a shape without examples.
+    """
+    if not shape.examples:
+        raise AssertionError(f"shape {shape.kind!r} has no examples")
+    for example in shape.examples:
+        where = f"shape {shape.kind!r}, example {example.title!r}"
+        result = await run_shape(
+            shape.model_validate(example.settings),
+            example.given,
+            items_path=example.items_path,
+            meta=example.meta,
+            variables=example.variables,
+        )
+        _compare(where, example, result)
+
+
+def _compare(where: str, example: Example, result: Result) -> None:
+    code = result.error.code if result.error else None
+    detail = f" ({result.error.detail})" if result.error else ""
+    _same(f"{where}: error code{detail}", example.fails, code)
+    if example.gives is not None:
+        gives = [one if isinstance(one, bytes) else decode(encode(one)) for one in example.gives]
+        outcome = [
+            payload.data if isinstance(want, bytes) else payload.value
+            for payload, want in zip(result.payloads, gives, strict=False)
+        ]
+        _same(f"{where}: number of payloads", len(gives), len(result.payloads))
+        _same(f"{where}: payloads", gives, outcome)
+    if example.gives_variables is not None:
+        _same(f"{where}: variables", decode(encode(example.gives_variables)), result.variables)
+    if example.gives_meta is not None:
+        metas = [dict(payload.meta) for payload in result.payloads]
+        _same(f"{where}: meta", [dict(one) for one in example.gives_meta], metas)
+
+
+def _same(what: str, expected: Any, found: Any) -> None:
+    if expected != found:
+        raise AssertionError(f"{what}: expected {expected!r}, found {found!r}")

@@ -1,0 +1,1 @@
+"""The built-in shapes: one file each, found by scanning this package."""

@@ -1,0 +1,343 @@
+"""Build target records from source fields."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field as PlainField, model_validator
+
+from redrive.errors import PayloadError
+from redrive.sdk import (
+    JSON,
+    MISSING,
+    apply,
+    Envelope,
+    Example,
+    Field,
+    Fields,
+    FunctionsField,
+    Item,
+    Out,
+    Path,
+    PathText,
+    Payload,
+    Segment,
+    Shape,
+    StepContext,
+    TemplatedValue,
+    decode,
+    encode,
+    find_raw,
+    render,
+    unreadable,
+)
+from redrive.shapes.map_target import (
+    Found,
+    Places,
+    Record,
+    TargetInvalid,
+    at_places,
+    depth,
+    target_segments,
+)
+
+NULL = b"null"
+
+
+class _SkipItem(Exception):
+    """The item that is being mapped is left out."""
+
+
+def _target(path: Path) -> Path:
+    target_segments(path)
+    return path
+
+
+def _listed(paths: Any) -> Any:
+    return [paths] if isinstance(paths, str) else paths
+
+
+class MapField(BaseModel):
+    """One field of the target record."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+    to: Annotated[PathText, AfterValidator(_target)] = Field(
+        help="Where it stands in the target: a name, customer.email, lines[].sku."
+    )
+    from_: Annotated[list[PathText], BeforeValidator(_listed), PlainField(min_length=1)] | None = Field(
+        None, alias="from", help="Path of the source, relative to the item; or several, which give a list."
+    )
+    value: TemplatedValue | None = Field(None, help="A value or template, instead of a source.")
+    do: FunctionsField | None = Field(None, help="Transforms, carried out in order.")
+    missing: Literal["error", "empty", "skip_item"] | None = Field(
+        None,
+        help="What to do where the source finds nothing: fail the payload, put null, or leave the item out. "
+        "Unless set: empty for from; for templates in value what the step says.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.from_ is not None) == ("value" in self.model_fields_set):
+            raise ValueError(f"the field {self.to}: expected either from or value")
+        return self
+
+
+class Map(Shape, kind="map", version=1, group="items"):
+    """Build a target record from each item.
+
+    A value that no transform touches keeps its bytes, number spelling included. `[]` in a target
+    stands for the elements of a list: `lines[].sku` from `line_items[].sku` pairs by index, and
+    a source without `[]` stands in every element. A source that finds several values for a target
+    without `[]` gives a list. Where a source finds nothing, its target is null unless `missing`
+    says otherwise; transforms see null then.
+
+    In: a payload of JSON items (JSON or NDJSON).
+    Out: one payload with one record for each item (less those that `missing: skip_item` leaves
+    out), each made from its item; the bytes around the items are those of the input unless
+    `wrap` or `unwrap` is set. None where no item is left.
+    Errors: `field.missing`, `template.missing`; `transform.failed` where a transform cannot work
+    on a value; `payload.invalid` if the payload is not JSON or does not parse; none is retried.
+    """
+
+    fields: list[MapField] = Field(default_factory=list, help="Fields of the target, in order.")
+    automatic: bool = Field(
+        False, help="Copy all top-level fields of the item by equal names; listed fields override."
+    )
+    wrap: str | None = Field(
+        None,
+        pattern=r"^[^.\[\]*$\"'\s]+(\.[^.\[\]*$\"'\s]+)*$",
+        help='Put the records into an object under this name: orders gives {"orders": […]}.',
+    )
+    unwrap: bool = Field(False, help="Put the records out as a plain list, without what is around it.")
+
+    examples = (
+        Example(
+            "rename, constant, nested target",
+            {
+                "fields": [
+                    {"to": "number", "from": "id"},
+                    {"to": "customer.email", "from": "email"},
+                    {"to": "source", "value": "web"},
+                ]
+            },
+            given=[[{"id": 1042, "email": "a@example.com", "note": "x"}]],
+            gives=[[{"number": 1042, "customer": {"email": "a@example.com"}, "source": "web"}]],
+        ),
+        Example(
+            "lists are paired by index",
+            {
+                "fields": [
+                    {"to": "lines[].sku", "from": "line_items[].sku", "do": [{"case": "upper"}]},
+                    {"to": "lines[].qty", "from": "line_items[].quantity"},
+                    {"to": "lines[].order", "from": "id"},
+                ]
+            },
+            given=[[{"id": 7, "line_items": [{"sku": "a", "quantity": 1}, {"sku": "b"}]}]],
+            gives=[[{"lines": [{"sku": "A", "qty": 1, "order": 7}, {"sku": "B", "qty": None, "order": 7}]}]],
+        ),
+        Example(
+            "templates and numbers as they are spelt",
+            {"fields": [{"to": "ref", "value": "{{ meta.shop }}-{{ item.id }}"}, {"to": "total", "from": "total"}]},
+            given=[b'[{"id": 1, "total": 19.90}]'],
+            meta={"shop": "uk"},
+            gives=[b'[{"ref":"uk-1","total":19.90}]'],
+        ),
+        Example(
+            "all fields but one as they are",
+            {"automatic": True, "fields": [{"to": "total", "value": 0}]},
+            given=[[{"id": 1, "total": 5, "tags": ["a"]}]],
+            gives=[[{"id": 1, "total": 0, "tags": ["a"]}]],
+        ),
+        Example(
+            "wrapped",
+            {"fields": [{"to": "id", "from": "id"}], "wrap": "orders"},
+            given=[[{"id": 1}, {"id": 2}]],
+            gives=[{"orders": [{"id": 1}, {"id": 2}]}],
+        ),
+        Example(
+            "items without a field left out",
+            {"fields": [{"to": "email", "from": "customer.email", "missing": "skip_item"}]},
+            given=[[{"customer": {"email": "a@example.com"}}, {"customer": None}]],
+            gives=[[{"email": "a@example.com"}]],
+        ),
+        Example(
+            "a field that must be there",
+            {"fields": [{"to": "email", "from": "customer.email", "missing": "error"}]},
+            given=[[{"id": 1}]],
+            fails="field.missing",
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _a_target_with_a_form(self) -> Self:
+        if not self.fields and not self.automatic:
+            raise ValueError("no field is mapped; expected fields, or automatic: true")
+        if self.wrap is not None and self.unwrap:
+            raise ValueError("expected wrap or unwrap, not both")
+        _form(self.fields)
+        return self
+
+    async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
+        roots = {
+            root
+            for field in self.fields
+            for part in (field.value, field.do)
+            if part is not None
+            for root in part.roots
+        }
+        whole = await payload.value() if "payload" in roots else None
+        mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing, reads_item="item" in roots)
+        out = Out(self._records(payload, mapper), like=payload)
+        if self.wrap is not None:
+            out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
+        elif self.unwrap and (payload.items_path or not payload.is_json):
+            out.media_type, out.items_path, out.envelope = JSON, "", Envelope.at("")
+        yield out
+
+    async def _records(self, payload: Payload, mapper: _Mapper) -> AsyncIterator[list[Item]]:
+        async for items in payload.json_chunks():
+            records = []
+            for item in items:
+                try:
+                    records.append(item.of(mapper.record(item)))
+                except _SkipItem:
+                    continue
+                except ValueError as error:
+                    raise unreadable(item, error) from None
+            yield records
+
+
+def _form(fields: Sequence[MapField]) -> Record:
+    form = Record()
+    for number, field in enumerate(fields):
+        try:
+            form.add(target_segments(field.to), number)
+        except TargetInvalid as error:
+            raise ValueError(f"the target {field.to} clashes: {error}") from None
+    return form
+
+
+class _Source:
+    """One path of a field: the part that one decoder reads for all fields, and what follows it."""
+
+    __slots__ = ("field", "follows", "rest", "start")
+
+    def __init__(self, field: int, path: Path, target_depth: int) -> None:
+        segments = path.segments
+        names = path.names
+        self.field = field
+        self.start = Path.of(names) if segments is not None else Path.parse("$")
+        # None: nothing follows the names; a Path: only that knows what follows.
+        self.rest: tuple[Segment, ...] | Path | None = (
+            path if segments is None else segments[len(names) :] or None
+        )
+        self.follows = target_depth
+
+    def found(self, raw: Any) -> Found:
+        if raw is MISSING:
+            return None
+        if self.rest is None:
+            return bytes(raw)
+        if isinstance(self.rest, Path):
+            found = [encode(value) for value in self.rest.find(decode(bytes(raw)))]
+            return (found if self.follows else _as_list(found)) if found else None
+        return find_raw(bytes(raw), self.rest, self.follows)
+
+
+class _Mapper:
+    """A compiled map: reads the sources of an item and writes its record."""
+
+    def __init__(
+        self, settings: Map, scope: dict[str, Any], missing: Literal["error", "empty", "skip_item"], *, reads_item: bool
+    ) -> None:
+        self._fields = settings.fields
+        self._form = _form(settings.fields)
+        self._automatic = settings.automatic
+        self._scope = scope
+        self._reads_item = reads_item
+        self._missing = missing
+        self._sources = [
+            _Source(number, path, depth(target_segments(field.to)))
+            for number, field in enumerate(settings.fields)
+            for path in field.from_ or ()
+        ]
+        self._reader = Fields([source.start for source in self._sources]) if self._sources else None
+        self._constants: list[list[Found]] = [
+            [encode(field.value.render({}))] if field.value is not None and field.value.constant else []
+            for field in settings.fields
+        ]
+        self._templates = [
+            (number, field) for number, field in enumerate(settings.fields)
+            if field.value is not None and not field.value.constant
+        ]
+        self._found: list[list[Found]] = []
+        self._item: Item
+
+    def record(self, item: Item) -> bytes:
+        """Errors: `_SkipItem`, `ValueError` (not JSON), and those of `Map`."""
+        self._item = item
+        self._found = found = [list(constant) for constant in self._constants]
+        if self._reader is not None:
+            for source, raw in zip(self._sources, self._reader.read_raw(item.raw), strict=True):
+                found[source.field].append(source.found(raw))
+        if self._reads_item:
+            self._scope["item"] = decode(item.raw)
+        if self._templates:
+            self._fill_in(item)
+        for number, field in enumerate(self._fields):
+            if field.missing not in (None, "empty") and field.from_ and all(one is None for one in found[number]):
+                self._nothing(field)
+        return self._form.write(found, (), self._value, item.raw if self._automatic else None)
+
+    def _fill_in(self, item: Item) -> None:
+        for number, field in self._templates:
+            assert field.value is not None
+            value = render(
+                field.value, self._scope, field.missing or self._missing,
+                where=f"payload {item.payload}, item {item.number}", at=f"field {field.to}",
+            )
+            if value is MISSING:
+                raise _SkipItem
+            self._found[number] = [encode(value)]
+
+    def _nothing(self, field: MapField) -> None:
+        if field.missing == "skip_item":
+            raise _SkipItem
+        if field.missing == "error":
+            paths = ", ".join(str(path) for path in field.from_ or ())
+            raise PayloadError(
+                f"payload {self._item.payload}, item {self._item.number}: nothing stands at {paths}, "
+                f"which the field {field.to} needs",
+                code="field.missing",
+                at=f"/{self._item.number}",
+                hint="Edit the item, or set missing of the field to empty or skip_item.",
+            )
+
+    def _value(self, number: int, places: Places) -> bytes:
+        """One value of a field, as it goes into the record."""
+        field = self._fields[number]
+        parts = [at_places(one, places) for one in self._found[number]]
+        if all(part is None for part in parts):
+            self._nothing(field)
+        raw: bytes = (parts[0] or NULL) if len(parts) == 1 else _as_list(parts)
+        if field.do is None:
+            return raw
+        value = apply(
+            field.do,
+            decode(raw),
+            self._scope,
+            field.missing or self._missing,
+            where=f"payload {self._item.payload}, item {self._item.number}",
+            at=f"field {field.to}",
+        )
+        if value is MISSING:
+            raise _SkipItem
+        return encode(value)
+
+
+def _as_list(values: Sequence[bytes | None]) -> bytes:
+    return b"[" + b",".join([value or NULL for value in values]) + b"]"

@@ -1,0 +1,172 @@
+"""The form of a mapped record: a tree of objects and lists, written as JSON bytes.
+
+A target path such as `lines[].sku` gives an object with a list whose elements are objects. What
+is found for a target is `bytes` (one JSON value) or, for each `[]` of the target that the source
+follows, a list of these: the lists of one target are paired by index, a single value stands in
+every element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from redrive.sdk import Each, Path, Segment, elements, encode, members
+
+Found = Any
+"""`bytes`, a list of `Found`, or None where nothing was found."""
+
+Places = tuple[int, ...]
+"""The index in each list of the target that is being written."""
+
+Write = Callable[[int, Places], bytes]
+"""Writes the value of field number n at these places."""
+
+
+class TargetInvalid(ValueError):
+    """Two targets that cannot both be, or one that has no form."""
+
+
+class Leaf:
+    """A place that one field fills."""
+
+    __slots__ = ("field",)
+
+    def __init__(self, field: int) -> None:
+        self.field = field
+
+    def write(self, found: Sequence[Found], places: Places, write: Write, base: Any) -> bytes:
+        return write(self.field, places)
+
+    @property
+    def fields(self) -> list[int]:
+        return [self.field]
+
+
+class Record:
+    """An object with named members. Over an object that is there already it changes these only."""
+
+    __slots__ = ("_starts", "members")
+
+    def __init__(self) -> None:
+        self.members: dict[str, Node] = {}
+        self._starts: list[tuple[str, bytes, Node]] = []
+
+    def add(self, segments: Sequence[Segment], field: int) -> None:
+        """Makes a place for a field. Errors: `TargetInvalid`."""
+        name, *rest = segments
+        if not isinstance(name, str):
+            raise TargetInvalid("a record has named members")
+        self.members[name] = _grown(self.members.get(name), rest, field)
+        self._starts = [(key, encode(key) + b":", node) for key, node in self.members.items()]
+
+    def write(self, found: Sequence[Found], places: Places, write: Write, base: Any) -> bytes:
+        there = None if base is None else members(base)
+        if there is None:
+            parts = [start + node.write(found, places, write, None) for _, start, node in self._starts]
+            return b"{" + b",".join(parts) + b"}"
+        parts = []
+        for name, raw in there.items():
+            node = self.members.get(name)
+            value = bytes(raw) if node is None else node.write(found, places, write, raw)
+            parts.append(encode(name) + b":" + value)
+        parts += [
+            start + node.write(found, places, write, None)
+            for name, start, node in self._starts
+            if name not in there
+        ]
+        return b"{" + b",".join(parts) + b"}"
+
+    @property
+    def fields(self) -> list[int]:
+        return [field for node in self.members.values() for field in node.fields]
+
+
+class Series:
+    """A list, as long as the longest that its fields found (or that is there already)."""
+
+    __slots__ = ("_fields", "element")
+
+    def __init__(self, element: Node) -> None:
+        self.element = element
+        self._fields: list[int] | None = None
+
+    def write(self, found: Sequence[Found], places: Places, write: Write, base: Any) -> bytes:
+        there = None if base is None else elements(base)
+        count = max(len(there or ()), self._length(found, places))
+        parts = [
+            self.element.write(
+                found, (*places, number), write, there[number] if there and number < len(there) else None
+            )
+            for number in range(count)
+        ]
+        return b"[" + b",".join(parts) + b"]"
+
+    def _length(self, found: Sequence[Found], places: Places) -> int:
+        """Of the lists that were found here; 1 where there is only a single value."""
+        if self._fields is None:
+            self._fields = self.element.fields
+        lists = 0
+        single = False
+        listed = False
+        for field in self._fields:
+            for value in found[field]:
+                here = at_places(value, places)
+                if isinstance(here, list):
+                    listed = True
+                    lists = max(lists, len(here))
+                elif here is not None:
+                    single = True
+        return lists if listed else int(single)
+
+    @property
+    def fields(self) -> list[int]:
+        return self.element.fields
+
+
+Node = Leaf | Record | Series
+
+
+def at_places(found: Found, places: Places) -> Found:
+    """What was found for an element: its own value, or the single one that all share."""
+    for place in places:
+        if not isinstance(found, list):
+            break
+        found = found[place] if place < len(found) else None
+    return found
+
+
+def target_segments(path: Path) -> tuple[Segment, ...]:
+    """The segments of a target. Errors: `TargetInvalid`."""
+    segments = path.segments
+    if segments is None or not segments or not isinstance(segments[0], str):
+        raise TargetInvalid(f"the target {path} does not begin with a name")
+    if any(isinstance(segment, int) for segment in segments):
+        raise TargetInvalid(f"the target {path} names one element of a list; [] stands for all of them")
+    return segments
+
+
+def depth(segments: Sequence[Segment]) -> int:
+    """How many lists the segments go through."""
+    return sum(isinstance(segment, Each) for segment in segments)
+
+
+def _grown(node: Node | None, rest: Sequence[Segment], field: int) -> Node:
+    if not rest:
+        if node is not None:
+            raise TargetInvalid("another field fills it, or a part of it")
+        return Leaf(field)
+    if isinstance(node, Leaf):
+        raise TargetInvalid("another field fills all of it")
+    if isinstance(rest[0], Each):
+        if isinstance(node, Record):
+            raise TargetInvalid("it is an object for another field and a list for this one")
+        if node is None:
+            return Series(_grown(None, rest[1:], field))
+        node.element = _grown(node.element, rest[1:], field)
+        return node
+    if isinstance(node, Series):
+        raise TargetInvalid("it is a list for another field and an object for this one")
+    record = node or Record()
+    record.add(rest, field)
+    return record

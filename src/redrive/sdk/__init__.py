@@ -10,7 +10,7 @@ from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.core.template import Templated, spell
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
-from redrive.sdk.delivery import Claim, Decision, Entry, LeftOut, Ledger, Outcome, UnknownRequest
+from redrive.sdk.delivery import Claim, Decision, Entry, Ledger, LeftOut, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import ConditionField, Example, Field, FunctionsField, PathText, TemplatedValue
 from redrive.sdk.payload import Bucket, Envelope, Payload, batched

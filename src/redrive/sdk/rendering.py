@@ -93,9 +93,7 @@ class ItemTest:
         except TemplateMissing as error:
             if self._missing == "skip_item":
                 return None
-            raise missing_error(
-                f"payload {item.payload}, item {item.number}", self._setting, error
-            ) from None
+            raise missing_error(f"payload {item.payload}, item {item.number}", self._setting, error) from None
         except ValueError as error:
             raise unreadable(item, error) from None
 

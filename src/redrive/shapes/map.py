@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field as PlainField, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    model_validator,
+)
+from pydantic import (
+    Field as PlainField,
+)
 
 from redrive.errors import PayloadError
 from redrive.sdk import (
     JSON,
     MISSING,
-    apply,
     Envelope,
     Example,
     Field,
@@ -26,6 +34,7 @@ from redrive.sdk import (
     Shape,
     StepContext,
     TemplatedValue,
+    apply,
     decode,
     encode,
     find_raw,
@@ -141,7 +150,12 @@ class Map(Shape, kind="map", version=1, group="items"):
         ),
         Example(
             "templates and numbers as they are spelt",
-            {"fields": [{"to": "ref", "value": "{{ meta.shop }}-{{ item.id }}"}, {"to": "total", "from": "total"}]},
+            {
+                "fields": [
+                    {"to": "ref", "value": "{{ meta.shop }}-{{ item.id }}"},
+                    {"to": "total", "from": "total"},
+                ]
+            },
             given=[b'[{"id": 1, "total": 19.90}]'],
             meta={"shop": "uk"},
             gives=[b'[{"ref":"uk-1","total":19.90}]'],
@@ -252,7 +266,12 @@ class _Mapper:
     """A compiled map: reads the sources of an item and writes its record."""
 
     def __init__(
-        self, settings: Map, scope: dict[str, Any], missing: Literal["error", "empty", "skip_item"], *, reads_item: bool
+        self,
+        settings: Map,
+        scope: dict[str, Any],
+        missing: Literal["error", "empty", "skip_item"],
+        *,
+        reads_item: bool,
     ) -> None:
         self._fields = settings.fields
         self._form = _form(settings.fields)
@@ -267,11 +286,14 @@ class _Mapper:
         ]
         self._reader = Fields([source.start for source in self._sources]) if self._sources else None
         self._constants: list[list[Found]] = [
-            [encode(field.value.render({}))] if field.value is not None and field.value.constant else []
+            [NULL if field.value is None else encode(field.value.render({}))]
+            if field.from_ is None and (field.value is None or field.value.constant)
+            else []
             for field in settings.fields
         ]
         self._templates = [
-            (number, field) for number, field in enumerate(settings.fields)
+            (number, field)
+            for number, field in enumerate(settings.fields)
             if field.value is not None and not field.value.constant
         ]
         self._found: list[list[Found]] = []
@@ -289,7 +311,11 @@ class _Mapper:
         if self._templates:
             self._fill_in(item)
         for number, field in enumerate(self._fields):
-            if field.missing not in (None, "empty") and field.from_ and all(one is None for one in found[number]):
+            if (
+                field.missing not in (None, "empty")
+                and field.from_
+                and all(one is None for one in found[number])
+            ):
                 self._nothing(field)
         return self._form.write(found, (), self._value, item.raw if self._automatic else None)
 
@@ -297,8 +323,11 @@ class _Mapper:
         for number, field in self._templates:
             assert field.value is not None
             value = render(
-                field.value, self._scope, field.missing or self._missing,
-                where=f"payload {item.payload}, item {item.number}", at=f"field {field.to}",
+                field.value,
+                self._scope,
+                field.missing or self._missing,
+                where=f"payload {item.payload}, item {item.number}",
+                at=f"field {field.to}",
             )
             if value is MISSING:
                 raise _SkipItem

@@ -14,7 +14,7 @@ from redrive.sdk.delivery import Claim, Decision, Entry, Ledger, LeftOut, Outcom
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import ConditionField, Example, Field, FunctionsField, PathText, TemplatedValue
 from redrive.sdk.payload import Bucket, Envelope, Payload, batched
-from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
@@ -49,6 +49,7 @@ __all__ = [
     "Path",
     "PathText",
     "Payload",
+    "RawReader",
     "Request",
     "Segment",
     "Shape",
@@ -63,7 +64,6 @@ __all__ = [
     "decode",
     "elements",
     "encode",
-    "find_raw",
     "is_json",
     "members",
     "render",

@@ -78,16 +78,14 @@ class Filter(Shape, kind="filter", version=1, group="items"):
         return self
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-        condition = self.keep or self.drop
+        condition = self.drop if self.keep is None else self.keep
         assert condition is not None
         whole = await payload.value() if "payload" in condition.roots else None
-        test = ItemTest(
-            condition, ctx.scope(payload, whole), ctx.missing, setting="keep" if self.keep else "drop"
-        ).of
-        wanted = self.keep is not None
+        setting = "keep" if self.drop is None else "drop"
+        test = ItemTest(condition, ctx.scope(payload, whole), ctx.missing, setting=setting)
 
         def sieve(items: list[Item]) -> list[Item]:
-            return [item for item in items if test(item) is wanted]
+            return test.matching(items, self.drop is None)
 
         chunks = payload.json_chunks()
         first = await anext(chunks, None)

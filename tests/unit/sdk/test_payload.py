@@ -58,8 +58,6 @@ async def test_batches_hold_every_item_in_order(size: int) -> None:
         async for _, items in bucket.chunks():
             yield items
 
-    batches = [
-        [item.raw async for part in batch for item in part] async for batch in batched(chunks(), size)
-    ]
+    batches = [[item.raw async for part in batch for item in part] async for batch in batched(chunks(), size)]
     everything = [b"1", b"2", b"3", b"4", b"5"]
     assert batches == [everything[n : n + size] for n in range(0, 5, size)]

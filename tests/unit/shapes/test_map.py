@@ -93,11 +93,12 @@ async def test_several_sources_give_a_list_to_the_transforms() -> None:
         {"to": "name", "from": ["first", "last"], "do": [{"join": " "}]},
         {"to": "pair", "from": ["first", "none"]},
         {"to": "x[].p", "from": ["l[].a", "l[].b"]},
+        {"to": "y", "from": ["$.l[?@.a > 1].a", "first"]},
     ]
     given = b'{"first":"Ada","last":"Lovelace","l":[{"a":1,"b":2},{"a":3}]}'
     assert (
         await record(fields, given)
-        == b'{"name":"Ada Lovelace","pair":["Ada",null],"x":[{"p":[1,2]},{"p":[3,null]}]}'
+        == b'{"name":"Ada Lovelace","pair":["Ada",null],"x":[{"p":[1,2]},{"p":[3,null]}],"y":[[3],"Ada"]}'
     )
 
 

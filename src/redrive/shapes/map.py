@@ -44,7 +44,9 @@ from redrive.sdk import (
     unreadable,
 )
 from redrive.shapes.map_target import (
+    NULL,
     Found,
+    Leaf,
     Places,
     Record,
     TargetInvalid,
@@ -52,8 +54,6 @@ from redrive.shapes.map_target import (
     depth,
     target_segments,
 )
-
-NULL = b"null"
 
 
 class _SkipItem(Exception):
@@ -89,6 +89,12 @@ class MapField(BaseModel):
         help="What to do where the source finds nothing: fail the payload, put null, or leave the item out. "
         "Unless set: empty for from; for templates in value what the step says.",
     )
+
+    @property
+    def plain(self) -> bool:
+        """Whether what its one source finds goes into the target as it is, or as null."""
+        single = self.from_ is None or len(self.from_) == 1
+        return single and self.do is None and self.missing in (None, "empty")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -231,7 +237,7 @@ def _form(fields: Sequence[MapField]) -> Record:
     form = Record()
     for number, field in enumerate(fields):
         try:
-            form.add(target_segments(field.to), number)
+            form.add(target_segments(field.to), Leaf(number, plain=field.plain))
         except TargetInvalid as error:
             raise ValueError(f"the target {field.to} clashes: {error}") from None
     return form

@@ -74,6 +74,15 @@ async def test_the_whole_item_can_be_a_source() -> None:
     assert await record([{"to": "was", "from": "$"}], b'{"a" : 1.0}') == b'{"was":{"a" : 1.0}}'
 
 
+async def test_names_are_written_as_json() -> None:
+    fields = [
+        {"to": '["a.b"].c', "from": "x"},
+        {"to": '["100%b"].é', "from": "x"},
+        {"to": r'["q\"\\"]', "from": "x"},
+    ]
+    assert await record(fields, b'{"x":1}') == '{"a.b":{"c":1},"100%b":{"é":1},"q\\"\\\\":1}'.encode()
+
+
 async def test_fields_of_one_list_are_paired_by_index() -> None:
     fields = [
         {"to": "lines[].sku", "from": "a[].sku", "do": [{"case": "upper"}]},

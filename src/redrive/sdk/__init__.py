@@ -26,7 +26,7 @@ from redrive.sdk.fields import (
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
-from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, find_raw, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
@@ -74,6 +74,7 @@ __all__ = [
     "Path",
     "PathText",
     "Payload",
+    "RawReader",
     "Request",
     "Segment",
     "Shape",

@@ -18,7 +18,6 @@ from redrive.core.template import spell as as_text
 from redrive.sdk.connection import (
     Connection,
     ConnectionInfo,
-    ConnectorProtocol,
     DocumentProblem,
     Endpoint,
 )
@@ -61,7 +60,6 @@ __all__ = [
     "Connection",
     "ConnectionInfo",
     "ConnectorConditionField",
-    "ConnectorProtocol",
     "ConnectorTemplatedValue",
     "Content",
     "Decision",

@@ -27,8 +27,25 @@ _SENSITIVE_HEADER = re.compile(
     re.IGNORECASE,
 )
 _SENSITIVE_QUERY = frozenset(
-    "access_token api_key apikey api-key auth auth_token authorization client_secret password passwd "
-    "pwd secret sig signature token x-amz-signature x-amz-credential".split()
+    [
+        "access_token",
+        "api_key",
+        "apikey",
+        "api-key",
+        "auth",
+        "auth_token",
+        "authorization",
+        "client_secret",
+        "password",
+        "passwd",
+        "pwd",
+        "secret",
+        "sig",
+        "signature",
+        "token",
+        "x-amz-signature",
+        "x-amz-credential",
+    ]
 )
 
 

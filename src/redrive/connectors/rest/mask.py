@@ -9,6 +9,7 @@ which cannot be undone.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Literal
@@ -61,7 +62,13 @@ def _spelt(value: str, place: Place) -> str:
 
 def _spellings(value: str) -> set[str]:
     places: tuple[Place, ...] = ("plain", "url", "form", "json")
-    return {_spelt(value, place) for place in places} | {base64.b64encode(value.encode()).decode()}
+    ascii_json = json.dumps(value)[1:-1]
+    return {
+        *(_spelt(value, place) for place in places),
+        ascii_json,
+        ascii_json.replace("/", "\\/"),
+        base64.b64encode(value.encode()).decode(),
+    }
 
 
 class Masker:

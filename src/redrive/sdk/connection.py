@@ -11,7 +11,6 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from redrive.sdk.content import Content
     from redrive.sdk.context import StepContext
     from redrive.sdk.delivery import Entry
     from redrive.sdk.payload import Payload
@@ -73,7 +72,7 @@ class DocumentProblem(NamedTuple):
     nearest: str | None = None
 
 
-class ConnectorProtocol(Protocol):
+class Protocol_(Protocol):  # noqa: N801 - Protocol is the word of `typing`
     """A family of connectors (HTTP, SFTP, SQL, …), found by the `protocol` of the document.
 
     `model` describes the document: its JSON Schema and the reference page come from there.

@@ -26,7 +26,7 @@ from redrive.sdk.fields import (
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
-from redrive.sdk.reading import Elements, RawReader, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
@@ -92,7 +92,6 @@ __all__ = [
     "decode",
     "elements",
     "encode",
-    "find_raw",
     "is_json",
     "item_reader",
     "members",

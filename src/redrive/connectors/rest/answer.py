@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import aiohttp
 import msgspec
+
 from redrive.connectors.rest.mask import Masker
 from redrive.sdk import (
     Answer,
@@ -159,7 +160,8 @@ class _Tap:
                 if size > self._most:
                     response.close()
                     reply.failure = Failure(
-                        "too_large", f"the answer has more than the {self._most} bytes that the connector allows"
+                        "too_large",
+                        f"the answer has more than the {self._most} bytes that the connector allows",
                     )
                     break
                 waiting.append(data)

@@ -47,7 +47,7 @@ class _None:
 
 
 class _Basic:
-    credentials = ("authorization",)
+    credentials: tuple[str, ...] = ("authorization",)
     renews = True
 
     def __init__(self, settings: Basic) -> None:
@@ -63,7 +63,7 @@ class _Basic:
 
 
 class _Bearer:
-    credentials = ("authorization",)
+    credentials: tuple[str, ...] = ("authorization",)
     renews = True
 
     def __init__(self, settings: Bearer) -> None:
@@ -81,7 +81,7 @@ class _ApiKey:
 
     def __init__(self, settings: ApiKey) -> None:
         self._settings = settings
-        self.credentials = (settings.header.casefold(),) if settings.header else ()
+        self.credentials: tuple[str, ...] = (settings.header.casefold(),) if settings.header else ()
 
     def sign(
         self, url: str, headers: list[tuple[str, str]], scope: Mapping[str, Any]
@@ -89,7 +89,7 @@ class _ApiKey:
         value = as_text(self._settings.value.render(scope))
         if self._settings.header is not None:
             return url, _with(headers, self._settings.header, value)
-        assert self._settings.query is not None  # noqa: S101 - the model has one of the two
+        assert self._settings.query is not None
         return with_parameter(url, self._settings.query, value), headers
 
 

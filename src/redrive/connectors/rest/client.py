@@ -11,6 +11,8 @@ from typing import Any, Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
+from yarl import URL
+
 from redrive.connectors.rest.answer import Failure, Reply, read_body
 from redrive.connectors.rest.auth import authenticator
 from redrive.connectors.rest.gate import Gate
@@ -27,7 +29,6 @@ from redrive.sdk import (
     TemplateMissing,
     as_text,
 )
-from yarl import URL
 
 # Short, so that an idle connection is rarely one that the other side is just closing: a send on such
 # a connection would end as unknown.
@@ -146,8 +147,10 @@ class Client:
             ) as response:
                 reply.status = response.status
                 reply.headers = list(response.headers.items())
-                reply.media_type = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-                successful = 200 <= response.status < 300  # noqa: PLR2004 - the range of success
+                reply.media_type = (
+                    (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+                )
+                successful = 200 <= response.status < 300
                 await read_body(
                     response,
                     reply,
@@ -222,7 +225,9 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure("unsent", "its name cannot be resolved")
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.os_error.strerror or "no connection"
-        return Failure("unsent", f"it cannot be reached ({reason.partition('[')[0].strip().lower() or 'no connection'})")
+        return Failure(
+            "unsent", f"it cannot be reached ({reason.partition('[')[0].strip().lower() or 'no connection'})"
+        )
     if isinstance(error, aiohttp.InvalidURL):
         return Failure("unsent", "its address is not a URL")
     if isinstance(error, TimeoutError):

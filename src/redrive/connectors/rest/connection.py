@@ -19,7 +19,9 @@ from redrive.sdk import ConnectionInfo, Entry, Out, Payload, StepContext, neares
 class RestEndpoint:
     """One operation of a connector, bound to a connection."""
 
-    def __init__(self, name: str, model: EndpointModel, receiver: Receiver | None, sender: Sender | None) -> None:
+    def __init__(
+        self, name: str, model: EndpointModel, receiver: Receiver | None, sender: Sender | None
+    ) -> None:
         self.name = name
         self.direction = model.direction
         self.key = str(model.key) if model.key is not None else None
@@ -30,7 +32,7 @@ class RestEndpoint:
         self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
     ) -> AsyncIterator[Out]:
         """Errors: `remote.*`, `auth.failed`, `answer.*`, `pagination.*`, `template.missing`."""
-        assert self._receiver is not None  # noqa: S101 - the caller looks at `direction`
+        assert self._receiver is not None
         return self._receiver.run(payload, parameters, ctx)
 
     def send(
@@ -41,7 +43,7 @@ class RestEndpoint:
         ctx: StepContext,
     ) -> AsyncIterator[Out]:
         """Errors: `remote.*`, `auth.failed`, `delivery.unknown`, `template.missing`, `request.*`."""
-        assert self._sender is not None  # noqa: S101 - the caller looks at `direction`
+        assert self._sender is not None
         return self._sender.run(payload, entries, parameters, ctx)
 
 
@@ -101,7 +103,9 @@ class RestConnection:
         if lookup.endpoint is not None:
             pull = self._receiver(lookup.endpoint).pull
         else:
-            assert lookup.request is not None  # noqa: S101 - the model has one of the two
+            assert lookup.request is not None
             asked = EndpointModel(direction="receive", request=lookup.request)
-            pull = Pull(f"the look-up of {label}", asked, self._client, self._renderer(lookup.request), lookup.items)
+            pull = Pull(
+                f"the look-up of {label}", asked, self._client, self._renderer(lookup.request), lookup.items
+            )
         return Finder(label, lookup, pull, self._client)

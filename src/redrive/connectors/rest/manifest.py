@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+
 from redrive.sdk import (
     ConnectorConditionField,
     ConnectorTemplatedValue,
@@ -28,6 +29,7 @@ Then = Literal["success", "retry", "fail", "fail_run", "reauthenticate"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 StatusText = Annotated[str, StringConstraints(pattern=r"^[1-5]xx$")]
 Status = Annotated[int, Field(help="An HTTP status.", ge=100, le=599)] | StatusText
+
 
 def _items_path(value: str) -> str:
     item_reader("application/json", value)
@@ -100,9 +102,13 @@ class RateLimit(Model):
 class Timeouts(Model):
     """How long to wait for the other system."""
 
-    connect_s: float = Field(10.0, help="For a connection, name look-up and TLS included.", gt=0, unit="seconds")
+    connect_s: float = Field(
+        10.0, help="For a connection, name look-up and TLS included.", gt=0, unit="seconds"
+    )
     read_s: float = Field(60.0, help="For the next bytes of an answer.", gt=0, unit="seconds")
-    total_s: float = Field(600.0, help="For one whole request, its answer read to the end.", gt=0, unit="seconds")
+    total_s: float = Field(
+        600.0, help="For one whole request, its answer read to the end.", gt=0, unit="seconds"
+    )
 
 
 class Call(Model):
@@ -307,7 +313,9 @@ class EndpointModel(Model):
         help="Receive: path of the records in the answer. The payload is the array that stands there; "
         "without it the whole body.",
     )
-    paginate: Paginate | None = Field(None, help="Receive: how further pages are asked for. Default: one request.")
+    paginate: Paginate | None = Field(
+        None, help="Receive: how further pages are asked for. Default: one request."
+    )
     per: Literal["payload", "item"] = Field(
         "payload", help="Send: one request for the whole payload, or one for each item."
     )
@@ -357,10 +365,14 @@ class ConnectorModel(Model):
     """An HTTP(S) system: where it is, how to prove who asks, and what can be asked of it."""
 
     connector: str = Field(help="Name of the connector.", min_length=1)
-    protocol: Literal["rest"] = Field("rest", help="The family: HTTP(S).")
+    protocol: Literal["http"] = Field("http", help="The family: HTTP(S).")
     description: str = Field("", help="What the system is.")
-    base_url: ConnectorTemplatedValue = Field(help="Where the system is; usually `{{ connection.base_url }}`.")
-    authentication: Authentication = Field(default_factory=NoAuthentication, help="How requests prove who sends them.")
+    base_url: ConnectorTemplatedValue = Field(
+        help="Where the system is; usually `{{ connection.base_url }}`."
+    )
+    authentication: Authentication = Field(
+        default_factory=NoAuthentication, help="How requests prove who sends them."
+    )
     headers: dict[str, ConnectorTemplatedValue] = Field(
         default_factory=dict, help="Headers of every request; those of an endpoint win."
     )
@@ -370,7 +382,9 @@ class ConnectorModel(Model):
     max_answer_bytes: int = Field(
         4 << 30, help="Largest answer, decompressed. A larger one is an error.", ge=1, unit="bytes"
     )
-    endpoints: dict[str, EndpointModel] = Field(help="What can be asked of the system, by name.", min_length=1)
+    endpoints: dict[str, EndpointModel] = Field(
+        help="What can be asked of the system, by name.", min_length=1
+    )
 
     @model_validator(mode="after")
     def _lookups_exist(self) -> Self:

@@ -117,7 +117,7 @@ class Pull:
 
     def _failed(self, reply: Reply) -> StepError:
         failure = reply.failure
-        assert failure is not None  # noqa: S101 - asked for only then
+        assert failure is not None
         detail = f"{self.label}: {failure.sentence}"
         if failure.kind == "too_large":
             return RemoteRejected(
@@ -132,7 +132,7 @@ class Pull:
 
 async def judged(judge: Judge, reply: Reply, scope: Mapping[str, Any]) -> Verdict:
     """The verdict on an answer that came whole."""
-    assert reply.status is not None  # noqa: S101 - a failure has been dealt with before
+    assert reply.status is not None
     if not judge.needs_body:
         return judge.verdict(reply.status, b"null", scope)
     response = {"status": reply.status, "headers": reply.flat_headers()}
@@ -178,6 +178,10 @@ def refusal(label: str, verdict: Verdict, reply: Reply, client: Client, ctx: Ste
 def _reachable(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and not link_local(parts.hostname or "")
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and not link_local(parts.hostname or "")
+        )
     except ValueError:
         return False

@@ -64,7 +64,7 @@ class Receiver:
             except SkipItem as skipped:
                 ctx.log.warning(f"nothing was pulled: {skipped.path} finds nothing")
                 return
-            assert reply is not None  # noqa: S101 - only a look-up may find nothing
+            assert reply is not None
             content, count = await self._page(reply, ctx)
             following = await self._following(place, reply, count)
             if self._paginated:
@@ -124,7 +124,10 @@ class Receiver:
     async def _whole(self, content: Content | None, reply: Reply) -> tuple[Content | None, int]:
         if content is None or not content.size_bytes:
             return None, 0
-        if content.size_bytes <= _EMPTY_LIST_BYTES and "".join((await content.read()).decode(errors="replace").split()) == "[]":
+        if (
+            content.size_bytes <= _EMPTY_LIST_BYTES
+            and "".join((await content.read()).decode(errors="replace").split()) == "[]"
+        ):
             return None, 0
         return content, reply.items if reply.items_error is None and self._paginated else 1
 
@@ -142,7 +145,9 @@ class Receiver:
         if following is None:
             return None
         if self._most is not None and number >= self._most:
-            ctx.log.warning(f"stopped after {number} pages, as `max_pages` says; there are more", pages=number)
+            ctx.log.warning(
+                f"stopped after {number} pages, as `max_pages` says; there are more", pages=number
+            )
             return None
         if self._most is None and number >= ENDLESS_PAGES:
             raise RemoteRejected(

@@ -71,9 +71,7 @@ class Rendered:
 class Renderer:
     """Everything about one `request` of the document that does not vary, worked out once."""
 
-    def __init__(
-        self, call: Call, headers: Mapping[str, Templated], scopes: Scopes, masker: Masker
-    ) -> None:
+    def __init__(self, call: Call, headers: Mapping[str, Templated], scopes: Scopes, masker: Masker) -> None:
         self.method = call.method
         self._scopes = scopes
         self._masker = masker
@@ -137,9 +135,7 @@ class Renderer:
                 pairs.append((name, text))
         return pairs
 
-    async def body(
-        self, scope: Mapping[str, Any], subject: Subject | None, ctx: StepContext
-    ) -> Body | None:
+    async def body(self, scope: Mapping[str, Any], subject: Subject | None, ctx: StepContext) -> Body | None:
         """The body, stored, with secrets masked. A `{{ payload }}` alone is the stored payload itself."""
         if self._form is not None:
             pairs = [

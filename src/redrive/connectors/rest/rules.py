@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 import msgspec
+
 from redrive.connectors.rest.manifest import Direction, EndpointModel, Status, Then
 from redrive.sdk import Condition, TemplateMissing
 
@@ -48,7 +49,9 @@ class Judge:
                 continue
             if rule.when is not None and not (body is not None and _holds(rule.when, body, scope)):
                 continue
-            return Verdict(rule.then, f"{answered}, which is `{rule.then}` by rule {number + 1} of the endpoint")
+            return Verdict(
+                rule.then, f"{answered}, which is `{rule.then}` by rule {number + 1} of the endpoint"
+            )
         wanted = self._success.status
         if matches(wanted if wanted is not None else "2xx", status):
             return self._successful(answered, body, scope)
@@ -82,11 +85,11 @@ def _ordinary(status: int, direction: Direction) -> Meaning:
         return "reauthenticate"
     if status == HTTPStatus.FORBIDDEN:
         return "fail_run"
-    if status >= 500:  # noqa: PLR2004 - server errors
+    if status >= 500:
         return "unknown" if direction == "send" else "retry"
     if status == HTTPStatus.REQUEST_TIMEOUT and direction == "receive":
         return "retry"
-    if status >= 400 or direction == "receive":  # noqa: PLR2004 - client errors
+    if status >= 400 or direction == "receive":
         return "fail"
     # 307 and 308 say that the request was not carried out here. Other redirects often follow one
     # that was, and a status of success that is not in the endpoint's list may be one as well.

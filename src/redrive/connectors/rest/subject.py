@@ -53,7 +53,7 @@ class Subject:
     async def stream(self) -> AsyncIterator[bytes]:
         """The bytes, about a megabyte at a time."""
         if self.alone:
-            assert self.item is not None  # noqa: S101 - alone means: this item
+            assert self.item is not None
             yield self.item.raw
         elif self._numbers is None:
             async for data in self.payload.content.stream():
@@ -105,7 +105,7 @@ class Subject:
             yield data
 
     async def _left(self) -> AsyncIterator[bytes]:
-        assert self._numbers is not None  # noqa: S101 - asked for only then
+        assert self._numbers is not None
         envelope = await self.payload.envelope()
         parts: list[bytes] = [envelope.prefix]
         size = 0

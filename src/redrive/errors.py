@@ -95,6 +95,8 @@ class UsageError(UserError):
 class Problem:
     """One fault of a document: where it stands, what was expected, and the nearest known name."""
 
+    severity: ClassVar[Literal["error", "warning"]] = "error"
+
     code: str
     title: str
     file: str | None = None
@@ -120,6 +122,13 @@ class Problem:
         if self.nearest:
             text += f"; did you mean {self.nearest!r}?"
         return ": ".join(part for part in (where, inside, text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Problem):
+    """Something a person should know about a document that is valid all the same."""
+
+    severity: ClassVar[Literal["error", "warning"]] = "warning"
 
 
 class FlowInvalid(UserError):

@@ -1,35 +1,57 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
-from redrive.core.formats import JSON, is_json
+from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
 from redrive.core.functions import Functions
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
+from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
-from redrive.core.template import Templated, spell
-from redrive.sdk.content import Content, MemoryContent
+from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
+from redrive.core.template import spell as as_text
+from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
+from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
 from redrive.sdk.delivery import Claim, Decision, Entry, Ledger, LeftOut, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
-from redrive.sdk.fields import ConditionField, Example, Field, FunctionsField, PathText, TemplatedValue
-from redrive.sdk.payload import Bucket, Envelope, Payload, batched
+from redrive.sdk.fields import (
+    ConditionField,
+    ConnectorConditionField,
+    ConnectorTemplatedValue,
+    Example,
+    Field,
+    FunctionsField,
+    PathText,
+    TemplatedValue,
+)
+from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
+    "CHUNK_BYTES",
+    "CONNECTOR_ROOTS",
     "JSON",
+    "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
     "Bucket",
     "Claim",
     "Condition",
     "ConditionField",
+    "Connection",
+    "ConnectionInfo",
+    "ConnectorConditionField",
+    "ConnectorProtocol",
+    "ConnectorTemplatedValue",
     "Content",
     "Decision",
+    "DocumentProblem",
     "Each",
     "Elements",
+    "Endpoint",
     "Entry",
     "Envelope",
     "Example",
@@ -39,9 +61,12 @@ __all__ = [
     "FunctionsField",
     "GatherShape",
     "Item",
+    "ItemReader",
     "ItemTest",
+    "ItemsInvalid",
     "Ledger",
     "LeftOut",
+    "Lenient",
     "MemoryContent",
     "Missing",
     "Out",
@@ -55,17 +80,22 @@ __all__ = [
     "Shape",
     "StepContext",
     "StepLog",
+    "TemplateMissing",
     "Templated",
     "TemplatedValue",
     "TextFields",
     "UnknownRequest",
     "apply",
+    "as_text",
     "batched",
+    "compile_value",
     "decode",
     "elements",
     "encode",
     "is_json",
+    "item_reader",
     "members",
+    "nearest",
     "render",
     "spell",
     "spelt",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -59,16 +60,30 @@ class Endpoint(Protocol):
     ) -> AsyncIterator[Out]:
         """Sends by the protocol of `redrive.sdk.delivery`: one `Out` per answer body.
 
-        `entries` is empty where the step has no key.
+        `entries` names every item of the payload, in order; it is empty where the step has no key.
         """
 
 
-class Protocol_(Protocol):
-    """A family of connectors (HTTP, SFTP, SQL, …), found by the `protocol` of the document."""
+class DocumentProblem(NamedTuple):
+    """A fault of a connector document: a JSON Pointer, what is wrong, what was expected, the nearest name."""
+
+    at: str
+    title: str
+    expected: str | None = None
+    nearest: str | None = None
+
+
+class ConnectorProtocol(Protocol):
+    """A family of connectors (HTTP, SFTP, SQL, …), found by the `protocol` of the document.
+
+    `model` describes the document: its JSON Schema and the reference page come from there.
+    """
 
     name: ClassVar[str]
+    model: ClassVar[type[BaseModel]]
 
-    def check(self, document: Mapping[str, Any]) -> list[Any]:
-        """Problems of a connector document."""
+    def check(self, document: Mapping[str, Any]) -> list[DocumentProblem]:
+        """Everything that is wrong with a connector document."""
 
-    def open(self, info: ConnectionInfo) -> Connection: ...
+    def open(self, info: ConnectionInfo) -> Connection:
+        """A connection whose document has passed `check`; nothing is sent yet."""

@@ -1,0 +1,67 @@
+# Everything that this project does is a target here; `make help` lists them.
+# Each target sets itself up: Python 3.11 or newer, make and a package registry are all it takes.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml
+
+# A folder that was moved has an environment that still points at its old place.
+ifneq ($(wildcard $(VENV)/.place),)
+ifneq ($(shell cat $(VENV)/.place),$(CURDIR))
+$(shell rm -rf $(VENV))
+endif
+endif
+
+.PHONY: help run test test-all check bench docs lock format clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.runtime ## Tell the story of a failed run and its redrive (make run ARGS=--once ends by itself)
+	@$(BIN)/redrive demo $(ARGS)
+
+test: lint ## All linters and the whole test suite (make test ARGS="-k split" for a part)
+	$(PY) -m pytest $(ARGS)
+
+test-all: lint ## The whole matrix, with a dated report in benchmarks/results/
+	REDRIVE_TEST_ALL=1 $(PY) -m tools.report -- $(ARGS)
+
+check: lint ## What to run before each commit, in under a minute
+	$(PY) -m pytest $(wildcard tests/unit tests/property tests/contract tests/structure) -m "not slow" $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev
+	@$(PY) -m ruff format --check --quiet . || { echo "make format mends this"; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.dev ## Measure against the floor; figures go to benchmarks/results/
+	$(PY) -m benchmarks $(ARGS)
+
+docs: $(VENV)/.dev ## Write the reference pages again from the code
+	$(PY) -m tools.docs
+
+lock: $(VENV)/.dev ## Lock all dependencies again (make lock ARGS=--upgrade for newer ones)
+	$(BIN)/uv pip compile $(LOCK_FLAGS) --extra dev -o requirements-dev.lock $(ARGS)
+	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements-dev.lock --no-annotate -o requirements.lock $(ARGS)
+
+format: $(VENV)/.dev ## Format the code and mend what ruff can
+	$(PY) -m ruff check --fix --quiet . || true
+	$(PY) -m ruff format .
+
+clean: ## Remove the environment and all caches
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.runtime: requirements.lock pyproject.toml tools/setup.sh
+	@sh tools/setup.sh $(VENV) requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml tools/setup.sh
+	@sh tools/setup.sh $(VENV) requirements-dev.lock
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,1 @@
+"""The command `redrive`: one file for each noun."""

@@ -1,0 +1,1 @@
+"""Families of connectors: how Redrive speaks to other systems."""

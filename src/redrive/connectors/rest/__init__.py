@@ -1,0 +1,1 @@
+"""Connectors that speak HTTP, described by a document."""

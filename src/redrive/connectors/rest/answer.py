@@ -1,0 +1,203 @@
+"""One answer of another system: kept as it comes in, and how far it got."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, Literal
+
+import aiohttp
+import msgspec
+from redrive.connectors.rest.mask import Masker
+from redrive.sdk import (
+    Answer,
+    Content,
+    ItemReader,
+    ItemsInvalid,
+    StepContext,
+    encode,
+    is_json,
+    item_reader,
+)
+
+PIECE_BYTES: Final = 256 << 10
+WHOLE_BYTES: Final = 1 << 20
+# Conditions and pagination look at bodies up to this size; of a larger one they see all but its items.
+SEEN_BYTES: Final = 16 << 20
+
+Kind = Literal["unsent", "timeout", "cut", "garbage", "too_large"]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why there is no whole answer. `unsent`: the request certainly did not leave this machine."""
+
+    kind: Kind
+    sentence: str
+
+
+class Reply(msgspec.Struct):
+    """What came back for one request.
+
+    content: the body as it was sent to us; `shown`: the same without secrets, for the exchange.
+    items: how many records stand at the endpoint's items path, and where (`start`, `stop`).
+    """
+
+    status: int | None = None
+    headers: Sequence[tuple[str, str]] = ()
+    content: Content | None = None
+    shown: Content | None = None
+    failure: Failure | None = None
+    duration_ms: float = 0.0
+    media_type: str = ""
+    url: str = ""
+    reader: ItemReader | None = None
+    items: int = 0
+    items_error: str | None = None
+
+    def header(self, name: str) -> str | None:
+        for known, value in self.headers:
+            if known.casefold() == name:
+                return value
+        return None
+
+    def all_headers(self) -> dict[str, list[str]]:
+        """Values by name in small letters."""
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name.casefold(), []).append(value)
+        return found
+
+    def flat_headers(self) -> dict[str, str]:
+        return {name: ", ".join(values) for name, values in self.all_headers().items()}
+
+    def answer(self, masker: Masker) -> Answer:
+        """The answer as it may be recorded."""
+        return Answer(
+            status=self.status,
+            headers=masker.headers(self.headers, ("set-cookie",)),
+            body=self.shown,
+            error=self.failure.sentence if self.failure else None,
+            duration_ms=self.duration_ms,
+        )
+
+    async def seen(self) -> bytes | None:
+        """The body as JSON, for conditions and pagination; None where it should be JSON and is not.
+
+        A body of another kind is one JSON text; none at all is null. Of a body of more than 16 MiB
+        only what stands around its items is seen.
+        """
+        if self.content is None or not self.content.size_bytes:
+            return b"null"
+        if self.content.size_bytes > SEEN_BYTES:
+            return self._around()
+        data = await self.content.read()
+        try:
+            if is_json(self.media_type) or data.lstrip()[:1] in (b"{", b"["):
+                msgspec.json.decode(data, type=msgspec.Raw)
+                return data
+        except msgspec.DecodeError:
+            return None if is_json(self.media_type) else encode(data.decode(errors="replace"))
+        return encode(data.decode(errors="replace"))
+
+    def _around(self) -> bytes | None:
+        if self.reader is None or self.items_error is not None or self.reader.single:
+            return b"null"
+        return self.reader.prefix + self.reader.suffix
+
+
+async def read_body(
+    response: aiohttp.ClientResponse,
+    reply: Reply,
+    ctx: StepContext,
+    masker: Masker,
+    *,
+    items_path: str | None,
+    most_bytes: int,
+) -> None:
+    """Keep the body as it arrives; a failure on the way is noted, and what had arrived is kept."""
+    if items_path is not None:
+        # Systems often name JSON wrongly; where records are named it can be nothing else.
+        reply.reader = item_reader("application/json", items_path)
+    tap = _Tap(reply, masker, most_bytes)
+    pieces = tap.pieces(response)
+    head: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        head.append(piece)
+        size += len(piece)
+        if size > WHOLE_BYTES:
+            break
+    if size > WHOLE_BYTES:
+        reply.content = await ctx.store(_chained(head, pieces))
+    elif size:
+        reply.content = await ctx.store(b"".join(head))
+    tap.close()
+    if tap.secret and reply.content is not None:
+        reply.shown = await ctx.store(masker.hidden_stream(reply.content.stream()))
+    else:
+        reply.shown = reply.content
+
+
+class _Tap:
+    """Looks at a body as it passes: its size, its items, and whether a secret stands in it."""
+
+    def __init__(self, reply: Reply, masker: Masker, most_bytes: int) -> None:
+        self.secret = False
+        self._reply = reply
+        self._masker = masker
+        self._most = most_bytes
+        self._tail = b""
+
+    async def pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """Never raises because of the other system."""
+        size = 0
+        waiting: list[bytes] = []
+        waits = 0
+        reply = self._reply
+        try:
+            async for data in response.content.iter_any():
+                size += len(data)
+                if size > self._most:
+                    response.close()
+                    reply.failure = Failure(
+                        "too_large",
+                        f"the answer has more than the {self._most} bytes that the connector allows",
+                    )
+                    break
+                waiting.append(data)
+                waits += len(data)
+                if waits >= PIECE_BYTES:
+                    yield self._seen(b"".join(waiting))
+                    waiting, waits = [], 0
+        except TimeoutError:
+            reply.failure = Failure("timeout", f"the answer stopped after {size} bytes and its time ran out")
+        except (aiohttp.ClientError, OSError):
+            reply.failure = Failure("cut", f"the connection was cut after {size} bytes of the answer")
+        if waiting:
+            yield self._seen(b"".join(waiting))
+
+    def close(self) -> None:
+        if self._reply.reader is not None and self._reply.items_error is None and self._reply.failure is None:
+            try:
+                self._reply.items += len(self._reply.reader.close())
+            except ItemsInvalid as error:
+                self._reply.items_error = str(error)
+
+    def _seen(self, data: bytes) -> bytes:
+        reply = self._reply
+        if not self.secret and (overlap := self._masker.overlap):
+            self.secret = self._masker.occurs(self._tail + data)
+            self._tail = (self._tail + data)[-overlap:]
+        if reply.reader is not None and reply.items_error is None:
+            try:
+                reply.items += len(reply.reader.feed(data))
+            except ItemsInvalid as error:
+                reply.items_error = str(error)
+        return data
+
+
+async def _chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in head:
+        yield piece
+    head.clear()
+    async for piece in rest:
+        yield piece

@@ -1,0 +1,265 @@
+"""The HTTP client of one connection: one session, its credentials, its pace, its secrets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDict
+from redrive.connectors.rest.answer import Failure, Reply, read_body
+from redrive.connectors.rest.auth import authenticator
+from redrive.connectors.rest.gate import Gate
+from redrive.connectors.rest.manifest import ConnectorModel, Timeouts
+from redrive.connectors.rest.mask import Masker
+from redrive.connectors.rest.render import Body, Rendered, check_base_url, link_local
+from redrive.connectors.rest.scope import Scopes
+from redrive.sdk import (
+    CHUNK_BYTES,
+    ConnectionInfo,
+    Content,
+    Request,
+    StepContext,
+    TemplateMissing,
+    as_text,
+)
+from yarl import URL
+
+# Short, so that an idle connection is rarely one that the other side is just closing: a send on such
+# a connection would end as unknown.
+KEEPALIVE_S: Final = 4.0
+DNS_CACHE_S: Final = 10
+
+_AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "redrive"))
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request that is ready to leave, and `shown`, how it is recorded."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: Body | None
+    shown: Request
+
+
+class Client:
+    """Shared by all runs that use the connection."""
+
+    def __init__(self, info: ConnectionInfo, model: ConnectorModel) -> None:
+        self.scopes = Scopes(info)
+        self.masker = Masker(info.secrets)
+        self._info = info
+        self._model = model
+        self._auth = authenticator(model.authentication)
+        self._gate = Gate(model.rate_limit, model.concurrency)
+        self._timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def renews(self) -> bool:
+        """Whether a refusal of the credentials is worth one more try."""
+        return self._auth.renews
+
+    def place(self, ctx: StepContext) -> AbstractAsyncContextManager[None]:
+        """A place among the requests under way, kept while the context lasts."""
+        return self._gate.place(ctx)
+
+    async def again(self, ctx: StepContext) -> None:
+        """Waits until a further request within a place may leave."""
+        await self._gate.again(ctx)
+
+    def pause(self, seconds: float) -> None:
+        """The system asked everybody to wait."""
+        self._gate.pause(seconds)
+
+    def base_url(self, scope: Mapping[str, Any]) -> str:
+        """Errors: `connection.incomplete`, `connection.base_url`."""
+        try:
+            text = as_text(self._model.base_url.render(scope))
+        except TemplateMissing as missing:
+            raise self.scopes.incomplete(missing) from None
+        return check_base_url(text, self._info.name)
+
+    def outgoing(
+        self,
+        rendered: Rendered,
+        body: Body | None,
+        *,
+        idempotency: tuple[str, str] | None = None,
+        sign: bool = True,
+    ) -> Outgoing:
+        """Adds what every request has: credentials, content type, the idempotency key."""
+        headers = list(rendered.headers)
+        present = {name.casefold() for name, _ in headers}
+        if idempotency is not None:
+            headers = [pair for pair in headers if pair[0].casefold() != idempotency[0].casefold()]
+            headers.append(idempotency)
+        if body is not None and "content-type" not in present:
+            headers.append(("Content-Type", body.media_type))
+        headers += [pair for pair in _AUTOMATIC if pair[0].casefold() not in present]
+        url = rendered.url
+        if sign:
+            try:
+                url, headers = self._auth.sign(url, headers, self.scopes.alone())
+            except TemplateMissing as missing:
+                raise self.scopes.incomplete(missing) from None
+        shown = Request(
+            method=rendered.method,
+            url=self.masker.url(url),
+            headers=self.masker.headers(headers, self._auth.credentials if sign else ()),
+            body=body.content if body else None,
+            idempotency_key=idempotency[1] if idempotency else None,
+        )
+        return Outgoing(rendered.method, url, headers, body, shown)
+
+    async def send(
+        self,
+        outgoing: Outgoing,
+        ctx: StepContext,
+        *,
+        items_path: str | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> Reply:
+        """One request and its answer, or why there is none. Raises only if cancelled or the store fails."""
+        loop = asyncio.get_running_loop()
+        reply = Reply(url=outgoing.url)
+        data, length = await self._data(outgoing.body)
+        headers = CIMultiDict(outgoing.headers)
+        if length is not None:
+            headers["Content-Length"] = str(length)
+        begun = loop.time()
+        try:
+            async with self._open().request(
+                outgoing.method,
+                URL(outgoing.url, encoded=True),
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                timeout=self._timeout(timeouts or self._model.timeouts),
+                skip_auto_headers=("Content-Type",),
+            ) as response:
+                reply.status = response.status
+                reply.headers = list(response.headers.items())
+                reply.media_type = (
+                    (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+                )
+                successful = 200 <= response.status < 300
+                await read_body(
+                    response,
+                    reply,
+                    ctx,
+                    self.masker,
+                    items_path=items_path if successful else None,
+                    most_bytes=self._model.max_answer_bytes,
+                )
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            reply.failure = failure
+        reply.duration_ms = (loop.time() - begun) * 1000
+        return reply
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
+        known = self._timeouts.get(timeouts)
+        if known is None:
+            known = self._timeouts[timeouts] = aiohttp.ClientTimeout(
+                total=timeouts.total_s, connect=timeouts.connect_s, sock_read=timeouts.read_s
+            )
+        return known
+
+    async def _data(self, body: Body | None) -> tuple[bytes | AsyncIterator[bytes] | None, int | None]:
+        """What is sent, and its length where it is known and the body is streamed."""
+        if body is None:
+            return None, None
+        content = body.content
+        if content.size_bytes <= CHUNK_BYTES:
+            data = await content.read()
+            if body.masked:
+                data = b"".join([piece async for piece in self._revealed(body)])
+            return data, None
+        if body.masked:
+            return self._revealed(body), None
+        return _passed(content), content.size_bytes
+
+    def _revealed(self, body: Body) -> AsyncIterator[bytes]:
+        return self.masker.reveal_stream(body.content.stream(), body.place)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=0,
+                keepalive_timeout=KEEPALIVE_S,
+                ttl_dns_cache=DNS_CACHE_S,
+                resolver=_Resolver(),
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+            )
+            # Every request that leaves is recorded, so none may be repeated behind our back.
+            self._session._retry_connection = False  # noqa: SLF001 - no public switch
+        return self._session
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """What an exception of the HTTP library says about a request; None: nothing.
+
+    The sentences hold nothing that the other system sent.
+    """
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Failure("unsent", "no connection was made in time")
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
+        return Failure("unsent", "its TLS certificate or handshake is not acceptable")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Failure("unsent", "its name cannot be resolved")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error.strerror or "no connection"
+        return Failure(
+            "unsent", f"it cannot be reached ({reason.partition('[')[0].strip().lower() or 'no connection'})"
+        )
+    if isinstance(error, aiohttp.InvalidURL):
+        return Failure("unsent", "its address is not a URL")
+    if isinstance(error, TimeoutError):
+        return Failure("timeout", "the answer did not come in time")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Failure("garbage", "what it answered is not HTTP")
+    if isinstance(error, (aiohttp.ClientError, ConnectionError)):
+        return Failure("cut", "the connection was cut before an answer came")
+    return None
+
+
+async def _passed(content: Content) -> AsyncIterator[bytes]:
+    async for data in content.stream():
+        yield data
+
+
+class _Resolver(AbstractResolver):
+    """Names to addresses, without those that connections may not reach."""
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        allowed = [one for one in found if not link_local(one["host"])]
+        if not allowed:
+            raise OSError(None, f"{host} has only link-local addresses")
+        return allowed
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def redirected(rendered: Rendered, url: str) -> Rendered:
+    """The same request at another address."""
+    return replace(rendered, url=url)

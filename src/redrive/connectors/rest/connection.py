@@ -1,0 +1,111 @@
+"""An open connection to an HTTP system and its endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from redrive.connectors.rest.client import Client
+from redrive.connectors.rest.lookup import Finder
+from redrive.connectors.rest.manifest import Call, ConnectorModel, EndpointModel, Lookup
+from redrive.connectors.rest.pull import Pull
+from redrive.connectors.rest.receive import Receiver
+from redrive.connectors.rest.render import Renderer
+from redrive.connectors.rest.send import Sender
+from redrive.errors import StepError
+from redrive.sdk import ConnectionInfo, Entry, Out, Payload, StepContext, nearest
+
+
+class RestEndpoint:
+    """One operation of a connector, bound to a connection."""
+
+    def __init__(
+        self, name: str, model: EndpointModel, receiver: Receiver | None, sender: Sender | None
+    ) -> None:
+        self.name = name
+        self.direction = model.direction
+        self.key = str(model.key) if model.key is not None else None
+        self._receiver = receiver
+        self._sender = sender
+
+    def receive(
+        self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
+    ) -> AsyncIterator[Out]:
+        """Errors: `remote.*`, `auth.failed`, `answer.*`, `pagination.*`, `template.missing`."""
+        assert self._receiver is not None
+        return self._receiver.run(payload, parameters, ctx)
+
+    def send(
+        self,
+        payload: Payload,
+        entries: Sequence[Entry],
+        parameters: Mapping[str, Any],
+        ctx: StepContext,
+    ) -> AsyncIterator[Out]:
+        """Errors: `remote.*`, `auth.failed`, `delivery.unknown`, `template.missing`, `request.*`."""
+        assert self._sender is not None
+        return self._sender.run(payload, entries, parameters, ctx)
+
+
+class RestConnection:
+    """Shared by all runs of the process: its session, pace and concurrency are one."""
+
+    def __init__(self, info: ConnectionInfo, model: ConnectorModel) -> None:
+        self.info = info
+        self._model = model
+        self._client = Client(info, model)
+        self._endpoints: dict[str, RestEndpoint] = {}
+        self._receivers: dict[str, Receiver] = {}
+
+    def endpoint(self, name: str) -> RestEndpoint:
+        """Errors: `endpoint.unknown`, which names the nearest one."""
+        known = self._endpoints.get(name)
+        if known is not None:
+            return known
+        model = self._model.endpoints.get(name)
+        if model is None:
+            near = nearest(name, self._model.endpoints)
+            raise StepError(
+                f"connector {self.info.connector!r} has no endpoint {name!r}",
+                code="endpoint.unknown",
+                hint=f"Did you mean {near!r}?" if near else f"It has {', '.join(self._model.endpoints)}.",
+                stops_step=True,
+            )
+        if model.direction == "receive":
+            made = RestEndpoint(name, model, self._receiver(name), None)
+        else:
+            made = RestEndpoint(name, model, None, self._sender(name, model))
+        self._endpoints[name] = made
+        return made
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _label(self, name: str) -> str:
+        return f"endpoint {name!r} of connection {self.info.name!r}"
+
+    def _renderer(self, call: Call) -> Renderer:
+        return Renderer(call, self._model.headers, self._client.scopes, self._client.masker)
+
+    def _receiver(self, name: str) -> Receiver:
+        if name not in self._receivers:
+            model = self._model.endpoints[name]
+            renderer = self._renderer(model.request)
+            self._receivers[name] = Receiver(self._label(name), model, self._client, renderer)
+        return self._receivers[name]
+
+    def _sender(self, name: str, model: EndpointModel) -> Sender:
+        finder = self._finder(name, model.lookup) if model.lookup is not None else None
+        return Sender(self._label(name), model, self._client, self._renderer(model.request), finder)
+
+    def _finder(self, name: str, lookup: Lookup) -> Finder:
+        label = self._label(name)
+        if lookup.endpoint is not None:
+            pull = self._receiver(lookup.endpoint).pull
+        else:
+            assert lookup.request is not None
+            asked = EndpointModel(direction="receive", request=lookup.request)
+            pull = Pull(
+                f"the look-up of {label}", asked, self._client, self._renderer(lookup.request), lookup.items
+            )
+        return Finder(label, lookup, pull, self._client)

@@ -1,0 +1,159 @@
+"""Secrets out of what is recorded, in a way that a stored request can be sent again.
+
+Every occurrence of a secret value becomes `[secret NAME]`, in each spelling that a URL, a form or
+JSON gives it. `Masker.reveal` puts today's value back in. A value that is hidden only because of
+the name it stands under (an `Authorization` header, a query parameter `token`) becomes `[masked]`,
+which cannot be undone.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Literal
+from urllib.parse import quote, quote_plus
+
+from redrive.sdk import encode
+
+MASKED = "[masked]"
+# Shorter ones would hide half of every document and are no secrets.
+SHORTEST_SECRET = 4
+
+Place = Literal["plain", "url", "form", "json"]
+
+_SENSITIVE_HEADER = re.compile(
+    r"authorization|cookie|password|secret|api-?key|access-?key|auth-?token|access-?token|signature|^token$|^x-token$",
+    re.IGNORECASE,
+)
+_SENSITIVE_QUERY = frozenset(
+    "access_token api_key apikey api-key auth auth_token authorization client_secret password passwd "
+    "pwd secret sig signature token x-amz-signature x-amz-credential".split()
+)
+
+
+def _spelt(value: str, place: Place) -> str:
+    if place == "url":
+        return quote(value, safe="")
+    if place == "form":
+        return quote_plus(value)
+    if place == "json":
+        return encode(value)[1:-1].decode()
+    return value
+
+
+def _spellings(value: str) -> set[str]:
+    places: tuple[Place, ...] = ("plain", "url", "form", "json")
+    return {_spelt(value, place) for place in places} | {base64.b64encode(value.encode()).decode()}
+
+
+class Masker:
+    """Knows the secrets of one connection."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        known = {name: value for name, value in secrets.items() if len(value) >= SHORTEST_SECRET}
+        self._values = known
+        self._hide: dict[bytes, bytes] = {}
+        for name, value in known.items():
+            for text in _spellings(value):
+                self._hide.setdefault(text.encode(), f"[secret {name}]".encode())
+        self._found = _any_of(self._hide)
+        self._longest = max(map(len, self._hide), default=0)
+
+    def hidden(self, text: str) -> str:
+        """`text` without any secret value."""
+        return self.hidden_bytes(text.encode()).decode()
+
+    def hidden_bytes(self, data: bytes) -> bytes:
+        if not self.occurs(data):
+            return data
+        return self._found.sub(lambda match: self._hide[match.group()], data)
+
+    def occurs(self, data: bytes) -> bool:
+        """Whether a secret value stands in it."""
+        return any(secret in data for secret in self._hide)
+
+    @property
+    def overlap(self) -> int:
+        """How many bytes of a chunk must be seen again with the next one to miss no secret."""
+        return max(self._longest - 1, 0)
+
+    async def hidden_stream(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same for a body of any size."""
+        async for data in _replaced(chunks, self._found, self._hide, self._longest):
+            yield data
+
+    def reveal(self, text: str, place: Place) -> str:
+        """Puts the secret values back where `hidden` took them out, spelt for `place`."""
+        for name, value in self._values.items():
+            text = text.replace(f"[secret {name}]", _spelt(value, place))
+            text = text.replace(quote(f"[secret {name}]", safe=""), _spelt(value, place))
+        return text
+
+    async def reveal_stream(self, chunks: AsyncIterator[bytes], place: Place) -> AsyncIterator[bytes]:
+        table = {
+            f"[secret {name}]".encode(): _spelt(value, place).encode() for name, value in self._values.items()
+        }
+        async for data in _replaced(chunks, _any_of(table), table, max(map(len, table), default=0)):
+            yield data
+
+    def url(self, url: str) -> str:
+        """A URL as it may be recorded."""
+        base, question, query = self.hidden(url).partition("?")
+        if not question:
+            return base
+        return f"{base}?{'&'.join(_masked_parameter(part) for part in query.split('&'))}"
+
+    def headers(
+        self, headers: Iterable[tuple[str, str]], credentials: Iterable[str] = ()
+    ) -> Sequence[tuple[str, str]]:
+        """Headers as they may be recorded. `credentials`: names that are hidden whatever they are."""
+        always = {name.casefold() for name in credentials}
+        masked: list[tuple[str, str]] = []
+        for name, value in headers:
+            shown = self.hidden(value)
+            if shown == value and (name.casefold() in always or _SENSITIVE_HEADER.search(name)):
+                shown = _masked_header(value)
+            masked.append((name, shown))
+        return masked
+
+
+def _masked_parameter(part: str) -> str:
+    name, equals, value = part.partition("=")
+    hide = equals and name.casefold() in _SENSITIVE_QUERY and not value.startswith("[secret ")
+    return f"{name}={MASKED}" if hide else part
+
+
+def _masked_header(value: str) -> str:
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} {MASKED}" if space and scheme.isalpha() else MASKED
+
+
+def _any_of(table: Mapping[bytes, bytes]) -> re.Pattern[bytes]:
+    if not table:
+        return re.compile(rb"(?!)")
+    return re.compile(b"|".join(re.escape(text) for text in sorted(table, key=len, reverse=True)))
+
+
+async def _replaced(
+    chunks: AsyncIterator[bytes], found: re.Pattern[bytes], table: Mapping[bytes, bytes], longest: int
+) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in chunks:
+        data = rest + chunk
+        # What stands in the last bytes may be the beginning of something that is replaced.
+        safe = max(len(data) - max(longest - 1, 0), 0)
+        parts: list[bytes] = []
+        at = 0
+        for match in found.finditer(data):
+            if match.start() >= safe:
+                break
+            parts += (data[at : match.start()], table[match.group()])
+            at = match.end()
+        upto = max(at, safe)
+        parts.append(data[at:upto])
+        rest = data[upto:]
+        if piece := b"".join(parts):
+            yield piece
+    if rest:
+        yield found.sub(lambda match: table[match.group()], rest)

@@ -1,0 +1,193 @@
+"""A receive endpoint: one payload per page, each durable before the next is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from redrive.connectors.rest.answer import Reply
+from redrive.connectors.rest.client import Client
+from redrive.connectors.rest.manifest import EndpointModel
+from redrive.connectors.rest.paginate import (
+    ENDLESS_PAGES,
+    Page,
+    Paginator,
+    Place,
+    is_repeated,
+    paginator,
+)
+from redrive.connectors.rest.pull import Pull
+from redrive.connectors.rest.render import JSON, Renderer
+from redrive.connectors.rest.scope import SkipItem
+from redrive.connectors.rest.subject import Subject
+from redrive.errors import RemoteRejected, RemoteUnavailable, StepError
+from redrive.sdk import Content, Fields, Out, Path, Payload, StepContext, is_json
+
+_EMPTY_LIST_BYTES: Final = 64
+
+
+class Receiver:
+    """Pulls the pages of one endpoint."""
+
+    def __init__(self, label: str, endpoint: EndpointModel, client: Client, renderer: Renderer) -> None:
+        self._label = label
+        self._client = client
+        self._items = endpoint.items
+        self._paginated = endpoint.paginate is not None
+        self._most = endpoint.paginate.max_pages if endpoint.paginate else None
+        self._paginator: Paginator = paginator(endpoint.paginate)
+        counted = self._items if self._items is not None else "" if self._paginated else None
+        self.pull = Pull(label, endpoint, client, renderer, counted)
+
+    async def run(
+        self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
+    ) -> AsyncIterator[Out]:
+        """One `Out` per page that holds something."""
+        if ctx.preview:
+            ctx.log.info(f"{self._label} would be asked for pages")
+            return
+        state = ctx.state or {}
+        if state.get("done"):
+            return
+        place, number, digest = self._resumed(state)
+        scope = await self._scope(payload, parameters, ctx)
+        while True:
+            number += 1
+            try:
+                reply = await self.pull.page(
+                    scope,
+                    ctx,
+                    payload,
+                    url=self._paginator.url(place),
+                    parameters=self._paginator.parameters(place),
+                )
+            except SkipItem as skipped:
+                ctx.log.warning(f"nothing was pulled: {skipped.path} finds nothing")
+                return
+            assert reply is not None
+            content, count = await self._page(reply, ctx)
+            following = await self._following(place, reply, count)
+            if self._paginated:
+                seen = content.digest.hex() if content is not None else ""
+                if is_repeated(place, following) or (seen and seen == digest):
+                    raise self._repeated(number)
+                digest = seen or digest
+            following = self._capped(following, number, ctx)
+            if content is not None:
+                yield Out(
+                    content=content,
+                    media_type=JSON if self._items is not None else reply.media_type or JSON,
+                    items_path="",
+                    meta=payload.meta,
+                    checkpoint=self._checkpoint(following, number, digest),
+                )
+            if following is None:
+                return
+            place = following
+
+    def _resumed(self, state: Mapping[str, Any]) -> tuple[Place | None, int, str]:
+        if not state:
+            return self._paginator.first(), 0, ""
+        place: Place = state["place"]
+        if isinstance(place, str):
+            place = self._client.masker.reveal(place, "url" if self._paginator.url(place) else "plain")
+        return place, int(state["page"]), str(state["digest"])
+
+    def _checkpoint(self, following: Place | None, number: int, digest: str) -> dict[str, Any]:
+        if following is None:
+            return {"done": True}
+        shown = self._client.masker.hidden(following) if isinstance(following, str) else following
+        return {"place": shown, "page": number, "digest": digest}
+
+    async def _scope(
+        self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
+    ) -> Mapping[str, Any]:
+        value = await payload.value() if "payload" in self.pull.roots else None
+        item = await Subject(payload).item_value() if "item" in self.pull.roots else None
+        return self._client.scopes.within(ctx.scope(payload, value, item), parameters)
+
+    async def _page(self, reply: Reply, ctx: StepContext) -> tuple[Content | None, int]:
+        """The payload's content and its number of records; no content for an empty page."""
+        content = reply.content
+        if self._items is None:
+            return await self._whole(content, reply)
+        if reply.items_error is not None or content is None or reply.reader is None:
+            if await _is_null(reply, self._items):
+                return None, 0
+            raise await self._no_items(reply)
+        if not reply.items:
+            return None, 0
+        if reply.reader.start == 0 and reply.reader.stop == content.size_bytes:
+            return content, reply.items
+        return await ctx.slice(content, reply.reader.start, reply.reader.stop), reply.items
+
+    async def _whole(self, content: Content | None, reply: Reply) -> tuple[Content | None, int]:
+        if content is None or not content.size_bytes:
+            return None, 0
+        if (
+            content.size_bytes <= _EMPTY_LIST_BYTES
+            and "".join((await content.read()).decode(errors="replace").split()) == "[]"
+        ):
+            return None, 0
+        return content, reply.items if reply.items_error is None and self._paginated else 1
+
+    async def _following(self, place: Place | None, reply: Reply, count: int) -> Place | None:
+        body = b"null"
+        if self._paginator.needs_body:
+            seen = await reply.seen()
+            if seen is None:
+                raise await self._no_items(reply)
+            body = seen
+        headers = reply.all_headers() if self._paginated else {}
+        return self._paginator.next(place, Page(reply.url, headers, body, count))
+
+    def _capped(self, following: Place | None, number: int, ctx: StepContext) -> Place | None:
+        if following is None:
+            return None
+        if self._most is not None and number >= self._most:
+            ctx.log.warning(
+                f"stopped after {number} pages, as `max_pages` says; there are more", pages=number
+            )
+            return None
+        if self._most is None and number >= ENDLESS_PAGES:
+            raise RemoteRejected(
+                f"{self._label} gave {number} pages and still names a next one",
+                code="pagination.endless",
+                hint="If there are so many, set `max_pages` on the pagination of the endpoint.",
+            )
+        return following
+
+    def _repeated(self, number: int) -> StepError:
+        return RemoteRejected(
+            f"{self._label}: page {number} is the same as the page before it",
+            code="pagination.repeated",
+            hint="The system ignores the parameter of the pagination: check its name in the connector.",
+        )
+
+    async def _no_items(self, reply: Reply) -> StepError:
+        if await reply.seen() is None or not is_json(reply.media_type or JSON):
+            return RemoteUnavailable(
+                f"{self._label} answered {reply.status}, but the body is not JSON"
+                + (f" ({reply.items_error})" if reply.items_error else ""),
+                code="answer.invalid",
+                hint="The exchange shows the answer; check the base URL and path.",
+            )
+        return RemoteRejected(
+            f"{self._label}: there is no list of records at {self._items!r} in the answer"
+            + (f" ({reply.items_error})" if reply.items_error else ""),
+            code="answer.items_missing",
+            at=self._items,
+            hint="Mend `items` of the endpoint; the exchange shows the answer.",
+        )
+
+
+async def _is_null(reply: Reply, items_path: str) -> bool:
+    """Whether the records are null: many systems spell an empty page so."""
+    seen = await reply.seen() if reply.content is not None else None
+    if seen is None or not items_path:
+        return False
+    try:
+        (value,) = Fields([Path.parse(items_path)]).read(seen)
+    except ValueError:
+        return False
+    return value is None

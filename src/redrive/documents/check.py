@@ -1,0 +1,133 @@
+"""Checks documents together: each by itself, and that what they name in one another is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from redrive.core.flow import Flow
+from redrive.core.nearest import nearest
+from redrive.documents.connection_document import ConnectionSpec, parse_connection
+from redrive.documents.connector_document import Connector, parse_connector
+from redrive.documents.flow_document import parse_flow, warnings
+from redrive.documents.load import Document, Loaded
+from redrive.documents.problems import one_of, shown
+from redrive.errors import FlowInvalid, Notice, Problem
+
+if TYPE_CHECKING:
+    from redrive.registry import Registry
+
+
+@dataclass(slots=True)
+class Checked:
+    """What documents hold, by name, with every problem and notice."""
+
+    flows: dict[str, tuple[Document, Flow]] = field(default_factory=dict)
+    connectors: dict[str, tuple[Document, Connector]] = field(default_factory=dict)
+    connections: dict[str, tuple[Document, ConnectionSpec]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def raise_if_any(self) -> None:
+        """Errors: `document.invalid` with every problem, by file and line."""
+        if self.problems:
+            raise FlowInvalid(
+                sorted(self.problems, key=lambda problem: (problem.file or "", problem.line or 0))
+            )
+
+
+def check(
+    loaded: Loaded,
+    registry: Registry,
+    *,
+    connections: Mapping[str, str] | None = None,
+    endpoints: Mapping[str, Iterable[str]] | None = None,
+) -> Checked:
+    """Parses all documents and looks at what they name in one another.
+
+    `connections` (name to connector) and `endpoints` (connector to names) are those that a home
+    has already; those of the documents go before them. An endpoint that its connector does not
+    have is a problem, a connection that is nowhere a notice: it may be imported later.
+    """
+    checked = Checked(problems=list(loaded.problems))
+    for document in loaded.documents:
+        try:
+            match document.kind:
+                case "flow":
+                    checked.flows[document.name] = (document, parse_flow(document, registry))
+                case "connector":
+                    checked.connectors[document.name] = (document, parse_connector(document, registry))
+                case "connection":
+                    checked.connections[document.name] = (document, parse_connection(document))
+        except FlowInvalid as error:
+            checked.problems.extend(error.problems)
+    names = dict(connections or {})
+    names.update({name: spec.connector for name, (_, spec) in checked.connections.items()})
+    known = {name: set(inner) for name, inner in (endpoints or {}).items()}
+    known.update({name: set(connector.endpoints) for name, (_, connector) in checked.connectors.items()})
+    for document, flow in checked.flows.values():
+        checked.notices.extend(warnings(flow, file=document.file))
+        for found in _unknown_names(document, flow, names, known):
+            (checked.notices if isinstance(found, Notice) else checked.problems).append(found)  # type: ignore[arg-type]
+    for document, spec in checked.connections.values():
+        if known and spec.connector not in known:
+            checked.notices.append(
+                Notice(
+                    "connector.unknown",
+                    f"the connector {shown(spec.connector)} is not known here",
+                    document.file,
+                    document.line_of("/connector"),
+                    setting="connector",
+                    expected=one_of(sorted(known)),
+                    nearest=nearest(spec.connector, known),
+                )
+            )
+    return checked
+
+
+def _unknown_names(
+    document: Document, flow: Flow, connections: Mapping[str, str], endpoints: Mapping[str, set[str]]
+) -> Iterator[Problem]:
+    for step in flow.walk():
+        if step.shape != "connector":
+            continue
+        connection, endpoint = step.settings.get("connection"), step.settings.get("endpoint")
+        if not isinstance(connection, str) or not isinstance(endpoint, str):
+            continue
+        if connection not in connections:
+            yield Notice(
+                "connection.unknown",
+                f"the connection {shown(connection)} is not known here",
+                document.file,
+                _line(document, step.id, "connection") or step.line,
+                step.id,
+                "connection",
+                nearest=nearest(connection, connections),
+            )
+        elif (known := endpoints.get(connections[connection])) is not None and endpoint not in known:
+            yield Problem(
+                "endpoint.unknown",
+                f"the connector {connections[connection]} has no endpoint {shown(endpoint)}",
+                document.file,
+                _line(document, step.id, "endpoint") or step.line,
+                step.id,
+                "endpoint",
+                one_of(sorted(known)),
+                nearest(endpoint, known),
+            )
+
+
+def _line(document: Document, step_id: str, setting: str) -> int | None:
+    """The line of a setting of the step with an id, wherever it stands."""
+    waiting = [document.node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node.children, dict):
+            own = node.children.get("id")
+            if own is not None and own.value == step_id and "shape" in node.children:
+                return node.keys.get(setting)
+            waiting.extend(node.children.values())
+        elif isinstance(node.children, list):
+            waiting.extend(node.children)
+    return None

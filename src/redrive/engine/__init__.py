@@ -1,0 +1,1 @@
+"""Executes plans: the one mechanism behind first runs, resumes, retries and redrives."""

@@ -1,0 +1,126 @@
+"""Open connections: loaded from the store, secrets unsealed, shared by all runs of the worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from redrive.core.jsonvalue import decode
+from redrive.errors import StepError
+from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.store import tables
+from redrive.store.database import Reader, Rows
+from redrive.store.secrets import SecretBox
+from redrive.store.statements import Statement
+
+_c, _n, _v = tables.connections, tables.connectors, tables.connector_versions
+
+_GET = Statement(
+    select(_c.c.connector, _c.c.settings, _c.c.secrets, _c.c.updated_at, _n.c.digest)
+    .select_from(_c.outerjoin(_n, _n.c.name == _c.c.connector))
+    .where(_c.c.name == bindparam("name"))
+)
+_DOCUMENT = Statement(select(_v.c.document, _v.c.file).where(_v.c.digest == bindparam("digest")))
+
+
+class Opened(msgspec.Struct):
+    connection: Connection
+    digest: bytes
+    stamp: tuple[int, bytes]
+
+
+class Connections:
+    """`get` gives the open connection of a name, opened anew when its documents changed."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        secrets: SecretBox,
+        parse: Callable[[bytes, str], Mapping[str, Any]],
+        open_: Callable[[ConnectionInfo], Connection],
+    ) -> None:
+        self._reader = reader
+        self._secrets = secrets
+        self._parse = parse
+        self._open = open_
+        self._opened: dict[str, Opened] = {}
+        self._retired: list[Connection] = []
+
+    async def get(self, name: str) -> Opened:
+        """Errors: `connection.unknown`, `connector.unknown`, `secret.missing`."""
+        found = self._reader.here(lambda rows: rows.one(_GET, name=name))
+        if found is None:
+            raise StepError(
+                f"there is no connection {name!r}",
+                code="connection.unknown",
+                hint="Import a connection document of that name.",
+                stops_step=True,
+            )
+        connector, settings, secrets, updated_at, digest = found
+        if digest is None:
+            raise StepError(
+                f"the connection {name!r} names the connector {connector!r}, which does not exist",
+                code="connector.unknown",
+                hint="Import its document.",
+                stops_step=True,
+            )
+        stamp = (updated_at, digest)
+        there = self._opened.get(name)
+        if there is not None and there.stamp == stamp:
+            return there
+
+        def document(rows: Rows) -> tuple[bytes, str]:
+            row = rows.one(_DOCUMENT, digest=digest)
+            assert row is not None  # noqa: S101 - the two are written together
+            return row[0], row[1]
+
+        text, file = self._reader.here(document)
+        info = ConnectionInfo(
+            name=name,
+            connector=connector,
+            document=self._parse(text, file),
+            settings=decode(settings),
+            secrets={key: self.secret(name, key, s) for key, s in decode(secrets).items()},
+        )
+        opened = Opened(self._open(info), digest, stamp)
+        if there is not None:
+            # A run may be in the middle of a request on it: closed with the worker.
+            self._retired.append(there.connection)
+        self._opened[name] = opened
+        return opened
+
+    def secret(self, connection: str, name: str, source: Mapping[str, str]) -> str:
+        """The plain value of a secret. Errors: `secret.missing`; the value is never in a message."""
+        if "env" in source:
+            value = os.environ.get(source["env"])
+            if value is None:
+                raise StepError(
+                    f"the secret {name!r} of connection {connection!r} is taken from the environment "
+                    f"variable {source['env']}, which is not set",
+                    code="secret.missing",
+                    hint=f"Set {source['env']} where Redrive runs.",
+                    stops_step=True,
+                )
+            return value
+        if "file" in source:
+            try:
+                return Path(source["file"]).read_text().strip()
+            except OSError as error:
+                raise StepError(
+                    f"the secret {name!r} of connection {connection!r} is taken from the file "
+                    f"{source['file']}, which cannot be read: {error.strerror}",
+                    code="secret.missing",
+                    stops_step=True,
+                ) from None
+        return self._secrets.open(source["sealed"])
+
+    async def close(self) -> None:
+        for connection in [*self._retired, *(o.connection for o in self._opened.values())]:
+            await connection.close()
+        self._retired.clear()
+        self._opened.clear()

@@ -1,0 +1,222 @@
+"""`redrive.sdk.StepContext` as the engine gives it to a shape: one for each step execution."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from redrive.core.ids import from_text, to_text
+from redrive.core.items import Item
+from redrive.core.jsonvalue import MISSING, encode
+from redrive.core.run import Run, StepRun
+from redrive.engine.clock import instant
+from redrive.engine.deps import Deps
+from redrive.engine.journal import Journal
+from redrive.engine.ledger import StepLedger, answer_json, exchange_row
+from redrive.sdk.connection import Connection
+from redrive.sdk.content import Content
+from redrive.sdk.context import RunInfo
+from redrive.sdk.exchange import Answer, Request
+from redrive.sdk.payload import Payload
+from redrive.store import runs as store
+
+MAX_LOG_DATA_BYTES = 8 << 10
+
+
+class Scope(Mapping[str, Any]):
+    """The roots of templates; what is expensive is made when it is asked for."""
+
+    __slots__ = ("_context", "_item", "_payload", "_value")
+
+    def __init__(
+        self, context: EngineContext, payload: Payload | None, value: Any, item: Any
+    ) -> None:
+        self._context = context
+        self._payload = payload
+        self._value = value
+        self._item = item
+
+    def __getitem__(self, root: str) -> Any:
+        context = self._context
+        match root:
+            case "payload":
+                return self._value
+            case "item":
+                return self._item
+            case "meta":
+                return dict(self._payload.meta) if self._payload is not None else {}
+            case "vars":
+                return context.vars
+            case "now":
+                return context.now()
+            case "last_success":
+                return context.last_success
+            case "run":
+                run = context.run
+                return {
+                    "id": run.id,
+                    "flow": run.flow,
+                    "version": run.version,
+                    "trigger": run.trigger,
+                    "source_run": run.source_run,
+                }
+        raise KeyError(root)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("payload", "item", "meta", "vars", "run", "now", "last_success"))
+
+    def __len__(self) -> int:
+        return 7
+
+
+class EngineLog:
+    """Lines of the run log for one step."""
+
+    __slots__ = ("_journal", "_now", "_step")
+
+    def __init__(self, journal: Journal, step: StepRun, now: Callable[[], int]) -> None:
+        self._journal = journal
+        self._step = step
+        self._now = now
+
+    def _line(self, level: str, message: str, data: dict[str, Any]) -> None:
+        if data and len(encode(data)) > MAX_LOG_DATA_BYTES:
+            data = {"trimmed": True}
+        self._journal.log(self._step.position, self._now(), level, message[:4000], data)
+
+    def info(self, message: str, **data: Any) -> None:
+        self._line("info", message, data)
+
+    def warning(self, message: str, **data: Any) -> None:
+        self._step.warnings += 1
+        self._journal.run.warnings += 1
+        self._journal.run_changed()
+        self._line("warning", message, data)
+
+    def error(self, message: str, **data: Any) -> None:
+        self._line("error", message, data)
+
+
+class EngineContext:
+    """Implements `StepContext`. `ledger` is that of the step; steps that send nothing have one
+    without a key."""
+
+    def __init__(
+        self,
+        *,
+        deps: Deps,
+        journal: Journal,
+        run: Run,
+        step: StepRun,
+        variables: dict[str, Any],
+        last_success: datetime | None,
+        missing: Literal["error", "empty", "skip_item"],
+        ledger: StepLedger,
+        stop: Callable[[float], Any],
+        preview: bool,
+    ) -> None:
+        self._deps = deps
+        self._journal = journal
+        self._step = step
+        self._variables = variables
+        self._set: dict[str, Any] = {}
+        self._stop = stop
+        self._clock = instant(run.clock)
+        self.last_success = last_success
+        self.run = RunInfo(
+            id=to_text("r", run.id),
+            flow=run.flow,
+            version=run.version,
+            trigger=run.trigger,
+            source_run=to_text("r", run.source_run) if run.source_run else None,
+        )
+        self.step = step.step
+        self.attempt = 1
+        self.missing = missing
+        self.log = EngineLog(journal, step, deps.clock.micros)
+        self.state: Any = None
+        self.ledger = ledger
+        self.preview = preview
+        self.payload: Payload | None = None
+        self._input_ids: dict[int, int] = {}
+
+    @property
+    def vars(self) -> Mapping[str, Any]:
+        return self._variables
+
+    def now(self) -> datetime:
+        return self._clock
+
+    def wall_now(self) -> datetime:
+        return instant(self._deps.clock.micros())
+
+    def scope(
+        self, payload: Payload | None = None, value: Any = None, item: Any = None
+    ) -> Mapping[str, Any]:
+        # A start without data has no payload to look into: its paths find nothing.
+        nothing = payload is None or not payload.size_bytes
+        return Scope(self, payload, MISSING if value is None and nothing else value, item)
+
+    def set_variable(self, name: str, value: Any) -> None:
+        self._variables[name] = value
+        self._set[name] = value
+        self._step.variables = encode(self._set)
+
+    def track(self, field: str, value: str, item: Item) -> None:
+        payload_id = self._input_ids.get(item.payload, 0)
+        self._journal.add(
+            store.INSERT_TRACKED,
+            (value, field, self._journal.run.id, self._step.position, payload_id, item.number),
+        )
+
+    def names(self, number: int, payload: Payload) -> None:
+        """The input payload that items with this payload number stand in."""
+        self._input_ids = {number: from_text("p", payload.id) or 0} if payload.id else {}
+        self.payload = payload
+
+    async def connection(self, name: str) -> Connection:
+        opened = await self._deps.connections.get(name)
+        info = opened.connection.info
+        used = self._deps.used_connectors(self._journal.run)
+        if used.get(info.connector) != opened.digest.hex():
+            used[info.connector] = opened.digest.hex()
+            self._journal.run.connectors = encode(used)
+            self._journal.run_changed()
+        return opened.connection
+
+    async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
+        return await self._deps.contents.put(data)
+
+    async def slice(self, content: Content, start: int, stop: int) -> Content:
+        return await self._deps.contents.slice(content, start, stop)
+
+    def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
+        exchange_id = self._deps.ids.next()
+        contents = self._deps.contents
+        sent = contents.stored(request.body) if request.body is not None else None
+        got = contents.stored(answer.body) if answer.body is not None else None
+        for content in (sent, got):
+            if content is not None:
+                self._journal.content(content)
+        at = self._deps.clock.micros() - int(answer.duration_ms * 1000)
+        row = exchange_row(
+            exchange_id, self._journal.run.id, self._step.position, payload or self.payload,
+            self.attempt, request, sent, at,
+        )  # fmt: skip
+        self._journal.add(
+            store.INSERT_EXCHANGE,
+            (
+                *row[:8],
+                answer.status,
+                answer_json(answer),
+                got.digest if got else None,
+                got.size_bytes if got else 0,
+                at,
+                int(answer.duration_ms * 1000),
+            ),
+        )
+        return to_text("x", exchange_id)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._stop(seconds)

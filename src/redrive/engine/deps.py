@@ -1,0 +1,42 @@
+"""What every execution of a worker shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from redrive.core.ids import IdMaker
+from redrive.core.jsonvalue import decode
+from redrive.core.run import Run
+from redrive.engine.clock import Clock
+from redrive.engine.connections import Connections
+from redrive.engine.contents import ContentStore
+from redrive.engine.ledger import LedgerSignal
+from redrive.settings import Settings
+from redrive.store.committer import Committer
+from redrive.store.database import Reader
+
+if TYPE_CHECKING:
+    from redrive.engine.flows import FlowCache
+
+
+class Deps(msgspec.Struct):
+    """One per process."""
+
+    committer: Committer
+    reader: Reader
+    contents: ContentStore
+    connections: Connections
+    flows: FlowCache
+    ids: IdMaker
+    clock: Clock
+    signal: LedgerSignal
+    settings: Settings
+    changed: Callable[[Run], None]
+    """Told of every change of a run's own record."""
+
+    def used_connectors(self, run: Run) -> dict[str, str]:
+        """Connector name to the hash of the document that the run has used so far."""
+        return dict(decode(run.connectors)) if run.connectors else {}

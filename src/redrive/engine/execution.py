@@ -1,0 +1,335 @@
+"""One execution of one step: payload after payload, attempt after attempt, to its end state.
+
+A first run, the resume after a crash, a retry and a redrive all come through here; what differs
+is only where the step record says to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from redrive.core.flow import StepNode
+from redrive.core.jsonvalue import decode, encode
+from redrive.core.run import StepRun
+from redrive.engine.buckets import Buckets, YoungBucket, as_payload
+from redrive.engine.context import EngineContext
+from redrive.engine.deps import Deps
+from redrive.engine.failpoints import failpoints
+from redrive.engine.journal import Journal
+from redrive.engine.output import Origins, Output
+from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
+from redrive.sdk.content import MemoryContent
+from redrive.sdk.payload import Bucket, Payload
+from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
+from redrive.store import runs as store
+
+MAX_BACKOFF_S = 60.0
+# How long a record that nobody waits for may wait for company in a commit: progress that can be
+# made again, and outcomes of sends (a crash before their commit leaves them `unknown`).
+PROGRESS_S = 0.05
+OUTCOME_S = 0.003
+
+
+class Stopped(Exception):
+    """The run was asked to stop, or the worker to let go of it."""
+
+
+class StepExecution:
+    """Runs one step to its end, or to the first reason to go no further.
+
+    After `execute` the step record holds the outcome. `Stopped` and faults of the store come
+    through; everything that a payload or a shape can do wrong does not.
+    """
+
+    def __init__(
+        self,
+        *,
+        deps: Deps,
+        journal: Journal,
+        buckets: Buckets,
+        node: StepNode,
+        shape: ShapeBase,
+        step: StepRun,
+        context: EngineContext,
+        inputs: list[int],
+        checkpoints: dict[str, Any],
+        key_field: str | None,
+        retries: int,
+        check_stop: Callable[[], None],
+        resumed: bool,
+        bounded: bool = True,
+    ) -> None:
+        self._deps = deps
+        self._journal = journal
+        self._buckets = buckets
+        self._node = node
+        self._shape = shape
+        self._step = step
+        self._context = context
+        self._inputs = inputs
+        self._checkpoints = checkpoints
+        self._key_field = key_field
+        self._retries = retries
+        self._check_stop = check_stop
+        self._resumed = resumed
+        self._output = Output(
+            step=step,
+            journal=journal,
+            contents=deps.contents,
+            ids=deps.ids,
+            young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
+        )
+        self._stopping_error: StepError | None = None
+        self._first_error: StepError | None = None
+
+    async def execute(self) -> None:
+        step = self._step
+        failpoints.hit("step.begun")
+        if self._resumed:
+            self._output.clear_store()
+        await self._count_inputs()
+        self._record(PROGRESS_S)
+        try:
+            if isinstance(self._shape, GatherShape):
+                await self._gather(self._shape)
+            elif isinstance(self._shape, Shape):
+                await self._each(self._shape)
+        finally:
+            step.finished_at = self._deps.clock.micros()
+            step.next_attempt_at = None
+        error = self._stopping_error or self._first_error
+        if error is not None:
+            step.status = "failure"
+            step.error = encode(error.as_dict())
+        else:
+            step.status = "success"
+            if step.skipped and not (step.delivered or step.rejected or step.unknown):
+                self._context.log.warning("nothing was left to send", left_out=step.skipped)
+
+    def finish(self) -> None:
+        """Hand over the step's last records. What follows may begin before they are durable."""
+        self._record(PROGRESS_S)
+        failpoints.hit("step.finished")
+
+    @property
+    def young(self) -> YoungBucket | None:
+        """The output, where it is small and whole in memory."""
+        return self._output.young if self._step.bucket is not None else None
+
+    def suspend(self) -> None:
+        """Leave things so that another execution can go on: drop what does not stay."""
+        self._output.drop()
+        self._context.ledger.abandon("the request was cut off by a stop")
+        self._context.ledger.finish(self._key_field)
+        self._journal.step(self._step)
+
+    # ---- inputs
+
+    async def _count_inputs(self) -> None:
+        step = self._step
+        count, items, size = await self._buckets.totals(self._inputs)
+        step.payloads_in, step.items_in, step.bytes_in = count, items, size
+
+    async def _each(self, shape: Shape) -> None:
+        step = self._step
+        if not self._inputs:
+            if not step.done:
+                # A start without data: one empty payload, which has no record.
+                empty = Payload(MemoryContent(b""), position=0)
+                await self._finish_payload(0, empty, 0, lambda: shape.run(empty, self._context), [])
+            return
+        async for number, row, content in self._buckets.rows(self._inputs, step.done):
+            self._check_stop()
+            payload = as_payload(number, row, content)
+            origins = [(number, 0, 1 if row.items is None else row.items)]
+            await self._finish_payload(
+                number, payload, row.id, lambda p=payload: shape.run(p, self._context), origins
+            )
+            if self._stopping_error is not None:
+                return
+
+    async def _gather(self, shape: GatherShape) -> None:
+        if self._step.done:
+            return
+        seen: dict[int, int] = {}
+
+        async def payloads() -> AsyncIterator[Payload]:
+            async for number, row, content in self._buckets.rows(self._inputs):
+                self._check_stop()
+                seen[number] = 1 if row.items is None else row.items
+                payload = as_payload(number, row, content)
+                self._context.names(number, payload)
+                yield payload
+
+        bucket = Bucket(_Again(payloads), self._step.payloads_in)
+        origins: list[tuple[int, int, int]] = []
+        error = await self._attempts(0, lambda: shape.run(bucket, self._context), origins, seen)
+        if error is None:
+            self._output.keep()
+            self._step.done = self._step.payloads_in
+        else:
+            self._output.drop()
+            self._stopping_error = error
+            self._step.failed = self._step.payloads_in
+            packed = encode(error.as_dict())
+            async for number, row, _ in self._buckets.rows(self._inputs):
+                self._journal.add(
+                    store.INSERT_FAILED,
+                    (self._step.run_id, self._step.position, number, row.id, self._step.attempts,
+                     packed, None),
+                )  # fmt: skip
+                if self._journal.full:
+                    self._journal.flush()
+                    await self._journal.pace()
+            self._context.log.error(error.detail, code=error.code)
+
+    # ---- one payload
+
+    async def _finish_payload(
+        self,
+        number: int,
+        payload: Payload,
+        payload_id: int,
+        run: Callable[[], AsyncIterator[Out]],
+        origins: Origins,
+    ) -> None:
+        step, context = self._step, self._context
+        context.names(number, payload)
+        error = await self._attempts(number, run, origins, None)
+        context.ledger.finish(self._key_field)
+        if error is None:
+            self._output.keep()
+        else:
+            self._output.drop()
+            step.failed += 1
+            self._journal.add(
+                store.INSERT_FAILED,
+                (step.run_id, step.position, number, payload_id, context.attempt,
+                 encode(error.as_dict()), step.checkpoint),
+            )  # fmt: skip
+            context.log.error(error.detail, code=error.code, payload=payload.id or None)
+            self._first_error = self._first_error or error
+            if error.stops_step:
+                self._stopping_error = error
+        step.done = number + 1
+        step.checkpoint = None
+        failpoints.hit("payload.finished")
+        if self._journal.full or error is not None or context.ledger.keyed:
+            self._record(OUTCOME_S)
+            await self._journal.pace()
+
+    async def _attempts(
+        self,
+        number: int,
+        run: Callable[[], AsyncIterator[Out]],
+        origins: Origins,
+        seen: dict[int, int] | None,
+    ) -> StepError | None:
+        """Try until it works or is not worth it. None: it worked."""
+        step, context = self._step, self._context
+        attempt = 0
+        while True:
+            attempt += 1
+            step.attempts = max(step.attempts, attempt)
+            context.attempt = context.ledger.attempt = attempt
+            context.state = self._state(number)
+            try:
+                async with asyncio.timeout(self._node.timeout_s) as limit:
+                    await self._once(run, origins, seen)
+            except StepError as error:
+                caught = error
+            except TimeoutError:
+                if not limit.expired():
+                    caught = ShapeCrashed("the shape let a time-out through")
+                else:
+                    caught = StepTimeout(
+                        f"step {step.step} took longer than {self._node.timeout_s:g} s on one payload",
+                        hint="Raise `timeout` of the step, or make its payloads smaller.",
+                    )
+            except (Stopped, asyncio.CancelledError, Fault):
+                raise
+            except RedriveError as error:
+                caught = StepError(error.detail, code=error.code, at=error.at, hint=error.hint)
+            except Exception as error:  # noqa: BLE001 - a shape may raise anything
+                caught = _crashed(error)
+            else:
+                return None
+            context.ledger.abandon(caught.detail)
+            if caught.retry != "backoff" or attempt > self._retries or context.preview:
+                return caught
+            self._output.drop()
+            await self._back_off(caught, attempt)
+
+    def _state(self, number: int) -> Any:
+        if self._step.checkpoint is not None:
+            return decode(self._step.checkpoint)
+        return self._checkpoints.get(str(number))
+
+    async def _once(
+        self,
+        run: Callable[[], AsyncIterator[Out]],
+        origins: Origins,
+        seen: dict[int, int] | None,
+    ) -> None:
+        step = self._step
+        outs = run()
+        try:
+            async for out in outs:
+                if seen is not None and out.content is not None and out.from_items is None:
+                    origins = [(number, 0, items) for number, items in seen.items()]
+                await self._output.put(out, origins)
+                if out.checkpoint is not None:
+                    step.checkpoint = encode(out.checkpoint)
+                    self._output.keep()
+                    self._record(OUTCOME_S)
+                    await self._journal.pace()
+                    self._check_stop()
+                elif self._journal.full:
+                    self._record()
+                    await self._journal.pace()
+        finally:
+            if (close := getattr(outs, "aclose", None)) is not None:
+                await close()
+
+    async def _back_off(self, error: StepError, attempt: int) -> None:
+        settings = self._deps.settings
+        delay = min(MAX_BACKOFF_S, settings.retry_base_s * 2 ** (attempt - 1))
+        delay *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+        delay = max(delay, error.after_s or 0.0)
+        self._step.next_attempt_at = self._deps.clock.micros() + int(delay * 1_000_000)
+        self._context.log.info(
+            f"attempt {attempt} failed, next in {delay:.1f} s: {error.detail}", code=error.code
+        )
+        self._record()
+        await self._context.sleep(delay)
+        self._step.next_attempt_at = None
+
+    def _record(self, within_s: float = 0.0) -> None:
+        self._journal.step(self._step)
+        self._journal.flush(within_s)
+
+
+class _Again:
+    """An asynchronous stream that can be read from the start any number of times."""
+
+    def __init__(self, make: Callable[[], AsyncIterator[Payload]]) -> None:
+        self._make = make
+
+    def __aiter__(self) -> AsyncIterator[Payload]:
+        return self._make()
+
+
+def _crashed(error: Exception) -> ShapeCrashed:
+    """What a shape raised that it should not have. Its text may hold payload content: left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
+    crashed = ShapeCrashed(
+        f"the shape failed with {type(error).__name__} at {where}",
+        hint="This is a fault of the shape. The process log of the worker has more.",
+    )
+    crashed.__cause__ = error
+    return crashed

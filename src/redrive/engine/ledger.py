@@ -1,0 +1,572 @@
+"""The delivery ledger of one send step: decides, claims and settles by `redrive.sdk.delivery`.
+
+A claim is committed before its request leaves; an outcome is committed with whatever the step
+records next. What the step leaves without an outcome, by a crash of the shape or a forced stop,
+is `unknown`: nobody may take it for unsent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from blake3 import blake3
+
+from redrive.core.delivery import LEFT_OUT, Asker, Known, Policy, judge
+from redrive.core.ids import IdMaker, from_text, to_text
+from redrive.core.jsonvalue import decode, encode
+from redrive.core.run import StepRun
+from redrive.engine.clock import Clock, instant
+from redrive.engine.contents import ContentStore, StoredContent
+from redrive.engine.failpoints import failpoints
+from redrive.engine.journal import Journal
+from redrive.sdk.content import Content
+from redrive.sdk.delivery import Decision, Entry, LeftOut, Outcome, UnknownRequest
+from redrive.sdk.exchange import Answer, Request
+from redrive.sdk.payload import Payload
+from redrive.store import ledger as store
+from redrive.store import runs as run_store
+from redrive.store.committer import Transaction
+from redrive.store.database import Reader, Rows
+
+# Decided on the event loop's own thread up to so many keys; a hop to a thread costs as much.
+MAX_HERE = 500
+MAX_DETAILS = 100
+
+
+class LedgerSignal:
+    """Wakes decisions that wait for somebody else's claim to end."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def notify(self) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._pulse)
+
+    def _pulse(self) -> None:
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    def waiter(self) -> asyncio.Event:
+        return self._event
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where the deliveries of a step are kept, and by which policy it sends."""
+
+    ledger: str
+    connection: str
+    endpoint: str
+    policy: Policy
+    keyed: bool
+
+
+class Counted(msgspec.Struct):
+    """What a plan shows of one send step."""
+
+    step: str
+    to_send: int = 0
+    delivered: int = 0
+    changed: int = 0
+    unknown: int = 0
+    newer: int = 0
+    details: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+class StepLedger:
+    """Implements `redrive.sdk.delivery.Ledger` for one step of one execution."""
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        asker: Asker,
+        step: StepRun,
+        journal: Journal,
+        reader: Reader,
+        contents: ContentStore,
+        ids: IdMaker,
+        clock: Clock,
+        signal: LedgerSignal,
+        counted: Counted | None,
+        resumed: bool,
+    ) -> None:
+        self._target = target
+        self._asker = asker
+        self._step = step
+        self._journal = journal
+        self._reader = reader
+        self._contents = contents
+        self._ids = ids
+        self._clock = clock
+        self._signal = signal
+        self._counted = counted
+        self._resumed = resumed
+        self._target_id: int | None = None
+        self._payload: Payload | None = None
+        self.attempt = 1
+        self._open: list[StepClaim] = []
+        self._left_out: dict[int, LeftOut] = {}
+        self._untold: dict[int, Entry] = {}
+        self._outcomes: dict[int, str] = {}
+
+    @property
+    def keyed(self) -> bool:
+        return self._target.keyed
+
+    # ---- deciding
+
+    async def decide(self, payload: Payload, entries: Sequence[Entry]) -> Decision:
+        self._payload = payload
+        if not self.keyed:
+            return Decision(payload, (), (), await self._interrupted(payload))
+        while True:
+            event = self._signal.waiter()
+            verdicts, own_open = await self._judge(entries)
+            if own_open:  # an outcome of ours is still on its way to the disk
+                await self._journal.barrier()
+                verdicts, _ = await self._judge(entries)
+            if self._counted is not None or not any(v == "busy" for v, _ in verdicts):
+                break
+            await event.wait()
+        return await self._decision(payload, entries, verdicts)
+
+    async def _judge(
+        self, entries: Sequence[Entry]
+    ) -> tuple[list[tuple[str, Known | None]], bool]:
+        def read(rows: Rows) -> tuple[list[tuple[str, Known | None]], bool]:
+            target_id = self._find_target(rows)
+            verdicts: list[tuple[str, Known | None]] = []
+            own_open = False
+            for entry in entries:
+                known = store.known(rows, target_id, entry.key) if target_id is not None else None
+                verdicts.append((judge(known, entry.digest, self._asker), known))
+                own_open = own_open or (
+                    known is not None
+                    and known.status == "begun"
+                    and (known.run_id, known.epoch) == (self._asker.run_id, self._asker.epoch)
+                )
+            return verdicts, own_open
+
+        if len(entries) <= MAX_HERE:
+            return self._reader.here(read)
+        return await self._reader.run(read)
+
+    def _find_target(self, source: Rows | Transaction) -> int | None:
+        if self._target_id is None:
+            target = self._target
+            self._target_id = store.target(
+                source, target.ledger, target.connection, target.endpoint
+            )
+        return self._target_id
+
+    async def _decision(
+        self,
+        payload: Payload,
+        entries: Sequence[Entry],
+        verdicts: Sequence[tuple[str, Known | None]],
+    ) -> Decision:
+        send: list[Entry] = []
+        left_out: list[LeftOut] = []
+        unknown: dict[int, list[Entry]] = {}
+        changed = 0
+        for entry, (verdict, known) in zip(entries, verdicts, strict=True):
+            self._untold[entry.item] = entry
+            if known is not None and verdict in LEFT_OUT:
+                reason: Any = verdict
+                left = LeftOut(
+                    entry,
+                    reason,
+                    to_text("r", known.delivered_run or 0),
+                    instant(known.delivered_at or 0),
+                )
+                left_out.append(left)
+                self._left_out[entry.item] = left
+            elif verdict == "unknown" and known is not None:
+                unknown.setdefault(known.exchange_id or 0, []).append(entry)
+            else:
+                send.append(entry)
+                changed += verdict == "changed"
+        if self._counted is not None:
+            self._count(send, left_out, changed, sum(map(len, unknown.values())))
+            return Decision(payload, tuple(send), tuple(left_out), ())
+        requests = [await self._unknown(number, held) for number, held in unknown.items()]
+        return Decision(payload, tuple(send), tuple(left_out), tuple(requests))
+
+    def _count(
+        self, send: Sequence[Entry], left_out: Sequence[LeftOut], changed: int, unknown: int
+    ) -> None:
+        counted = self._counted
+        assert counted is not None  # noqa: S101 - only called in a plan
+        counted.to_send += len(send)
+        counted.changed += changed
+        counted.unknown += unknown
+        for left in left_out:
+            if left.reason == "newer":
+                counted.newer += 1
+            else:
+                counted.delivered += 1
+            if len(counted.details) < MAX_DETAILS:
+                counted.details.append(
+                    {"key": left.entry.key, "reason": left.reason, "run": left.run, "at": left.at}
+                )
+
+    async def _unknown(self, exchange_id: int, entries: list[Entry]) -> UnknownRequest:
+        def read(rows: Rows) -> tuple[Any, list[str]]:
+            request = rows.one(run_store.EXCHANGE_REQUEST, exchange_id=exchange_id)
+            keys = [row[1] for row in rows.all(store.OF_EXCHANGE, exchange_id=exchange_id)]
+            return request, keys
+
+        found, keys = await self._reader.run(read)
+        request = self._request(*found) if found else Request(method="", url="")
+        return UnknownRequest(to_text("x", exchange_id), tuple(entries), tuple(keys), request)
+
+    async def _interrupted(self, payload: Payload) -> tuple[UnknownRequest, ...]:
+        """Requests of a step without a key that left before a crash and were never answered."""
+        payload_id = from_text("p", payload.id) if payload.id else 0
+        if not self._resumed or self._counted is not None:
+            return ()
+        found = await self._reader.run(
+            lambda rows: rows.all(
+                run_store.INTERRUPTED,
+                run_id=self._asker.run_id,
+                position=self._step.position,
+                payload_id=payload_id,
+            )
+        )
+        return tuple(
+            UnknownRequest(to_text("x", exchange_id), (), (), self._request(request, body, size))
+            for exchange_id, request, body, size in found
+        )
+
+    def _request(self, packed: bytes, body: bytes | None, size: int) -> Request:
+        head = decode(packed)
+        return Request(
+            method=head["method"],
+            url=head["url"],
+            headers=[tuple(pair) for pair in head["headers"]],
+            idempotency_key=head.get("idempotency_key"),
+            body=self._contents.known(body, size) if body is not None else None,
+        )
+
+    # ---- claiming
+
+    async def claim(self, decision: Decision, request: Request) -> StepClaim | None:
+        entries = decision.send
+        by_key = {entry.key: entry for entry in entries}
+        exchange_id = self._ids.next()
+        insert = await self._exchange_row(exchange_id, decision.payload, request)
+        payload_id = from_text("p", decision.payload.id) or 0
+        at = self._clock.micros()
+        claimed: dict[str, int] = {}
+        asker, step = self._asker, self._step
+
+        def work(transaction: Transaction) -> None:
+            claimed.clear()
+            target_id = self._ensure_target(transaction)
+            known = {key: store.known(transaction, target_id, key) for key in by_key}
+            if any(
+                judge(known[key], entry.digest, asker) not in {"send", "changed"}
+                for key, entry in by_key.items()
+            ):
+                return
+            transaction.insert(run_store.INSERT_EXCHANGE, insert)
+            for key, entry in by_key.items():
+                there = known[key]
+                if there is None:
+                    delivery_id = self._ids.next()
+                    transaction.insert(
+                        store.INSERT_DELIVERY,
+                        (delivery_id, target_id, key, "begun", asker.run_id, asker.epoch,
+                         step.position, exchange_id, payload_id, entry.item, entry.digest, at,
+                         None, None, None),
+                    )  # fmt: skip
+                else:
+                    delivery_id = there.id
+                    transaction.run(
+                        store.CLAIM,
+                        delivery_id=delivery_id,
+                        b_run_id=asker.run_id,
+                        b_epoch=asker.epoch,
+                        b_position=step.position,
+                        b_exchange_id=exchange_id,
+                        b_payload_id=payload_id,
+                        b_item=entry.item,
+                        b_digest=entry.digest,
+                        b_at=at,
+                    )
+                claimed[key] = delivery_id
+            claimed[""] = exchange_id
+
+        failpoints.hit("claim.before")
+        self._journal.work(work)
+        await self._journal.barrier()
+        failpoints.hit("claim.after")
+        if not claimed:
+            return None
+        claimed.pop("")
+        return self._opened(exchange_id, claimed, entries, payload_id)
+
+    async def reclaim(self, unknown: UnknownRequest) -> StepClaim | None:
+        payload = self._payload
+        old_id = from_text("x", unknown.exchange)
+        if payload is None or old_id is None:
+            return None
+        exchange_id = self._ids.next()
+        insert = await self._exchange_row(exchange_id, payload, unknown.request)
+        at = self._clock.micros()
+        claimed: dict[str, int] = {}
+        asker = self._asker
+
+        def work(transaction: Transaction) -> None:
+            claimed.clear()
+            held = transaction.all(store.OF_EXCHANGE, exchange_id=old_id)
+            if len(held) != len(unknown.keys):
+                return
+            transaction.insert(run_store.INSERT_EXCHANGE, insert)
+            for delivery_id, key, _payload_id, _item in held:
+                transaction.run(
+                    store.RECLAIM,
+                    delivery_id=delivery_id,
+                    old_exchange_id=old_id,
+                    b_run_id=asker.run_id,
+                    b_epoch=asker.epoch,
+                    b_exchange_id=exchange_id,
+                    b_at=at,
+                )
+                claimed[key] = delivery_id
+            if not unknown.keys:
+                transaction.run(
+                    run_store.ANSWER_EXCHANGE,
+                    exchange_id=old_id,
+                    b_status=None,
+                    b_response=encode({"headers": [], "error": "interrupted; sent again"}),
+                    b_response_body=None,
+                    b_response_bytes=0,
+                    b_duration_us=None,
+                )
+            claimed[""] = exchange_id
+
+        self._journal.work(work)
+        await self._journal.barrier()
+        if not claimed:
+            return None
+        claimed.pop("")
+        payload_id = from_text("p", payload.id) or 0
+        return self._opened(exchange_id, claimed, unknown.entries, payload_id)
+
+    def idempotency_key(self, entries: Sequence[Entry], body: Content | None) -> str:
+        target = self._target
+        hasher = blake3()
+        for part in (target.ledger, target.connection, target.endpoint, *sorted(e.key for e in entries)):
+            encoded = part.encode()
+            hasher.update(len(encoded).to_bytes(4, "big") + encoded)
+        hasher.update(body.digest if body is not None else b"")
+        return hasher.hexdigest(16)
+
+    def _ensure_target(self, transaction: Transaction) -> int:
+        found = store.target(
+            transaction, self._target.ledger, self._target.connection, self._target.endpoint
+        )
+        if found is None:
+            found = self._ids.next()
+            target = self._target
+            transaction.insert(
+                store.INSERT_TARGET, (found, target.ledger, target.connection, target.endpoint)
+            )
+        return found
+
+    async def _exchange_row(
+        self, exchange_id: int, payload: Payload, request: Request
+    ) -> tuple[Any, ...]:
+        body = await self._contents.adopt(request.body) if request.body is not None else None
+        if body is not None:
+            self._journal.content(body)
+        return exchange_row(
+            exchange_id, self._asker.run_id, self._step.position, payload, self.attempt, request,
+            body, self._clock.micros(),
+        )  # fmt: skip
+
+    def _opened(
+        self, exchange_id: int, claimed: dict[str, int], entries: Sequence[Entry], payload_id: int
+    ) -> StepClaim:
+        claim = StepClaim(self, exchange_id, claimed, entries, payload_id)
+        self._open.append(claim)
+        return claim
+
+    # ---- settling
+
+    def settled(
+        self,
+        claim: StepClaim,
+        answer: Answer,
+        outcomes: Outcome | Mapping[str, Outcome],
+        reason: str | None,
+    ) -> None:
+        failpoints.hit("send.after")
+        self._open.remove(claim)
+        body = answer.body
+        stored = body if isinstance(body, StoredContent) else None
+        if stored is not None:
+            self._journal.content(stored)
+        at = self._clock.micros()
+        run_id = self._asker.run_id
+        position = self._step.position
+        items: dict[str, Entry] = {entry.key: entry for entry in claim.entries}
+        ended: list[tuple[str, int, str, int, int]] = []
+        for key, delivery_id in claim.deliveries.items():
+            status = outcomes if isinstance(outcomes, str) else outcomes.get(key, "unknown")
+            entry = items.get(key)
+            ended.append((key, delivery_id, status, entry.item if entry else -1, self._ids.next()))
+        for entry in claim.entries:
+            status = outcomes if isinstance(outcomes, str) else outcomes.get(entry.key, "unknown")
+            self._tally(entry.item, status)
+            self._untold.pop(entry.item, None)
+        notify = self._signal.notify
+
+        def work(transaction: Transaction) -> None:
+            transaction.run(
+                run_store.ANSWER_EXCHANGE,
+                exchange_id=claim.number,
+                b_status=answer.status,
+                b_response=answer_json(answer, reason),
+                b_response_body=stored.digest if stored else None,
+                b_response_bytes=stored.size_bytes if stored else 0,
+                b_duration_us=int(answer.duration_ms * 1000),
+            )
+            for _key, delivery_id, status, item, sequence in ended:
+                if store.settle(transaction, delivery_id, claim.number, status, run_id, at):
+                    transaction.insert(
+                        store.INSERT_EVENT,
+                        (delivery_id, run_id, position, claim.payload_id, item, sequence, status,
+                         reason, at),
+                    )  # fmt: skip
+            transaction.after_commit.append(notify)
+
+        self._journal.work(work)
+        failpoints.hit("settle.after")
+
+    def _tally(self, item: int, status: str) -> None:
+        """Each item of a payload counts once, by its latest outcome."""
+        step = self._step
+        if before := self._outcomes.get(item):
+            setattr(step, before, getattr(step, before) - 1)
+        self._outcomes[item] = status
+        setattr(step, status, getattr(step, status) + 1)
+
+    def abandon(self, why: str) -> None:
+        """Claims that the shape left open: nobody knows."""
+        for claim in list(self._open):
+            claim.settle(Answer(error=why), "unknown")
+
+    def finish(self, key_field: str | None) -> None:
+        """One input payload is done, one way or the other: record the items that were left out,
+        and make those findable that got no outcome."""
+        payload = self._payload
+        self._payload = None
+        left_out, self._left_out = self._left_out, {}
+        untold, self._untold = self._untold, {}
+        self._outcomes.clear()
+        if payload is None or self._counted is not None:
+            return
+        payload_id = from_text("p", payload.id) or 0
+        run_id, position = self._asker.run_id, self._step.position
+        at = self._clock.micros()
+        events = [(self._ids.next(), left) for left in left_out.values()]
+        self._step.skipped += len(events)
+        for item, entry in untold.items():
+            if item not in left_out:
+                self._journal.add(
+                    run_store.INSERT_TRACKED,
+                    (entry.key, key_field or "key", run_id, position, payload_id, item),
+                )
+        if not events:
+            return
+
+        def work(transaction: Transaction) -> None:
+            target_id = self._ensure_target(transaction)
+            for sequence, left in events:
+                known = store.known(transaction, target_id, left.entry.key)
+                if known is not None:
+                    transaction.insert(
+                        store.INSERT_EVENT,
+                        (known.id, run_id, position, payload_id, left.entry.item, sequence,
+                         "skipped", left.reason, at),
+                    )  # fmt: skip
+
+        self._journal.work(work)
+
+
+class StepClaim:
+    """Implements `redrive.sdk.delivery.Claim`."""
+
+    __slots__ = ("_ledger", "deliveries", "entries", "number", "payload_id")
+
+    def __init__(
+        self,
+        ledger: StepLedger,
+        number: int,
+        deliveries: dict[str, int],
+        entries: Sequence[Entry],
+        payload_id: int,
+    ) -> None:
+        self._ledger = ledger
+        self.number = number
+        self.deliveries = deliveries
+        self.entries = entries
+        self.payload_id = payload_id
+
+    @property
+    def exchange(self) -> str:
+        return to_text("x", self.number)
+
+    def settle(
+        self,
+        answer: Answer,
+        outcomes: Outcome | Mapping[str, Outcome],
+        *,
+        reason: str | None = None,
+    ) -> None:
+        self._ledger.settled(self, answer, outcomes, reason)
+
+
+def exchange_row(
+    exchange_id: int,
+    run_id: int,
+    position: int,
+    payload: Payload | None,
+    attempt: int,
+    request: Request,
+    body: StoredContent | None,
+    at: int,
+) -> tuple[Any, ...]:
+    """A row of `exchanges` that has no answer yet."""
+    head: dict[str, Any] = {
+        "method": request.method,
+        "url": request.url,
+        "headers": [list(pair) for pair in request.headers],
+    }
+    if request.idempotency_key is not None:
+        head["idempotency_key"] = request.idempotency_key
+    payload_id = from_text("p", payload.id) if payload is not None and payload.id else 0
+    return (
+        exchange_id, run_id, position, payload_id, attempt, encode(head),
+        body.digest if body else None, body.size_bytes if body else 0,
+        None, None, None, 0, at, None,
+    )  # fmt: skip
+
+
+def answer_json(answer: Answer, reason: str | None = None) -> bytes:
+    """Head of an answer as the store keeps it."""
+    head: dict[str, Any] = {"headers": [list(pair) for pair in answer.headers]}
+    if answer.error is not None:
+        head["error"] = answer.error
+    if reason is not None:
+        head["reason"] = reason
+    return encode(head)
+
+

@@ -1,0 +1,1 @@
+"""The HTTP API of one home: routes, problems, sign-in, live streams."""

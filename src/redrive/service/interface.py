@@ -1,0 +1,213 @@
+"""What the service offers, noun by noun: the one interface behind CLI, HTTP API and Python.
+
+The service in this process and the client of a server both have it, so a caller never knows which
+of the two it talks to. Streams are async generators: an error comes with their first chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+
+from redrive.service.views import (
+    CheckResult,
+    ConnectionView,
+    ConnectorView,
+    DeliveryView,
+    ExchangeView,
+    FindItem,
+    Finding,
+    FlowVersionView,
+    FlowView,
+    Health,
+    Imported,
+    ItemRange,
+    LogLine,
+    NewToken,
+    Page,
+    PayloadDetail,
+    PayloadView,
+    PlanView,
+    QueueItem,
+    RedriveRequest,
+    RetryRequest,
+    RunRow,
+    RunView,
+    StartRequest,
+    TokenView,
+    UploadView,
+)
+
+Document: TypeAlias = tuple[str, bytes]
+"""A document's file name (for messages) and its exact text."""
+
+Kind: TypeAlias = Literal["flow", "connector", "connection"]
+Side: TypeAlias = Literal["in", "out", "failed"]
+Which: TypeAlias = Literal["request", "response"]
+
+
+class Flows(Protocol):
+    async def import_documents(
+        self,
+        documents: Sequence[Document],
+        *,
+        deploy: bool = False,
+        rename: Mapping[str, str] | None = None,
+    ) -> Sequence[Imported]: ...
+    async def check(self, documents: Sequence[Document]) -> CheckResult: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[FlowView]: ...
+    async def get(self, name: str) -> FlowView: ...
+    async def versions(
+        self, name: str, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[FlowVersionView]: ...
+    async def export(self, name: str, *, version: str | None = None) -> bytes: ...
+    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView: ...
+    async def enable(self, name: str, enabled: bool) -> FlowView: ...
+    async def delete(self, name: str) -> None: ...
+    async def connectors(self) -> Page[ConnectorView]: ...
+    async def connections(self) -> Page[ConnectionView]: ...
+    async def export_connector(self, name: str) -> bytes: ...
+    async def export_connection(self, name: str) -> bytes: ...
+    async def schema(self, kind: Kind) -> dict[str, Any]: ...
+
+
+class Runs(Protocol):
+    async def start(
+        self,
+        flow: str,
+        request: StartRequest,
+        *,
+        trigger: str = "manual",
+        idempotency_key: str | None = None,
+    ) -> RunRow: ...
+    async def start_document(
+        self,
+        text: bytes,
+        filename: str,
+        request: StartRequest,
+        *,
+        trigger: str = "manual",
+        idempotency_key: str | None = None,
+    ) -> RunRow: ...
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        flow: str | None = None,
+        trigger: str | None = None,
+        since: datetime | None = None,
+        text: str | None = None,
+        version: int | None = None,
+        warnings: bool | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[RunRow]: ...
+    async def get(self, run_id: str) -> RunView: ...
+    async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow: ...
+    async def logs(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[LogLine]: ...
+    async def exchanges(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[ExchangeView]: ...
+    async def payloads(
+        self, run_id: str, step: str, side: Side, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[PayloadView]: ...
+    def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]: ...
+    async def stop(self, run_id: str, force: bool = False) -> RunRow: ...
+    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]: ...
+    def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]: ...
+
+
+class Payloads(Protocol):
+    async def get(self, payload_id: str) -> PayloadDetail: ...
+    async def items(self, payload_id: str, start: int, stop: int) -> ItemRange: ...
+    def stream(self, payload_id: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]: ...
+    def items_bytes(self, payload_id: str, start: int, stop: int) -> AsyncIterator[bytes]: ...
+    async def upload(
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        media_type: str | None = None,
+        items_path: str | None = None,
+        filename: str | None = None,
+        like: str | None = None,
+    ) -> UploadView:
+        """Store bytes of any size. `like` names a payload that gives media type, items path and meta."""
+        ...
+
+
+class Redrives(Protocol):
+    async def plan_retry(self, run_id: str, request: RetryRequest) -> PlanView: ...
+    async def plan(self, run_id: str, request: RedriveRequest) -> PlanView: ...
+    async def retry(
+        self, run_id: str, request: RetryRequest, *, idempotency_key: str | None = None
+    ) -> RunRow: ...
+    async def redrive(
+        self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
+    ) -> RunRow: ...
+
+
+class Search(Protocol):
+    async def find(
+        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[FindItem]: ...
+
+
+class Ledger(Protocol):
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        key: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[DeliveryView]: ...
+    async def get(self, delivery_id: str) -> DeliveryView: ...
+    async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView: ...
+
+
+class Tokens(Protocol):
+    async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
+    async def list(self) -> Page[TokenView]: ...
+    async def revoke(self, token_id: str) -> None: ...
+
+
+class Services(Protocol):
+    """All nouns, and the state of the home."""
+
+    @property
+    def flows(self) -> Flows: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def payloads(self) -> Payloads: ...
+    @property
+    def redrives(self) -> Redrives: ...
+    @property
+    def search(self) -> Search: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    async def health(self) -> Health: ...
+    async def doctor(self) -> Sequence[Finding]: ...
+
+
+class CheckedTokens(Tokens, Protocol):
+    """Tokens where they are kept: they can be checked too."""
+
+    async def verify(self, token: str) -> str:
+        """The name of a valid token. Errors: `forbidden`."""
+        ...
+
+
+class CheckedServices(Services, Protocol):
+    """The service in this process."""
+
+    @property
+    def tokens(self) -> CheckedTokens: ...
+    async def execute_until(self, run_id: str) -> RunRow:
+        """Take the runner lock when it is free, execute what is queued up to this run, and its end."""
+        ...

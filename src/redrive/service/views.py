@@ -1,0 +1,401 @@
+"""What the CLI prints and the API answers: one set of records for both.
+
+Ids are strings, instants are aware UTC, sizes are bytes. Field names are a contract with scripts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from redrive.core.jsonvalue import decode, encode
+
+T = TypeVar("T")
+
+RunStatus = Literal["queued", "running", "success", "partial_success", "failure", "stopped"]
+StepStatus = Literal[
+    "pending", "running", "success", "partial_success", "failure", "skipped", "stopped", "kept"
+]
+DeliveryStatus = Literal["begun", "delivered", "rejected", "unknown"]
+DeliveryPolicy = Literal["send_changed", "skip_delivered", "send_all"]
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_timedelta="float")
+
+    def to_json(self) -> bytes:
+        """Compact JSON. Numbers keep their digits: pydantic alone would write a Decimal as a string."""
+        return encode(self.model_dump(by_alias=True))
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        return cls.model_validate(decode(data))
+
+
+class Page(View, Generic[T]):
+    """One page of a list. `next` is the cursor of the page after it, or null."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class ErrorView(View):
+    code: str
+    title: str
+    detail: str
+    at: str | None = None
+    hint: str | None = None
+
+
+class PayloadView(View):
+    """One payload in a list. `items` is null where the payload's form is not known."""
+
+    id: str
+    items: int | None
+    size_bytes: int
+    media_type: str
+    meta: dict[str, str]
+
+
+class DeliveryCounts(View):
+    delivered: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    unknown: int = 0
+
+
+class StepRunView(View):
+    """One step of a run. The payload lists hold at most the first 100; `*_next` is a cursor."""
+
+    step: str
+    shape: str
+    name: str | None = None
+    status: StepStatus
+    attempts: int
+    started_at: datetime | None = None
+    duration_s: float | None = None
+    warnings: int
+    payloads_in: list[PayloadView]
+    payloads_in_next: str | None = None
+    payloads_out: list[PayloadView]
+    payloads_out_next: str | None = None
+    failed_payloads: list[PayloadView]
+    failed_payloads_next: str | None = None
+    counts: dict[str, int] = {}
+    deliveries: DeliveryCounts = DeliveryCounts()
+    error: ErrorView | None = None
+    next_attempt_at: datetime | None = None
+
+
+class RunRow(View):
+    """A run as the run log lists it: the run object without its steps."""
+
+    id: str
+    flow: str
+    version: int
+    status: RunStatus
+    trigger: str
+    warnings: int
+    summary: str
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    clock: datetime
+    variables: dict[str, Any]
+    source_run: str | None
+    start_step: str | None
+    redrives: list[str]
+
+
+class RunView(RunRow):
+    steps: list[StepRunView]
+    plan: dict[str, Any] | None = None
+
+
+class LogLine(View):
+    at: datetime
+    level: Literal["info", "warning", "error"]
+    step: str | None
+    message: str
+    data: dict[str, Any] = {}
+
+
+class ExchangeView(View):
+    """One request and its answer, secrets masked. Bodies are contents of their own."""
+
+    id: str
+    step: str
+    payload: str | None
+    attempt: int
+    method: str
+    url: str
+    request_headers: list[tuple[str, str]]
+    request_body: str | None
+    request_bytes: int
+    status: int | None
+    response_headers: list[tuple[str, str]]
+    response_body: str | None
+    response_bytes: int
+    error: str | None
+    at: datetime
+    duration_ms: float | None
+
+
+class PayloadDetail(PayloadView):
+    """A payload with where it stands and, as far as it is bounded, its text.
+
+    `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the
+    content is not text. `edited_from` links an edited payload to its original, `patch` is the
+    JSON Patch between them.
+    """
+
+    run: str | None
+    step: str | None
+    side: Literal["in", "out", "failed"] | None
+    position: int
+    items_path: str
+    digest: str
+    text: str | None
+    trimmed: bool
+    edited_from: str | None = None
+    patch: list[dict[str, Any]] | None = None
+    edit_reason: str | None = None
+
+
+class ItemRange(View):
+    """Items `start` to before `stop` of a payload, each as its own text, in order."""
+
+    payload: str
+    start: int
+    stop: int
+    total: int | None
+    items: list[str]
+
+
+class FindItem(View):
+    run: str
+    flow: str
+    step: str
+    payload: str
+    item: int
+    field: str
+    value: str
+    delivery: str | None
+    at: datetime
+
+
+class DeliveryEvent(View):
+    run: str
+    status: str
+    at: datetime
+
+
+class DeliveryView(View):
+    id: str
+    ledger: str
+    connection: str
+    endpoint: str
+    key: str
+    status: DeliveryStatus
+    run: str
+    step: str
+    payload: str | None
+    item: int | None
+    at: datetime
+    history: list[DeliveryEvent]
+
+
+class PlanStep(View):
+    """What one send step would do. A count that cannot be known before it runs is null."""
+
+    step: str
+    to_send: int | None
+    delivered: int | None
+    changed: int | None
+    unknown: int | None
+    newer: int | None = None
+    details: list[dict[str, Any]] = []
+
+
+class PlanView(View):
+    source_run: str | None
+    start: dict[str, Any]
+    version: int
+    clock: datetime
+    skips: list[str]
+    steps: list[PlanStep]
+    warnings: list[str]
+    delivery: str | None = None
+    confirm: str | None = None
+
+
+class FlowView(View):
+    name: str
+    enabled: bool
+    deployed: int | None
+    draft: bool
+    versions: int
+    warnings: list[str] = []
+
+
+class FlowVersionView(View):
+    flow: str
+    number: int
+    state: Literal["draft", "deployed", "inactive"]
+    created_at: datetime
+    digest: str
+
+
+class ConnectionView(View):
+    name: str
+    connector: str
+    settings: dict[str, Any]
+    secrets: dict[str, str]
+    """By name: where it comes from (`stored`, `env:NAME`, `file:PATH`), never the value."""
+
+
+class ConnectorView(View):
+    name: str
+    digest: str
+    endpoints: dict[str, str]
+
+
+class Imported(View):
+    """What an import did with each document: `created`, `changed` or `unchanged`."""
+
+    kind: str
+    name: str
+    result: Literal["created", "changed", "unchanged"]
+    version: int | None = None
+    warnings: list[str] = []
+
+
+class QueueItem(View):
+    run: str
+    flow: str
+    priority: str
+    queued_at: datetime
+    reason: str
+
+
+class StartRequest(View):
+    """How to start a run without a source. `payloads` are ids of stored payloads or uploads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variables: dict[str, Any] = {}
+    payloads: list[str] = []
+    skips: list[str] = []
+    version: str | None = None
+    delivery: DeliveryPolicy | None = None
+    reason: str | None = None
+    clock: datetime | None = None
+
+
+class RetryRequest(View):
+    from_: Literal["failed", "start"] = "failed"
+    delivery: DeliveryPolicy | None = None
+    reason: str | None = None
+    confirm: bool = False
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=lambda n: n.rstrip("_"), populate_by_name=True
+    )
+
+
+class RedriveRequest(View):
+    """Where to start (`after` or `at`, one of them), with what, how.
+
+    `edits` maps payload ids of the start bucket to ids of uploads that replace them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    after: str | None = None
+    at: str | None = None
+    payloads: list[str] = []
+    edits: dict[str, str] = {}
+    items: str | None = None
+    skips: list[str] = []
+    variables: dict[str, Any] = {}
+    version: str = "original"
+    clock: Literal["original", "now"] = "original"
+    delivery: DeliveryPolicy | None = None
+    reason: str | None = None
+    force: bool = False
+    confirm: bool = False
+
+
+class UploadView(View):
+    """Bytes put into the store, to be used as a payload of a start. Kept a day if not used."""
+
+    id: str
+    size_bytes: int
+    media_type: str
+    items_path: str
+    items: int | None
+
+
+class ProblemView(View):
+    """One fault of a document, as `check` and a refused import list it."""
+
+    code: str
+    title: str
+    file: str | None = None
+    line: int | None = None
+    step: str | None = None
+    setting: str | None = None
+    expected: str | None = None
+    nearest: str | None = None
+
+
+class CheckResult(View):
+    """What `check` found; the documents are valid when `problems` is empty."""
+
+    problems: list[ProblemView]
+    warnings: list[str] = []
+
+
+class TokenView(View):
+    id: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class NewToken(TokenView):
+    """The one time that the text of a token is shown; only its hash is kept."""
+
+    token: str
+
+
+class Health(View):
+    """`runner` is true while a process executes the runs of this home."""
+
+    ready: bool
+    runner: bool
+    version: str
+    home: str
+
+
+class Finding(View):
+    """One check of `doctor`; `hint` says how to mend what is not ok."""
+
+    ok: bool
+    name: str
+    detail: str
+    hint: str | None = None
+
+
+class SettingView(View):
+    """A setting in force. A secret's value is masked."""
+
+    name: str
+    value: str | int | float | bool | None
+    source: str
+    unit: str | None = None
+    help: str

@@ -1,0 +1,287 @@
+"""One typed table of settings, read once at start from the environment and the home's `redrive.toml`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias, get_args, get_type_hints
+
+from redrive.errors import ConfigInvalid
+
+FILE_NAME = "redrive.toml"
+PREFIX = "REDRIVE_"
+MASK = "********"
+
+Value: TypeAlias = str | int | float | bool | None
+Source: TypeAlias = Literal["default", "file", "environment", "option"]
+
+# Variables with the prefix that are not settings, and what reads them.
+FOREIGN = MappingProxyType({"REDRIVE_TEST_ALL": "The test suite: run the full matrix."})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One row of the table.
+
+    `default` None means: not set, or worked out at start as `help` says. `choices` and the limits
+    are checked wherever the value comes from. `in_file` is False for what is needed to find the file.
+    """
+
+    name: str = ""
+    kind: type[str | int | float | bool] = str
+    default: Value = None
+    help: str = ""
+    unit: str | None = None
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    in_file: bool = True
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def kind_name(self) -> str:
+        return {str: "text", int: "whole number", float: "number", bool: "true or false"}[self.kind]
+
+    def parse(self, given: object, place: str) -> Value:
+        """Check a value: text from the environment, or what TOML gave.
+
+        Errors: `config.invalid`; a secret's value is never in the message.
+        """
+        value = self._from_text(given) if isinstance(given, str) else given
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not self.kind or not isinstance(value, (str, int, float)):
+            raise self._invalid(given, place, f"{self.kind_name}")
+        if self.choices and value not in self.choices:
+            raise self._invalid(given, place, "one of " + ", ".join(self.choices))
+        if not isinstance(value, (str, bool)):
+            # Written so that "not a number" fails either limit.
+            if self.least is not None and not value >= self.least:
+                raise self._invalid(given, place, f"at least {self.least:g}")
+            if self.most is not None and not value <= self.most:
+                raise self._invalid(given, place, f"at most {self.most:g}")
+        return value
+
+    def _from_text(self, text: str) -> object:
+        if self.kind is str:
+            return text
+        if self.kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower(), text)
+        try:
+            return self.kind(text.strip())
+        except ValueError:
+            return text
+
+    def _invalid(self, given: object, place: str, expected: str) -> ConfigInvalid:
+        shown = "" if self.secret else f", not {given!r}"
+        return ConfigInvalid(f"{self.name} must be {expected}{shown}", at=place, hint=self.help)
+
+
+def _setting(default: Value, **facts: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"setting": Setting(default=default, **facts)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of this process. `sources` says where each value came from."""
+
+    home: str | None = _setting(
+        None,
+        in_file=False,
+        help="Folder that holds everything: records, payloads, keys. Default: the user data folder.",
+    )
+    url: str | None = _setting(
+        None, in_file=False, help="Address of a server to work through, instead of on a home folder."
+    )
+    token: str | None = _setting(
+        None,
+        secret=True,
+        in_file=False,
+        help="API token for the server at `url`. Default: the local token in the home.",
+    )
+    host: str = _setting("127.0.0.1", help="Address that `redrive up` listens on.")
+    port: int = _setting(
+        8765, least=0, most=65535, help="Port that `redrive up` listens on; 0 takes any free one."
+    )
+    log_level: str = _setting(
+        "info",
+        choices=("debug", "info", "warning", "error"),
+        help="Least level that the process log on stderr shows.",
+    )
+    log_format: str = _setting(
+        "text",
+        choices=("text", "json"),
+        help="Form of the process log: `event key=value` lines, or one JSON object per line.",
+    )
+    max_running_runs: int = _setting(
+        64,
+        unit="runs",
+        least=1,
+        help="Most runs that execute at the same time; further ones wait in the queue.",
+    )
+    inline_payload_bytes: int = _setting(
+        32_768,
+        unit="bytes",
+        least=0,
+        most=1_048_576,
+        help="Content up to this size, compressed, is kept in the record store; larger content as a file.",
+    )
+    zstd_level: int = _setting(
+        1, least=1, most=19, help="Compression level of stored content; higher is smaller and slower."
+    )
+    payload_display_bytes: int = _setting(
+        65_536,
+        unit="bytes",
+        least=256,
+        help="Most that a payload view shows inline before it ends in `[trimmed]`.",
+    )
+    free_disk_percent: float = _setting(
+        5.0,
+        unit="percent",
+        least=0,
+        most=99,
+        help="New starts are refused while less than this share of the home's disk is free.",
+    )
+    connect_timeout_s: float = _setting(
+        10.0,
+        unit="seconds",
+        least=0.01,
+        help="Longest wait for a connection to another system, where the connector does not say.",
+    )
+    request_timeout_s: float = _setting(
+        60.0,
+        unit="seconds",
+        least=0.01,
+        help="Longest wait for the whole of an answer, where the connector does not say.",
+    )
+    retry_base_s: float = _setting(
+        1.0,
+        unit="seconds",
+        least=0.001,
+        help="Wait before the second attempt on a payload; it doubles with each further one, up to 60 s.",
+    )
+    stop_grace_s: float = _setting(
+        10.0,
+        unit="seconds",
+        least=0,
+        help="How long a server that is told to end waits for its steps to reach a payload boundary.",
+    )
+    max_worker_losses: int = _setting(
+        5,
+        unit="losses",
+        least=1,
+        help="A run whose worker died this many times fails as `worker lost` and is not started again.",
+    )
+    sources: Mapping[str, Source] = dataclasses.field(default_factory=dict, repr=False)
+
+    def rows(self) -> list[dict[str, Value]]:
+        """What `redrive settings` lists: name, value, source, unit, help; secrets masked."""
+        rows: list[dict[str, Value]] = []
+        for row in TABLE:
+            value: Value = getattr(self, row.name)
+            rows.append(
+                {
+                    "name": row.name,
+                    "value": MASK if row.secret and value is not None else value,
+                    "source": self.sources.get(row.name, "default"),
+                    "unit": row.unit,
+                    "help": row.help,
+                }
+            )
+        return rows
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{row['name']}={row['value']!r}" for row in self.rows())
+        return f"Settings({shown})"
+
+
+def _table() -> tuple[Setting, ...]:
+    hints = get_type_hints(Settings)
+    rows = []
+    for field in dataclasses.fields(Settings):
+        if (row := field.metadata.get("setting")) is not None:
+            kinds = [kind for kind in get_args(hints[field.name]) if kind is not type(None)]
+            rows.append(dataclasses.replace(row, name=field.name, kind=(kinds or [hints[field.name]])[0]))
+    return tuple(rows)
+
+
+TABLE: tuple[Setting, ...] = _table()
+"""Every setting, in the order in which the pages show them."""
+
+_BY_NAME = MappingProxyType({row.name: row for row in TABLE})
+
+
+def load(
+    *,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+    options: Mapping[str, Value] | None = None,
+) -> Settings:
+    """Read all settings once. An option of the command line wins, then the environment, then `file`.
+
+    `file` is the home's `redrive.toml`; it need not exist. An option that is None was not given. An
+    environment variable that is set to nothing counts as not set.
+
+    Errors: `config.invalid` for an unknown name (with the nearest known one) or a wrong value.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = {}
+
+    for name, given in _read_file(file).items():
+        place = f"{file}: {name}"
+        row = _known(name, place)
+        if not row.in_file:
+            raise ConfigInvalid(
+                f"{name} cannot be set in {FILE_NAME}",
+                at=place,
+                hint=f"Set {row.variable}, or give --{name} on the command line.",
+            )
+        values[name], sources[name] = row.parse(given, place), "file"
+
+    for variable, text in (os.environ if environment is None else environment).items():
+        if variable.startswith(PREFIX) and variable not in FOREIGN and text:
+            row = _known(variable.removeprefix(PREFIX).lower(), variable, of_environment=True)
+            values[row.name], sources[row.name] = row.parse(text, variable), "environment"
+
+    for name, option in (options or {}).items():
+        if option is not None:
+            row = _known(name, f"--{name}")
+            values[name], sources[name] = row.parse(option, f"--{name}"), "option"
+
+    return Settings(**values, sources=MappingProxyType(sources))
+
+
+def _known(name: str, place: str, *, of_environment: bool = False) -> Setting:
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    near = get_close_matches(name, _BY_NAME, n=1)
+    nearest = (_BY_NAME[near[0]].variable if of_environment else near[0]) if near else None
+    raise ConfigInvalid(
+        f"there is no setting {place if of_environment else name}",
+        at=place,
+        hint=f"Did you mean {nearest}?" if nearest else "`redrive settings` lists all settings.",
+    )
+
+
+def _read_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:  # neither UTF-8 nor TOML
+        raise ConfigInvalid(f"the file does not parse: {error}", at=str(file)) from None
+    except OSError as error:
+        raise ConfigInvalid(f"the file cannot be read: {error.strerror}", at=str(file)) from None

@@ -1,0 +1,1 @@
+"""Records and contents: what is true, durable before it counts. Knows records, not plug-ins."""

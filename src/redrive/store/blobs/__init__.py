@@ -1,0 +1,1 @@
+"""Bytes of large payloads behind one port, on a disk or elsewhere."""

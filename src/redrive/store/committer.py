@@ -1,0 +1,278 @@
+"""Group commit: one thread, one write connection, one transaction for all that waits.
+
+Work is a function of a `Transaction`. Whatever has been submitted when the thread becomes free
+is applied in the order of submission and committed together; nobody is answered before COMMIT
+has returned. There is no delay: a single waiter pays for one commit, many share one.
+
+Work that nobody waits for yet may say how long it can wait for company (`within_s`): it rides
+along with the next group, or is committed alone when that time is over.
+
+If one piece of work fails, the group is rolled back and each piece is applied again in a
+transaction of its own, so only its author gets the error: work must therefore be repeatable.
+A failed COMMIT or an I/O error ends the committer (`Fault`): the process has to open the store
+anew, because what the disk holds is not known any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar, cast
+
+from redrive.errors import Fault, RedriveError, StoreBusy, StoreFull
+from redrive.store.statements import Insert, Statement
+
+T = TypeVar("T")
+
+MAX_GROUP = 512
+
+
+class Transaction:
+    """The write side of the store inside one group. Inserts are buffered per table."""
+
+    __slots__ = ("_buffer", "_connection", "after_commit")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._buffer: dict[Insert, list[tuple[Any, ...]]] = {}
+        self.after_commit: list[Callable[[], None]] = []
+
+    def insert(self, statement: Insert, row: tuple[Any, ...]) -> None:
+        rows = self._buffer.get(statement)
+        if rows is None:
+            self._buffer[statement] = [row]
+        else:
+            rows.append(row)
+
+    def insert_many(self, statement: Insert, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._buffer.setdefault(statement, []).extend(rows)
+
+    def flush(self) -> None:
+        """Send what is buffered; before every read, so that work sees what came before it."""
+        if self._buffer:
+            buffer, self._buffer = self._buffer, {}
+            for statement, rows in buffer.items():
+                self._connection.executemany(statement.compile().text, rows)
+
+    def run(self, statement: Statement, **parameters: Any) -> int:
+        """Execute; the number of rows it changed."""
+        self.flush()
+        return self._connection.execute(statement.compile().text, statement.row(parameters)).rowcount
+
+    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        self.flush()
+        statement.compile()
+        self._connection.executemany(statement.text, [statement.row(row) for row in rows])
+
+    def all(self, statement: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
+        self.flush()
+        return self._connection.execute(statement.compile().text, statement.row(parameters)).fetchall()
+
+    def one(self, statement: Statement, **parameters: Any) -> tuple[Any, ...] | None:
+        self.flush()
+        found = self._connection.execute(statement.compile().text, statement.row(parameters)).fetchone()
+        return cast("tuple[Any, ...] | None", found)
+
+
+class _Work(Generic[T]):
+    __slots__ = ("deadline", "error", "function", "future", "loop", "result")
+
+    def __init__(
+        self, function: Callable[[Transaction], T], loop: asyncio.AbstractEventLoop, deadline: float
+    ) -> None:
+        self.function = function
+        self.deadline = deadline
+        self.loop = loop
+        self.future: asyncio.Future[T] = loop.create_future()
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+            # Somebody who does not wait must not make the loop complain: the committer's own
+            # failure is reported through `failed`.
+            self.future.exception()
+        else:
+            self.future.set_result(cast("T", self.result))
+
+
+def store_error(error: sqlite3.Error) -> RedriveError:
+    """The driver's error in our words."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL"):
+        return StoreFull(
+            "the disk that holds the home is full",
+            hint="Free some space and start again: unfinished runs go on where they stopped.",
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreBusy("another process is writing to the home", hint="Try again in a moment.")
+    return Fault(f"the record store failed: {error}", code="store.io")
+
+
+class Committer:
+    """Owns the write connection. `submit` may be called from any event loop's thread."""
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        failpoint: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._connect = connect
+        self._failpoint = failpoint
+        self._queue: deque[_Work[Any]] = deque()
+        self._deadline = math.inf
+        self._wake = threading.Condition()
+        self._closing = False
+        self.failed: RedriveError | None = None
+        self.on_failure: Callable[[RedriveError], None] = lambda _error: None
+        self.groups = 0
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="redrive-committer", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self.failed is not None:
+            raise self.failed
+
+    def submit(
+        self, function: Callable[[Transaction], T], *, within_s: float = 0.0
+    ) -> asyncio.Future[T]:
+        """Queue work; the future ends after COMMIT. Order of submission is order of application."""
+        deadline = time.monotonic() + within_s if within_s else 0.0
+        work = _Work(function, asyncio.get_running_loop(), deadline)
+        with self._wake:
+            if self.failed is not None or self._closing:
+                work.error = self.failed or Fault("the store is closed", code="store.closed")
+                work.settle()
+                return work.future
+            self._queue.append(work)
+            if deadline < self._deadline:
+                self._deadline = deadline
+                self._wake.notify()
+        return work.future
+
+    def close(self) -> None:
+        """Commit what waits, then end."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _next_group(self) -> list[_Work[Any]]:
+        with self._wake:
+            while not self._closing:
+                left = self._deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(None if left == math.inf else left)
+            group = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP))]
+            self._deadline = min((work.deadline for work in self._queue), default=math.inf)
+            return group
+
+    def _main(self) -> None:
+        try:
+            connection = self._connect()
+        except sqlite3.Error as error:
+            self.failed = store_error(error)
+            return
+        finally:
+            self._ready.set()
+        try:
+            while group := self._next_group():
+                self._commit(connection, group)
+                if self.failed is not None:
+                    break
+        finally:
+            with self._wake:
+                rest = list(self._queue)
+                self._queue.clear()
+            self._answer(rest, self.failed or Fault("the store is closed", code="store.closed"))
+            connection.close()
+
+    def _answer(self, group: list[_Work[Any]], error: RedriveError | None = None) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Work[Any]]] = {}
+        for work in group:
+            if error is not None:
+                work.error = error
+            by_loop.setdefault(work.loop, []).append(work)
+        for loop, works in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_settle, works)
+            except RuntimeError:
+                continue  # that loop has ended: nobody waits there any more
+
+    def _commit(self, connection: sqlite3.Connection, group: list[_Work[Any]]) -> None:
+        try:
+            self._apply(connection, group)
+        except sqlite3.OperationalError as error:
+            fault = store_error(error)
+            _rollback(connection)
+            if isinstance(fault, StoreBusy):
+                self._answer(group, fault)
+                return
+            self._fail(group, fault)
+            return
+        except Exception:  # noqa: BLE001 - one piece of the group failed: find out which
+            _rollback(connection)
+            if len(group) == 1:
+                self._answer([self._alone(connection, group[0])])
+                return
+            for work in group:
+                self._answer([self._alone(connection, work)])
+                if self.failed is not None:
+                    return
+            return
+        self._answer(group)
+
+    def _apply(self, connection: sqlite3.Connection, group: list[_Work[Any]]) -> None:
+        self.groups += 1
+        transaction = Transaction(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        for work in group:
+            work.result = work.function(transaction)
+        transaction.flush()
+        self._failpoint("commit.before")
+        connection.execute("COMMIT")
+        self._failpoint("commit.after")
+        for function in transaction.after_commit:
+            function()
+
+    def _alone(self, connection: sqlite3.Connection, work: _Work[Any]) -> _Work[Any]:
+        try:
+            self._apply(connection, [work])
+        except sqlite3.OperationalError as error:
+            _rollback(connection)
+            fault = store_error(error)
+            work.error = fault
+            if not isinstance(fault, StoreBusy):
+                self._fail([], fault)
+        except Exception as error:  # noqa: BLE001 - handed to its author
+            _rollback(connection)
+            work.error = error
+        return work
+
+    def _fail(self, group: list[_Work[Any]], fault: RedriveError) -> None:
+        with self._wake:
+            self.failed = fault
+        self._answer(group, fault)
+        self.on_failure(fault)
+
+
+def _rollback(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return  # the connection is about to be given up; recovery rolls back
+
+
+def _settle(works: list[_Work[Any]]) -> None:
+    for work in works:
+        work.settle()

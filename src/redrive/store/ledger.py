@@ -1,0 +1,178 @@
+"""Statements of the delivery ledger. Every change happens inside a committer's transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, case, select, text, update
+
+from redrive.core.delivery import Known
+from redrive.store import tables
+from redrive.store.committer import Transaction
+from redrive.store.database import Rows
+from redrive.store.statements import Insert, Statement
+
+_t, _d, _e, _r = tables.targets, tables.deliveries, tables.delivery_events, tables.runs
+
+# Written out as the partial index says it, or the planner does not use it.
+_OPEN = text("deliveries.status IN ('begun', 'unknown')")
+
+FIND_TARGET = Statement(
+    select(_t.c.id).where(
+        _t.c.ledger == bindparam("ledger"),
+        _t.c.connection == bindparam("connection"),
+        _t.c.endpoint == bindparam("endpoint"),
+    )
+)
+INSERT_TARGET = Insert(_t)
+INSERT_DELIVERY = Insert(_d)
+INSERT_EVENT = Insert(_e)
+
+_GET = Statement(
+    select(
+        _d.c.id,
+        _d.c.status,
+        _d.c.run_id,
+        _d.c.epoch,
+        _d.c.exchange_id,
+        _d.c.delivered_digest,
+        _d.c.delivered_at,
+        _d.c.delivered_run,
+        case((_r.c.root_run.is_not(None), _r.c.root_run), else_=_r.c.id),
+    )
+    .select_from(_d.outerjoin(_r, _r.c.id == _d.c.delivered_run))
+    .where(_d.c.key == bindparam("key"), _d.c.target_id == bindparam("target_id"))
+)
+
+CLAIM = Statement(
+    update(_d)
+    .where(_d.c.id == bindparam("delivery_id"))
+    .values(
+        status="begun",
+        run_id=bindparam("b_run_id"),
+        epoch=bindparam("b_epoch"),
+        position=bindparam("b_position"),
+        exchange_id=bindparam("b_exchange_id"),
+        payload_id=bindparam("b_payload_id"),
+        item=bindparam("b_item"),
+        digest=bindparam("b_digest"),
+        at=bindparam("b_at"),
+    )
+)
+RECLAIM = Statement(
+    update(_d)
+    .where(
+        _OPEN,
+        _d.c.exchange_id == bindparam("old_exchange_id"),
+        _d.c.id == bindparam("delivery_id"),
+    )
+    .values(
+        status="begun",
+        run_id=bindparam("b_run_id"),
+        epoch=bindparam("b_epoch"),
+        exchange_id=bindparam("b_exchange_id"),
+        at=bindparam("b_at"),
+    )
+)
+_SETTLE = Statement(
+    update(_d)
+    .where(
+        _d.c.id == bindparam("delivery_id"),
+        _d.c.exchange_id == bindparam("b_exchange_id"),
+        _d.c.status == "begun",
+    )
+    .values(status=bindparam("b_status"), at=bindparam("b_at"))
+)
+_SETTLE_DELIVERED = Statement(
+    update(_d)
+    .where(
+        _d.c.id == bindparam("delivery_id"),
+        _d.c.exchange_id == bindparam("b_exchange_id"),
+        _d.c.status == "begun",
+    )
+    .values(
+        status="delivered",
+        at=bindparam("b_at"),
+        delivered_digest=_d.c.digest,
+        delivered_at=bindparam("b_at"),
+        delivered_run=bindparam("b_run_id"),
+    )
+)
+RESOLVE = Statement(
+    update(_d)
+    .where(_d.c.id == bindparam("delivery_id"))
+    .values(status=bindparam("b_status"), at=bindparam("b_at"))
+)
+RESOLVE_DELIVERED = Statement(
+    update(_d)
+    .where(_d.c.id == bindparam("delivery_id"))
+    .values(
+        status="delivered",
+        at=bindparam("b_at"),
+        delivered_digest=_d.c.digest,
+        delivered_at=bindparam("b_at"),
+        delivered_run=_d.c.run_id,
+    )
+)
+OPEN_OF_RUN = Statement(
+    select(_d.c.id, _d.c.position, _d.c.payload_id, _d.c.item).where(
+        _OPEN,
+        _d.c.status == "begun",
+        _d.c.run_id == bindparam("run_id"),
+        _d.c.epoch < bindparam("epoch"),
+    )
+)
+OF_EXCHANGE = Statement(
+    select(_d.c.id, _d.c.key, _d.c.payload_id, _d.c.item).where(
+        _OPEN, _d.c.exchange_id == bindparam("exchange_id")
+    )
+)
+
+
+def known(source: Rows | Transaction, target_id: int, key: str) -> Known | None:
+    """What the ledger holds for a key of a target."""
+    found = source.one(_GET, key=key, target_id=target_id)
+    return Known(*found) if found else None
+
+
+def target(source: Rows | Transaction, ledger: str, connection: str, endpoint: str) -> int | None:
+    found = source.one(FIND_TARGET, ledger=ledger, connection=connection, endpoint=endpoint)
+    return int(found[0]) if found else None
+
+
+def settle(
+    transaction: Transaction, delivery_id: int, exchange_id: int, status: str, run_id: int, at: int
+) -> bool:
+    """End a claim. False where it is no longer ours: it was resolved or taken over meanwhile."""
+    if status == "delivered":
+        changed = transaction.run(
+            _SETTLE_DELIVERED,
+            delivery_id=delivery_id,
+            b_exchange_id=exchange_id,
+            b_at=at,
+            b_run_id=run_id,
+        )
+    else:
+        changed = transaction.run(
+            _SETTLE,
+            delivery_id=delivery_id,
+            b_exchange_id=exchange_id,
+            b_status=status,
+            b_at=at,
+        )
+    return changed == 1
+
+
+def abandon(
+    transaction: Transaction, run_id: int, before_epoch: int, at: int, sequence: int, reason: str
+) -> int:
+    """The claims of a dead execution become `unknown`; how many there were.
+
+    `sequence` numbers their events from there on.
+    """
+    rows = transaction.all(OPEN_OF_RUN, run_id=run_id, epoch=before_epoch)
+    for n, (delivery_id, position, payload_id, item) in enumerate(rows):
+        transaction.run(RESOLVE, delivery_id=delivery_id, b_status="unknown", b_at=at)
+        transaction.insert(
+            INSERT_EVENT,
+            (delivery_id, run_id, position, payload_id, item, sequence + n, "unknown", reason, at),
+        )
+    return len(rows)

@@ -1,0 +1,351 @@
+"""The schema: one declaration for every database. Migrations must add up to this (tests check).
+
+Instants are BIGINT microseconds since 1970 UTC, ids BIGINT made by `core.ids`, documents and
+JSON are bytes. Order of columns is the order of the fields of the records in `core.run`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id(name: str = "id") -> Column[int]:
+    # INTEGER PRIMARY KEY is SQLite's row id: no index of its own.
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+
+
+flows = Table(
+    "flows",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("draft", LargeBinary),
+    Column("draft_file", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_success", BigInteger),
+)
+
+flow_versions = Table(
+    "flow_versions",
+    metadata,
+    Column("flow_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("flow_id", "number"),
+)
+
+connectors = Table(
+    "connectors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+connector_versions = Table(
+    "connector_versions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("connector", Text, nullable=False),
+    Column("settings", LargeBinary, nullable=False),
+    Column("secrets", LargeBinary, nullable=False),  # JSON: name -> {env|file|sealed: text}
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _id(),
+    Column("flow_id", BigInteger, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("clock", BigInteger, nullable=False),
+    Column("source_run", BigInteger),
+    Column("root_run", BigInteger),
+    Column("root_queued_at", BigInteger),
+    Column("start_step", Text),
+    Column("warnings", Integer, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("stop", SmallInteger, nullable=False),
+    Column("overridden", Boolean, nullable=False),
+    Column("variables", LargeBinary),
+    Column("plan", LargeBinary),
+    Column("connectors", LargeBinary),
+    Index(None, "flow_id", "id"),
+    Index(None, "status", "id"),
+)
+Index("ix_runs_source_run", runs.c.source_run, sqlite_where=runs.c.source_run.is_not(None),
+      postgresql_where=runs.c.source_run.is_not(None))
+
+step_runs = Table(
+    "step_runs",
+    metadata,
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("shape", Text, nullable=False),
+    Column("name", Text),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("inputs", Text, nullable=False),
+    Column("outputs", Text, nullable=False),
+    Column("bucket", BigInteger),
+    Column("done", Integer, nullable=False),
+    Column("out", Integer, nullable=False),
+    Column("checkpoint", LargeBinary),
+    Column("payloads_in", Integer, nullable=False),
+    Column("items_in", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("payloads_out", Integer, nullable=False),
+    Column("items_out", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("delivered", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("unknown", BigInteger, nullable=False),
+    Column("warnings", Integer, nullable=False),
+    Column("variables", LargeBinary),
+    Column("error", LargeBinary),
+    Column("next_attempt_at", BigInteger),
+    PrimaryKeyConstraint("run_id", "position"),
+    sqlite_with_rowid=False,
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    # 0 plain here, 1 zstd here, 2 in the blob store, 3 a range of the content `base`
+    Column("form", SmallInteger, nullable=False),
+    Column("data", LargeBinary),
+    Column("base", LargeBinary),
+    Column("base_offset", BigInteger),
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    _id(),
+    Column("bucket", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("items", BigInteger),
+    Column("media_type", Text, nullable=False),
+    Column("items_path", Text, nullable=False),
+    Column("meta", LargeBinary),
+    Column("lineage", LargeBinary),
+    Column("edited_from", BigInteger),
+    UniqueConstraint("bucket", "position"),
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    _id(),
+    # Which step of which run wrote it; position -1 for data handed to a run, run 0 for an upload.
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+failed_payloads = Table(
+    "failed_payloads",
+    metadata,
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("number", Integer, nullable=False),  # place in the step's input
+    Column("payload_id", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", LargeBinary, nullable=False),
+    Column("checkpoint", LargeBinary),  # JSON: where a retry goes on inside this payload
+    PrimaryKeyConstraint("run_id", "position", "number"),
+    sqlite_with_rowid=False,
+)
+
+exchanges = Table(
+    "exchanges",
+    metadata,
+    _id(),
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("payload_id", BigInteger),
+    Column("attempt", Integer, nullable=False),
+    Column("request", LargeBinary, nullable=False),  # JSON: method, url, headers, idempotency_key
+    Column("request_body", LargeBinary),
+    Column("request_bytes", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("response", LargeBinary),  # JSON: headers, error, reason
+    Column("response_body", LargeBinary),
+    Column("response_bytes", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("duration_us", BigInteger),
+    Index(None, "run_id", "position"),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    _id(),
+    Column("ledger", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    UniqueConstraint("ledger", "connection", "endpoint"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    Column("target_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    # Of the latest attempt: who claimed it, with which request, on which item.
+    Column("run_id", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("exchange_id", BigInteger),
+    Column("payload_id", BigInteger),
+    Column("item", BigInteger),
+    Column("digest", LargeBinary),
+    Column("at", BigInteger, nullable=False),
+    # Of the last delivery that succeeded.
+    Column("delivered_digest", LargeBinary),
+    Column("delivered_at", BigInteger),
+    Column("delivered_run", BigInteger),
+    UniqueConstraint("key", "target_id"),
+)
+Index("ix_deliveries_open", deliveries.c.status, sqlite_where=deliveries.c.status.in_(["begun", "unknown"]),
+      postgresql_where=deliveries.c.status.in_(["begun", "unknown"]))
+
+delivery_events = Table(
+    "delivery_events",
+    metadata,
+    Column("delivery_id", BigInteger, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("payload_id", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),  # as of a delivery, or `skipped`
+    Column("reason", Text),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("delivery_id", "sequence"),
+    Index(None, "run_id", "position"),
+    sqlite_with_rowid=False,
+)
+
+tracked = Table(
+    "tracked",
+    metadata,
+    Column("value", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("payload_id", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    PrimaryKeyConstraint("value", "field", "run_id", "position", "payload_id", "item"),
+    sqlite_with_rowid=False,
+)
+
+log_lines = Table(
+    "log_lines",
+    metadata,
+    Column("run_id", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data", LargeBinary),
+    PrimaryKeyConstraint("run_id", "sequence"),
+    sqlite_with_rowid=False,
+)
+
+edits = Table(
+    "edits",
+    metadata,
+    Column("payload_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("original_id", BigInteger, nullable=False),
+    Column("patch", LargeBinary),  # JSON Patch; null where one of the two is not JSON or too large
+    Column("reason", Text),
+    Column("actor", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("data", LargeBinary),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+)
+
+start_keys = Table(
+    "start_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""What starts runs: one file for each kind of trigger."""

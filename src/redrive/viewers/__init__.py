@@ -1,0 +1,1 @@
+"""How payload bytes are shown: one file for each form."""

@@ -1,0 +1,71 @@
+"""Each module says why it exists, has a telling name, and is of a size that one can read."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.structure.tree import modules, read, short
+
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+
+MOST_LINES = 500
+# Longer files, each with the reason why it is not split.
+LONG: dict[str, str] = {}
+
+
+def test_each_module_has_a_docstring_with_a_first_line():
+    without = [
+        short(path) for path in modules() if not (ast.get_docstring(ast.parse(read(path))) or "").strip()
+    ]
+    assert not without
+
+
+def test_no_module_is_named_for_nothing():
+    named = [short(path) for path in modules() if FORBIDDEN_NAMES & {path.stem, path.parent.name}]
+    assert not named
+
+
+def test_long_files_are_known_with_a_reason():
+    long = {short(path): n for path in modules() if (n := len(read(path).splitlines())) > MOST_LINES}
+    assert not {name: n for name, n in long.items() if name not in LONG}, (
+        "split by noun, or say why not in LONG"
+    )
+    assert not LONG.keys() - long.keys(), "these are short again"
+
+
+def test_core_imports_only_pure_modules():
+    # The import contracts name what is forbidden; this names what is allowed.
+    allowed = {
+        "__future__", "abc", "base64", "bisect", "codecs", "collections", "copy", "cronsim", "csv",
+        "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "hashlib", "heapq",
+        "io", "itertools", "json", "jsonpath", "math", "msgspec", "operator", "re", "redrive", "string",
+        "struct", "textwrap", "types", "typing", "unicodedata", "zoneinfo",
+    }  # fmt: skip
+    found = {}
+    for path in modules():
+        if "/core/" in short(path) and (odd := _imported(read(path)) - allowed):
+            found[short(path)] = odd
+    assert not found
+
+
+def test_core_reads_no_clock():
+    reads = []
+    for path in modules():
+        if "/core/" in short(path):
+            for node in ast.walk(ast.parse(read(path))):
+                if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}:
+                    base = node.value
+                    name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+                    if name in {"datetime", "date"}:
+                        reads.append(f"{short(path)}:{node.lineno}")
+    assert not reads
+
+
+def _imported(text: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names

@@ -37,10 +37,12 @@ def test_origins_survive(pieces: list[tuple[str, object]], payload: int) -> None
             expected += [origins] * items
         else:
             if kind == "run":
+                builder.add_range(*what)
                 source, first, length = what
-                what = [(source, number) for number in range(first, first + length)]
-            builder.extend(Item(b"", *origin) for origin in what)
-            expected += [[origin] for origin in what]
+                expected += [[(source, number)] for number in range(first, first + length)]
+            else:
+                builder.add_items(Item(b"", *origin) for origin in what)
+                expected += [[origin] for origin in what]
     back = Lineage.decode(builder.encode(), items=builder.items, payload=payload)
     assert [back.origins(item) for item in range(len(expected))] == expected
     known = {origin for origins in expected for origin in origins}

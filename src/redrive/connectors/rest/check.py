@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
 from redrive.connectors.rest.manifest import ConnectorModel
 from redrive.sdk import DocumentProblem, nearest
 
@@ -57,17 +58,17 @@ def _problem(fault: ErrorDetails, document: Mapping[str, Any]) -> DocumentProble
 
 
 def _walk(loc: tuple[int | str, ...], document: Any) -> tuple[list[int | str], type[BaseModel] | None]:
-    """The place in the document (pydantic also names union members, which do not stand there), and
-    the model of the object in which the last part stands."""
+    """The place in the document, and the model of the object in which its last part stands.
+
+    Pydantic also names the union members that it chose; these do not stand in the document.
+    """
     places: list[int | str] = []
     value: Any = document
     model: type[BaseModel] | None = ConnectorModel
     inner: Any = None
     for number, part in enumerate(loc):
         last = number == len(loc) - 1
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+        if _stands_in(value, part):
             value = value[part]
         elif last and isinstance(value, Mapping):
             pass
@@ -85,6 +86,12 @@ def _walk(loc: tuple[int | str, ...], document: Any) -> tuple[list[int | str], t
             found = _models(inner)
             model = found[0] if len(found) == 1 else None
     return places or [*loc[:1]], model
+
+
+def _stands_in(value: Any, part: int | str) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, Mapping) and part in value
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+
 from redrive.sdk import (
     ConnectorConditionField,
     ConnectorTemplatedValue,
@@ -364,7 +365,7 @@ class ConnectorModel(Model):
     """An HTTP(S) system: where it is, how to prove who asks, and what can be asked of it."""
 
     connector: str = Field(help="Name of the connector.", min_length=1)
-    protocol: Literal["rest"] = Field("rest", help="The family: HTTP(S).")
+    protocol: Literal["http"] = Field("http", help="The family: HTTP(S).")
     description: str = Field("", help="What the system is.")
     base_url: ConnectorTemplatedValue = Field(
         help="Where the system is; usually `{{ connection.base_url }}`."

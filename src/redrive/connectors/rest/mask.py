@@ -9,6 +9,7 @@ which cannot be undone.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Literal
@@ -27,8 +28,25 @@ _SENSITIVE_HEADER = re.compile(
     re.IGNORECASE,
 )
 _SENSITIVE_QUERY = frozenset(
-    "access_token api_key apikey api-key auth auth_token authorization client_secret password passwd "
-    "pwd secret sig signature token x-amz-signature x-amz-credential".split()
+    [
+        "access_token",
+        "api_key",
+        "apikey",
+        "api-key",
+        "auth",
+        "auth_token",
+        "authorization",
+        "client_secret",
+        "password",
+        "passwd",
+        "pwd",
+        "secret",
+        "sig",
+        "signature",
+        "token",
+        "x-amz-signature",
+        "x-amz-credential",
+    ]
 )
 
 
@@ -44,7 +62,13 @@ def _spelt(value: str, place: Place) -> str:
 
 def _spellings(value: str) -> set[str]:
     places: tuple[Place, ...] = ("plain", "url", "form", "json")
-    return {_spelt(value, place) for place in places} | {base64.b64encode(value.encode()).decode()}
+    ascii_json = json.dumps(value)[1:-1]
+    return {
+        *(_spelt(value, place) for place in places),
+        ascii_json,
+        ascii_json.replace("/", "\\/"),
+        base64.b64encode(value.encode()).decode(),
+    }
 
 
 class Masker:

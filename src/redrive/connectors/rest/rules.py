@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 import msgspec
+
 from redrive.connectors.rest.manifest import Direction, EndpointModel, Status, Then
 from redrive.sdk import Condition, TemplateMissing
 

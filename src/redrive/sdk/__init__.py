@@ -2,6 +2,7 @@
 
 from redrive.core.conditions import Condition
 from redrive.core.formats import ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.invalid import Invalid
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
@@ -73,6 +74,7 @@ __all__ = [
     "Field",
     "Fields",
     "GatherShape",
+    "Invalid",
     "Item",
     "ItemReader",
     "ItemTest",

@@ -16,7 +16,7 @@ from redrive.core.nearest import nearest
 from redrive.errors import NotFound
 
 if TYPE_CHECKING:
-    from redrive.sdk.connection import Protocol_
+    from redrive.sdk.connection import ConnectorProtocol
     from redrive.sdk.shape import ShapeBase
 
 SHAPES = "redrive.shapes"
@@ -59,13 +59,13 @@ class Registry:
             if shape.kind in found:
                 raise ValueError(f"two shapes are called {shape.kind!r}")
             found[shape.kind] = shape
-        made: dict[str, Protocol_] = {}
+        made: dict[str, ConnectorProtocol] = {}
         for protocol in protocols:
             if protocol.name in made:
                 raise ValueError(f"two protocols are called {protocol.name!r}")
             made[protocol.name] = protocol() if isinstance(protocol, type) else protocol
         self.shapes: Mapping[str, type[ShapeBase]] = MappingProxyType(dict(sorted(found.items())))
-        self.protocols: Mapping[str, Protocol_] = MappingProxyType(dict(sorted(made.items())))
+        self.protocols: Mapping[str, ConnectorProtocol] = MappingProxyType(dict(sorted(made.items())))
         self.broken = tuple(broken)
 
     def shape(self, kind: str) -> type[ShapeBase]:
@@ -75,7 +75,7 @@ class Registry:
         except KeyError:
             raise self._unknown("shape", kind, self.shapes, SHAPES) from None
 
-    def protocol(self, name: str) -> Protocol_:
+    def protocol(self, name: str) -> ConnectorProtocol:
         """Errors: `protocol.unknown`, which names the nearest one."""
         try:
             return self.protocols[name]

@@ -165,6 +165,12 @@ class Settings:
         least=0.01,
         help="Longest wait for the whole of an answer, where the connector does not say.",
     )
+    retry_base_s: float = _setting(
+        1.0,
+        unit="seconds",
+        least=0.001,
+        help="Wait before the second attempt on a payload; it doubles with each further one, up to 60 s.",
+    )
     stop_grace_s: float = _setting(
         10.0,
         unit="seconds",

@@ -6,35 +6,24 @@ The steps that need another system are left out here: the flow orders-to-erp beg
 pulled and ends with what would be sent.
 """
 
-import importlib
-import pkgutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-import redrive.shapes
 from redrive.core.jsonvalue import decode, encode
 from redrive.demo.documents import DOCUMENTS, document
 from redrive.demo.orders import Orders
-from redrive.sdk import GatherShape, MemoryContent, Payload, Shape
+from redrive.documents.load import load_path
+from redrive.registry import Registry
+from redrive.sdk import MemoryContent, Payload
 from redrive.sdk.shape import STEP_NAMES
 from redrive.sdk.testing import MemoryContext, OutPayload, Tracked, run_shape
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
 KEYS = {"payloads", "meta", "variables", "tracked", "error"}
-
-
-def shape_classes() -> dict[str, type[Shape] | type[GatherShape]]:
-    found: dict[str, type[Shape | GatherShape]] = {}
-    for module in pkgutil.iter_modules(redrive.shapes.__path__):
-        for value in vars(importlib.import_module(f"redrive.shapes.{module.name}")).values():
-            if isinstance(value, type) and issubclass(value, (Shape, GatherShape)) and value.kind:
-                found[value.kind] = value
-    return found
 
 
 @dataclass
@@ -46,13 +35,13 @@ class Outcome:
 
 
 async def run(folder: Path) -> Outcome:
-    flow = yaml.safe_load((folder / "flow.yaml").read_text(encoding="utf-8"))
+    flow = load_path(folder / "flow.yaml")[0].data
     given = folder / "input.json"
     bucket: list[Any] = [Payload(MemoryContent(given.read_bytes() if given.exists() else b""))]
     outcome = Outcome(
         variables={name: each.get("default") for name, each in flow.get("variables", {}).items()}
     )
-    classes = shape_classes()
+    classes = Registry.discover().shapes
     for step in flow["steps"]:
         if step["shape"] == "connector":
             continue
@@ -100,7 +89,7 @@ def test_an_example_expects_something_and_says_how_to_run_it(folder: Path) -> No
 
 
 def test_every_shape_has_an_example() -> None:
-    assert {folder.name for folder in FOLDERS} >= shape_classes().keys() - {"connector"}
+    assert {folder.name for folder in FOLDERS} >= Registry.discover().shapes.keys() - {"connector"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -18,9 +18,10 @@ An object is either `all`, `any` or `not`, or a comparison: `field` (a path, or 
 - `contains starts ends matches` see numbers, true and false as they are spelt. `matches` is a
   regular expression that may be found anywhere in the text; those that may take for ever are refused
   (see `core.patterns`).
-- `before after within`: ISO 8601 dates; without an offset they are UTC, a day is its midnight. Besides a date:
-  `{ago: {days: 2}}`, `{in: {hours: 3}}`, counted from the run's clock; units seconds minutes hours
-  days weeks, several add up. `within: {last: {days: 7}}`, `{next: {hours: 3}}` or `{from: …, to: …}`:
+- `before after within`: ISO 8601 dates; without an offset they are UTC, a day is its midnight.
+  Besides a date: `{ago: {days: 2}}`, `{in: {hours: 3}}`, counted from the run's clock; units seconds
+  minutes hours days weeks, several add up. `within: {last: {days: 7}}`, `{next: {hours: 3}}` or
+  `{from: …, to: …}`:
   both ends are included, and a `to` that is a day includes that whole day.
 - A value whose template gives null is met by `is` and `in` as null, and never by an order or a date.
 """
@@ -139,10 +140,7 @@ class _All(_Node):
         self._parts = parts
 
     def holds(self, values: tuple[Any, ...], scope: Scope) -> bool:
-        for part in self._parts:
-            if not part.holds(values, scope):
-                return False
-        return True
+        return all(part.holds(values, scope) for part in self._parts)
 
     def explain(self, values: tuple[Any, ...], scope: Scope, found: list[Compared]) -> None:
         for part in self._parts:
@@ -151,10 +149,7 @@ class _All(_Node):
 
 class _Any(_All):
     def holds(self, values: tuple[Any, ...], scope: Scope) -> bool:
-        for part in self._parts:
-            if part.holds(values, scope):
-                return True
-        return False
+        return any(part.holds(values, scope) for part in self._parts)
 
 
 class _Not(_Node):
@@ -284,7 +279,9 @@ class _Parser:
 
     def node(self, document: Any, place: str, depth: int) -> _Node:
         if depth > DEEPEST:
-            raise ConditionInvalid(f"more than {DEEPEST} levels", setting=place, expected="a flatter condition")
+            raise ConditionInvalid(
+                f"more than {DEEPEST} levels", setting=place, expected="a flatter condition"
+            )
         if not isinstance(document, Mapping):
             raise ConditionInvalid(f"{kind_of(document)} is not a condition", setting=place, expected=_FORM)
         groups = [name for name in _GROUPS if name in document]
@@ -303,7 +300,9 @@ class _Parser:
             return _Not(self.node(document["not"], below, depth + 1))
         parts = document[name]
         if not isinstance(parts, list | tuple):
-            raise ConditionInvalid(f"{kind_of(parts)} is not a list", setting=below, expected="a list of conditions")
+            raise ConditionInvalid(
+                f"{kind_of(parts)} is not a list", setting=below, expected="a list of conditions"
+            )
         if not parts:
             raise ConditionInvalid("the list is empty", setting=below, expected="at least one condition")
         nodes = [self.node(part, f"{below}[{number}]", depth + 1) for number, part in enumerate(parts)]

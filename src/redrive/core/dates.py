@@ -19,8 +19,10 @@ UNITS: Final[Mapping[str, int]] = {
 """Name of a unit (singular or plural) -> seconds."""
 
 _ISO = re.compile(
-    r"\d{4}-?\d{2}-?\d{2}(?:[Tt ](?P<time>\d{2}(?::?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)?)\s?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
-    r"|\d{4}-?W\d{2}-?\d"
+    r"\d{4}-?\d{2}-?\d{2}"
+    r"(?:[Tt ](?P<time>\d{2}(?::?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)?) ?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
+    r"|\d{4}-?W\d{2}-?\d",
+    re.ASCII,
 )
 
 
@@ -49,8 +51,8 @@ def parse_instant(value: Any, form: str | None = None) -> datetime:
     """An instant from what systems send.
 
     form: None (or `iso`, `date`, `rfc2822`) reads ISO 8601 and RFC 2822 texts (`Mon, 04 May 2026
-    10:00:00 GMT`) and takes dates as they are; `epoch` and `epoch_ms` read seconds or milliseconds since 1970; anything
-    else is a pattern as in `spell_pattern`. Errors: `ValueError`.
+    10:00:00 GMT`) and takes dates as they are; `epoch` and `epoch_ms` read seconds or milliseconds
+    since 1970; anything else is a pattern as in `spell_pattern`. Errors: `ValueError`.
     """
     if isinstance(value, datetime):
         return aware(value)
@@ -178,7 +180,9 @@ def _expand(local: datetime, part: str) -> str:
 
 def epoch(value: datetime, per_second: int = 1) -> int:
     """Whole seconds (or, by `per_second`, parts of it) since 1970, rounded down."""
-    return (aware(value) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1_000_000 // per_second)
+    return (aware(value) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+        microseconds=1_000_000 // per_second
+    )
 
 
 def zone(name: str) -> ZoneInfo:
@@ -191,7 +195,8 @@ def zone(name: str) -> ZoneInfo:
 
 # --- offsets and rounding ------------------------------------------------------------------------
 
-_FARTHEST: Final = timedelta(days=366 * 2000)
+_FARTHEST_S: Final = 2000 * 366 * 86_400
+_TOO_FAR: Final = "the offset is more than 2,000 years"
 
 
 def as_offset(value: Any) -> timedelta:
@@ -208,14 +213,14 @@ def as_offset(value: Any) -> timedelta:
             )
         if isinstance(count, bool) or not isinstance(count, int | float | Decimal):
             raise ValueError(f"the number of {name} must be a number")
-        seconds += Decimal(str(count)) * UNITS[name]
-    try:
-        offset = timedelta(microseconds=int(seconds * 1_000_000))
-    except (OverflowError, ValueError, ArithmeticError):
-        offset = timedelta.max
-    if abs(offset) > _FARTHEST:
-        raise ValueError("the offset is more than 2,000 years")
-    return offset
+        number = Decimal(str(count))
+        # Bounded first: a huge exponent must not be multiplied, let alone written out.
+        if not (number.is_finite() and -_FARTHEST_S < number < _FARTHEST_S):
+            raise ValueError(_TOO_FAR)
+        seconds += number * UNITS[name]
+    if abs(seconds) > _FARTHEST_S:
+        raise ValueError(_TOO_FAR)
+    return timedelta(microseconds=int(seconds * 1_000_000))
 
 
 def shifted(value: datetime, offset: timedelta) -> datetime:

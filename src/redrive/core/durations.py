@@ -22,16 +22,15 @@ def duration_s(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
         raise ValueError("not a length of time")
     if isinstance(value, str):
-        found = _pattern.match(value)
+        found = _pattern.fullmatch(value)
         if found is None or len(value) > 40:
             raise ValueError("not a length of time")
         seconds = float(
             sum(int(part[:-1]) * unit for part, unit in zip(found.groups(), _UNITS_S, strict=True) if part)
         )
     else:
-        if not 0 < value <= _MAX_S:
-            raise ValueError("a length of time is more than 0 and at most ten years")
-        seconds = float(value)
+        # A number that is none, and one beyond all bounds, compare as too long.
+        seconds = float(min(value, _MAX_S + 1)) if value == value else 0.0  # noqa: PLR0124
     if not 0 < seconds <= _MAX_S:
         raise ValueError("a length of time is more than 0 and at most ten years")
     return seconds

@@ -70,7 +70,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
             case "date" if _is_date(text):
                 return text
             case "list" | "object":
-                value = jsonvalue.decode(text)
+                value = _decoded(text)
                 if self.accepts(value) and value is not None:
                     return value
         raise ValueError(f"expected {EXPECTED_OF[self.type]}")
@@ -85,6 +85,13 @@ EXPECTED_OF: Mapping[str, str] = {
     "list": "a list (JSON)",
     "object": "a mapping (JSON)",
 }
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return jsonvalue.decode(text)
+    except ValueError:
+        return jsonvalue.MISSING
 
 
 def _is_date(text: str) -> bool:

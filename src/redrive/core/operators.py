@@ -261,12 +261,18 @@ OPERATORS: Final[Mapping[str, Operator]] = {
         Operator("is_not", _ANY, "Another value than this one.", _is_not, every=True),
         Operator("in", _LIST, "One of these values.", _in),
         Operator("not_in", _LIST, "None of these values.", _not_in, every=True),
-        Operator("gt", _ORDER, "Greater than; a number or a text that spells one is compared exactly.",
-                 _ordered(lambda left, right: left > right)),
+        Operator(
+            "gt",
+            _ORDER,
+            "Greater than; a number or a text that spells one is compared exactly.",
+            _ordered(lambda left, right: left > right),
+        ),
         Operator("gte", _ORDER, "Greater than or equal.", _ordered(lambda left, right: left >= right)),
         Operator("lt", _ORDER, "Less than.", _ordered(lambda left, right: left < right)),
         Operator("lte", _ORDER, "Less than or equal.", _ordered(lambda left, right: left <= right)),
-        Operator("contains", "one value", "A list that holds the value, or a text that holds the text.", _contains),
+        Operator(
+            "contains", "one value", "A list that holds the value, or a text that holds the text.", _contains
+        ),
         Operator("starts", "a text", "The text begins with this one.", _textual(str.startswith)),
         Operator("ends", "a text", "The text ends with this one.", _textual(str.endswith)),
         Operator("matches", "a regular expression", "The pattern is found anywhere in the text.", _matches),
@@ -275,7 +281,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
         Operator("after", _DATE, "An ISO 8601 date later than this instant.", _after),
         Operator("within", _WITHIN, "An ISO 8601 date in this span of time, both ends included.", _within),
     )
-}  # fmt: skip
+}
 
 MEANT: Final[Mapping[str, str]] = {
     "==": "is", "=": "is", "eq": "is", "equals": "is", "equal": "is",

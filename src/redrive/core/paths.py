@@ -276,8 +276,9 @@ class Fields:
 
     Errors of `read` and `read_raw`: `ValueError` where the bytes are not JSON, or a value that
     is named cannot be decoded. What is wrong inside other values (unpaired surrogates, invalid
-    UTF-8, numbers beyond all bounds) does not matter. An item that is not what a path expects
-    (no object, no list) has nothing there.
+    UTF-8, numbers beyond all bounds) does not matter, unless a path looks at the whole item (it
+    begins with `*` or an index, or is a JSONPath such as `$..id`). An item that is not what a
+    path expects (no object, no list) has nothing there.
     """
 
     __slots__ = ("_decoded", "_undecoded", "paths")

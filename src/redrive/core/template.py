@@ -83,6 +83,11 @@ class Templated:
         self.constant = not roots
         self._render = render
 
+    @property
+    def untouched(self) -> bool:
+        """Whether `render` gives `source` itself, whatever the scope."""
+        return self._render is None
+
     def render(self, scope: Scope) -> Any:
         """The value with its templates filled in. Errors: `TemplateMissing`."""
         return self.source if self._render is None else self._render(scope)
@@ -130,12 +135,12 @@ def compile_value(value: Any, roots: tuple[str, ...] = FLOW_ROOTS) -> Templated:
         return Template.parse(value, roots)
     if isinstance(value, list | tuple):
         each = [_placed(f"[{number}]", one, roots) for number, one in enumerate(value)]
-        if all(one._render is None for one in each):
+        if all(one.untouched for one in each):
             return Templated(value, frozenset(), None)
         return Templated(value, _union(each), lambda scope: [one.render(scope) for one in each])
     if isinstance(value, Mapping):
         named = {key: _placed(str(key), one, roots) for key, one in value.items()}
-        if all(one._render is None for one in named.values()):
+        if all(one.untouched for one in named.values()):
             return Templated(value, frozenset(), None)
         return Templated(
             value,
@@ -317,7 +322,9 @@ class _Parser:
             operand = _Default(operand, self._default())
             self._space()
             if not self.text.startswith(")", self.at):
-                raise self._invalid("has a default(…) that is not closed", expected="one value in the brackets")
+                raise self._invalid(
+                    "has a default(…) that is not closed", expected="one value in the brackets"
+                )
             self.at += 1
             self._space()
         if not self.text.startswith("}}", self.at):
@@ -347,7 +354,7 @@ class _Parser:
             try:
                 distance = as_offset({unit: int(offset[2])})
             except ValueError as error:
-                raise self._invalid(f"counts too far: {error}") from None
+                raise self._invalid(f"counts too far: {error}", expected="a smaller number") from None
             return _Clock(distance if offset[1] == "+" else -distance)
         begin = self.at
         try:

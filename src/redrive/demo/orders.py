@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from random import Random
 from typing import Any
+from unicodedata import normalize
 
 from redrive.core import jsonvalue
 
@@ -104,7 +105,7 @@ class Orders:
         random = Random(self.seed * 1_000_003 + place)  # noqa: S311 - made-up orders, no secret
         first, last = random.choice(_FIRST_NAMES), random.choice(_LAST_NAMES)
         created = FIRST_DAY + timedelta(days=day, hours=6, minutes=17 * number + random.randrange(17))
-        email = f"{first}.{last}{random.randrange(90) + 10}@example.com".lower().replace("'", "")
+        email = f"{_plain(first)}.{_plain(last)}{random.randrange(90) + 10}@example.com"
         address = _address(random, f"{first} {last}")
         if day % NO_POSTCODE_EVERY_DAYS == 0 and number == NO_POSTCODE_PLACE:
             address["postcode"] = ""
@@ -159,6 +160,11 @@ def _day_statuses(seed: int, day: int) -> tuple[str, ...]:
     others = [place for place in range(ORDERS_PER_DAY) if place != NO_POSTCODE_PLACE]
     unpaid = set(random.sample(others, ORDERS_PER_DAY - PAID_PER_DAY))
     return tuple(random.choice(_UNPAID) if place in unpaid else "paid" for place in range(ORDERS_PER_DAY))
+
+
+def _plain(name: str) -> str:
+    letters = normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return letters.lower().replace("'", "")
 
 
 def _tax(gross: Decimal) -> Decimal:

@@ -174,7 +174,7 @@ class _Steps:
                     pointer,
                     at,
                     one_of(sorted(known)) if known else "its declaration under variables",
-                    nearest(name, known),
+                    near=nearest(name, known),
                 )
 
     def _path(self, owned: OwnedSteps, at: _At) -> PathNode:
@@ -216,7 +216,7 @@ class _Steps:
             pointer_to(at.pointer, "shape"),
             at,
             one_of(self.registry.shapes),
-            nearest(kind, self.registry.shapes),
+            near=nearest(kind, self.registry.shapes),
         )
 
     def _refuse_connector_names(self, settings: dict[str, Any], at: _At, kind: str) -> None:
@@ -231,7 +231,7 @@ class _Steps:
             )
 
     def _add(
-        self, code: str, title: str, pointer: str, at: _At, expected: str | None, near: str | None = None
+        self, code: str, title: str, pointer: str, at: _At, expected: str | None, *, near: str | None = None
     ) -> None:
         self.findings.add(
             code,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -61,26 +62,18 @@ def read_form(
     return None
 
 
+@dataclass(frozen=True, slots=True)
 class _Errors:
-    def __init__(
-        self,
-        form: type[BaseModel],
-        data: Mapping[str, Any],
-        pointer: str,
-        findings: Findings,
-        step: str | None,
-        base: str,
-        what: str,
-        also: Iterable[str],
-    ) -> None:
-        self.form = form
-        self.data = data
-        self.pointer = pointer
-        self.findings = findings
-        self.step = step
-        self.base = base
-        self.what = what
-        self.also = also
+    """Where the errors of one reading belong."""
+
+    form: type[BaseModel]
+    data: Mapping[str, Any]
+    pointer: str
+    findings: Findings
+    step: str | None
+    base: str
+    what: str
+    also: Iterable[str]
 
     def tell(self, errors: Sequence[dict[str, Any]]) -> None:
         for place, group in _by_union(errors, self.data).items():
@@ -223,44 +216,34 @@ _BOUND_TITLES = {
     "greater_than_equal": "the number is too small",
     "less_than": "the number is too large",
     "less_than_equal": "the number is too large",
+    "union_tag_invalid": "this kind is not known",
+    "union_tag_not_found": "its kind is missing",
+}
+
+
+# What a bound wants: the words, and the name of its limit in the error.
+_BOUNDS = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
+    "too_short": "at least {min_length}",
+    "too_long": "at most {max_length}",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "union_tag_invalid": "one of {expected_tags}",
+    "union_tag_not_found": "the name {discriminator}",
+    "literal_error": "{expected}",
 }
 
 
 def _expected(error: dict[str, Any]) -> str | None:
     kind = error["type"]
-    if kind in _KIND_OF_TYPE:
-        return _KIND_OF_TYPE[kind]
-    context = error.get("ctx") or {}
-    match kind:
-        case "greater_than":
-            return f"more than {context['gt']}"
-        case "greater_than_equal":
-            return f"at least {context['ge']}"
-        case "less_than":
-            return f"less than {context['lt']}"
-        case "less_than_equal":
-            return f"at most {context['le']}"
-        case "multiple_of":
-            return f"a multiple of {context['multiple_of']}"
-        case "string_too_short":
-            return (
-                f"at least {context['min_length']} characters" if context["min_length"] > 1 else "some text"
-            )
-        case "string_too_long":
-            return f"at most {context['max_length']} characters"
-        case "too_short":
-            return f"at least {context['min_length']}"
-        case "too_long":
-            return f"at most {context['max_length']}"
-        case "string_pattern_mismatch":
-            return f"text that matches {context['pattern']}"
-        case "union_tag_invalid":
-            return f"one of {context['expected_tags']}"
-        case "union_tag_not_found":
-            return f"the name {context['discriminator']}"
-        case "literal_error":
-            return str(context["expected"])
-    return None
+    if kind in _BOUNDS:
+        return _BOUNDS[kind].format(**error["ctx"])
+    return _KIND_OF_TYPE.get(kind)
 
 
 def _in_data(error: dict[str, Any], data: Any) -> Loc:

@@ -236,7 +236,8 @@ class SettingsForm(Form):
     )
     timeout: DurationS | None = Field(None, description="How long a run may take at most.")
     retention: RetentionForm = Field(
-        default_factory=RetentionForm, description="How long runs and payloads are kept."
+        default_factory=lambda: RetentionForm.model_validate({}),
+        description="How long runs and payloads are kept.",
     )
     notify_on_failure: list[Name] = Field([], description="Notification groups told of a failed run.")
     labels: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(
@@ -251,7 +252,9 @@ class FlowForm(Form):
     description: Text = Field("", description="What it is for.")
     variables: dict[VariableName, VariableForm] = Field({}, description="Values that a start may give.")
     triggers: list[TriggerForm] = Field([], description="What starts runs by itself.")
-    settings: SettingsForm = Field(default_factory=SettingsForm, description="How its runs are carried out.")
+    settings: SettingsForm = Field(
+        default_factory=lambda: SettingsForm.model_validate({}), description="How its runs are carried out."
+    )
     steps: list[Any] = Field(min_length=1, description="The steps, in the order in which they run.")
     tests: list[dict[str, Any]] = Field([], description="Tests of the flow, run by `redrive test`.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from redrive.core.nearest import nearest
 from redrive.documents.json_source import parse_json
@@ -220,11 +220,11 @@ def _kind(data: Mapping[str, Any]) -> Kind | None:
     if first == "connector" and "connection" in data:
         return "connection"
     if first in KINDS:
-        return cast("Kind", first)
+        return first
     # Written by a program, in another order: only a connection has two of the names.
     for kind in ("flow", "connection", "connector"):
         if kind in data:
-            return cast("Kind", kind)
+            return kind
     return None
 
 

@@ -32,11 +32,17 @@ def owned_steps(shape: type[ShapeBase], data: Mapping[str, Any], pointer: str) -
     """The lists of steps of a step, in the order in which the shape names them."""
     for location in shape.owns_steps:
         parts = location.split(".")
-        yield from _find(data, parts, pointer, parts[0].removesuffix("[]"), None, pointer)
+        yield from _find(data, parts, pointer, name=parts[0].removesuffix("[]"), element=None, owner=pointer)
 
 
 def _find(
-    data: Any, parts: list[str], pointer: str, name: str, element: Mapping[str, Any] | None, owner: str
+    data: Any,
+    parts: list[str],
+    pointer: str,
+    *,
+    name: str,
+    element: Mapping[str, Any] | None,
+    owner: str,
 ) -> Iterator[OwnedSteps]:
     if not isinstance(data, Mapping):
         return
@@ -50,9 +56,13 @@ def _find(
         elements = data.get(inner)
         for index, one in enumerate(elements if isinstance(elements, list) else ()):
             at = pointer_to(pointer, inner, index)
-            yield from _find(one, rest, at, name, one if isinstance(one, Mapping) else None, at)
+            yield from _find(
+                one, rest, at, name=name, element=one if isinstance(one, Mapping) else None, owner=at
+            )
     elif inner in data:
-        yield from _find(data[inner], rest, pointer_to(pointer, inner), name, element, owner)
+        yield from _find(
+            data[inner], rest, pointer_to(pointer, inner), name=name, element=element, owner=owner
+        )
 
 
 def without_steps(shape: type[ShapeBase], settings: Mapping[str, Any]) -> dict[str, Any]:

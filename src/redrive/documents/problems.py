@@ -65,7 +65,7 @@ class Findings:
     def raise_if_any(self) -> None:
         """Errors: `document.invalid` with every problem, in file order."""
         if self.problems:
-            raise FlowInvalid(sorted(set(self.problems), key=lambda problem: problem.line or 0))
+            raise FlowInvalid(sorted(dict.fromkeys(self.problems), key=lambda problem: problem.line or 0))
 
 
 def setting_name(pointer: str, base: str = "") -> str:

@@ -93,27 +93,19 @@ def flow_schema(registry: Registry) -> Schema:
 
 
 def connector_schema(registry: Registry) -> Schema:
-    """The schema of connector documents; protocols that offer a `schema()` describe their own part."""
+    """The schema of connector documents: the part of each protocol comes from its own model."""
     definitions: Schema = {}
     envelope = _schema_of(ConnectorEnvelope, definitions, "")
-    protocols = list(registry.protocols)
-    envelope["properties"]["protocol"]["enum"] = protocols
-    envelope.pop("additionalProperties", None)
-    conditions = []
+    del envelope["additionalProperties"]  # the protocol's model knows the other names
+    envelope["properties"]["protocol"]["enum"] = list(registry.protocols)
+    envelope["allOf"] = []
     for name, protocol in registry.protocols.items():
-        describe = getattr(protocol, "schema", None)
-        if callable(describe):
-            own = cast("Schema", copy.deepcopy(describe()))
-            own = _moved(own, definitions, f"{name}.")
-            definitions[f"protocol.{name}"] = own
-            fits: Schema = {"properties": {"protocol": {"const": name}}}
-            if name != "http":
-                fits["required"] = ["protocol"]
-            conditions.append({"if": fits, "then": {"$ref": f"#/$defs/protocol.{name}"}})
-    schema: Schema = {"$schema": DIALECT, **envelope, "$defs": definitions}
-    if conditions:
-        schema["allOf"] = conditions
-    return schema
+        definitions[f"protocol.{name}"] = _schema_of(protocol.model, definitions, f"{name}.")
+        chosen: Schema = {"properties": {"protocol": {"const": name}}}
+        if name != ConnectorEnvelope.model_fields["protocol"].default:
+            chosen["required"] = ["protocol"]
+        envelope["allOf"].append({"if": chosen, "then": {"$ref": f"#/$defs/protocol.{name}"}})
+    return {"$schema": DIALECT, **envelope, "$defs": definitions}
 
 
 def connection_schema() -> Schema:

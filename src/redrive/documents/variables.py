@@ -11,7 +11,8 @@ from redrive.documents.nodes import pointer_to
 if TYPE_CHECKING:
     from redrive.sdk.shape import ShapeBase
 
-_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# A backslash before the braces makes them plain text, one before a backslash that one.
+_TEMPLATE = re.compile(r"(?<!\\)(?:\\\\)*\{\{(.*?)\}\}", re.DOTALL)
 # Quoted texts are matched too, so that what stands in them is passed over.
 _VARIABLE = re.compile(
     r"""(?<![\w.\]-])vars(?:\.([A-Za-z_][\w-]*)|\[\s*(["'])(.+?)\2\s*\])|"(?:[^"\\]|\\.)*"|'[^']*'""",
@@ -36,19 +37,20 @@ def variables_read(
 def variables_in(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     """Each variable that the templates in a value name, with the pointer of its text."""
     if isinstance(value, str):
-        if "{{" in value:
-            for template in _TEMPLATE.finditer(value.replace("\\\\", "")):
-                if template.string[: template.start()].endswith("\\"):
-                    continue
-                for found in _VARIABLE.finditer(template[1]):
-                    if name := found[1] or found[3]:
-                        yield name, pointer
+        yield from ((name, pointer) for name in _names(value))
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             yield from variables_in(inner, pointer_to(pointer, name))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from variables_in(inner, pointer_to(pointer, index))
+
+
+def _names(text: str) -> Iterator[str]:
+    for template in _TEMPLATE.finditer(text) if "{{" in text else ():
+        for found in _VARIABLE.finditer(template[1]):
+            if name := found[1] or found[3]:
+                yield name
 
 
 def variables_set(instance: ShapeBase) -> set[str]:

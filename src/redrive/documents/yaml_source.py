@@ -75,8 +75,9 @@ class _Composer:
         except Unparsable as stop:
             self.parsed.problems.append(stop.problem)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            offset = min(mark.index + self.shift if mark else 0, max(len(self.text.rstrip()) - 1, 0))
+            mark: Any = error.problem_mark or error.context_mark
+            at = mark.index + self.shift if mark else 0
+            offset = min(at, max(len(self.text.rstrip()) - 1, 0))
             reason = error.problem or "it does not parse"
             for part, words in _REASONS.items():
                 if part in reason:
@@ -94,7 +95,8 @@ class _Composer:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if self.parsed.parts:
-                    start = event.start_mark.index + self.shift
+                    mark: Any = event.start_mark
+                    start = mark.index + self.shift
                     self.parsed.parts[-1].end = start
                 self.anchors.clear()
                 node = self._node(next(events), events, 0)
@@ -104,7 +106,7 @@ class _Composer:
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         start, end = event.start_mark.index + self.shift, event.end_mark.index + self.shift
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, start)
+            return self._alias(str(event.anchor), start)
         if event.tag is not None:
             raise self._stop(start, "tags (!) are not part of documents; leave it out", "document.tag")
         self._add(1, start)
@@ -152,7 +154,7 @@ class _Composer:
     def _name(self, event: Any, start: int) -> str:
         """A name of a mapping: always text, as it is spelt."""
         if isinstance(event, yaml.AliasEvent):
-            value = self._alias(event.anchor, start).value
+            value = self._alias(str(event.anchor), start).value
             if isinstance(value, str):
                 return value
         elif isinstance(event, yaml.ScalarEvent):
@@ -161,10 +163,11 @@ class _Composer:
             if event.value == "<<" and event.implicit[0]:
                 raise self._stop(start, "merge keys (<<) are not part of YAML 1.2", "document.merge_key")
             if event.anchor is not None:
-                node = Node(event.value, self.lines.at(start), start, event.end_mark.index + self.shift)
+                end: Any = event.end_mark
+                node = Node(event.value, self.lines.at(start), start, end.index + self.shift)
                 self.anchors[event.anchor] = (node, 1)
             self._add(1, start)
-            return str(event.value)
+            return event.value
         raise self._stop(start, "a name of a mapping is text, not a list or a mapping", "document.name")
 
     def _alias(self, anchor: str, start: int) -> Node:

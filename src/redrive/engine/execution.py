@@ -10,6 +10,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from redrive.core.flow import StepNode
@@ -61,6 +62,7 @@ class StepExecution:
         retries: int,
         check_stop: Callable[[], None],
         resumed: bool,
+        bounded: bool = True,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -80,7 +82,7 @@ class StepExecution:
             journal=journal,
             contents=deps.contents,
             ids=deps.ids,
-            young=None if resumed and step.bucket is not None else YoungBucket(),
+            young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
         )
         self._stopping_error: StepError | None = None
         self._first_error: StepError | None = None
@@ -139,14 +141,14 @@ class StepExecution:
             if not step.done:
                 # A start without data: one empty payload, which has no record.
                 empty = Payload(MemoryContent(b""), position=0)
-                await self._finish_payload(0, empty, 0, lambda: shape.run(empty, self._context), [])
+                await self._finish_payload(0, empty, 0, partial(shape.run, empty, self._context), [])
             return
         async for number, row, content in self._buckets.rows(self._inputs, step.done):
             self._check_stop()
             payload = as_payload(number, row, content)
             origins = [(number, 0, 1 if row.items is None else row.items)]
             await self._finish_payload(
-                number, payload, row.id, lambda p=payload: shape.run(p, self._context), origins
+                number, payload, row.id, partial(shape.run, payload, self._context), origins
             )
             if self._stopping_error is not None:
                 return
@@ -236,8 +238,9 @@ class StepExecution:
             step.attempts = max(step.attempts, attempt)
             context.attempt = context.ledger.attempt = attempt
             context.state = self._state(number)
+            limit = asyncio.timeout(self._node.timeout_s)
             try:
-                async with asyncio.timeout(self._node.timeout_s) as limit:
+                async with limit:
                     await self._once(run, origins, seen)
             except StepError as error:
                 caught = error

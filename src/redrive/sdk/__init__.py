@@ -1,38 +1,20 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
-from redrive.core.formats import ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.functions import Functions
 from redrive.core.invalid import Invalid
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
 from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
-from redrive.core.template import (
-    CONNECTOR_ROOTS,
-    Lenient,
-    Templated,
-    TemplateMissing,
-    compile_value,
-)
+from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
-from redrive.sdk.connection import (
-    Connection,
-    ConnectionInfo,
-    DocumentProblem,
-    Endpoint,
-)
+from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
 from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
-from redrive.sdk.delivery import (
-    Claim,
-    Decision,
-    Entry,
-    Ledger,
-    LeftOut,
-    Outcome,
-    UnknownRequest,
-)
+from redrive.sdk.delivery import Claim, Decision, Entry, Ledger, LeftOut, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import (
     ConditionField,
@@ -40,17 +22,19 @@ from redrive.sdk.fields import (
     ConnectorTemplatedValue,
     Example,
     Field,
+    FunctionsField,
     PathText,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
-from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
-from redrive.sdk.rendering import ItemTest, Missing, render
+from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
+from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
     "CHUNK_BYTES",
     "CONNECTOR_ROOTS",
+    "JSON",
     "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
@@ -61,6 +45,7 @@ __all__ = [
     "Connection",
     "ConnectionInfo",
     "ConnectorConditionField",
+    "ConnectorProtocol",
     "ConnectorTemplatedValue",
     "Content",
     "Decision",
@@ -73,6 +58,8 @@ __all__ = [
     "Example",
     "Field",
     "Fields",
+    "Functions",
+    "FunctionsField",
     "GatherShape",
     "Invalid",
     "Item",
@@ -89,6 +76,7 @@ __all__ = [
     "Path",
     "PathText",
     "Payload",
+    "RawReader",
     "Request",
     "Segment",
     "Shape",
@@ -99,18 +87,19 @@ __all__ = [
     "TemplatedValue",
     "TextFields",
     "UnknownRequest",
+    "apply",
     "as_text",
     "batched",
     "compile_value",
     "decode",
     "elements",
     "encode",
-    "find_raw",
     "is_json",
     "item_reader",
     "members",
     "nearest",
     "render",
+    "spell",
     "spelt",
     "unreadable",
 ]

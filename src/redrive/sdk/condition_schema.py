@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
-from typing_extensions import NotRequired, TypeAliasType, TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from redrive.core.dates import UNITS
 from redrive.core.operators import OPERATORS
@@ -24,7 +24,7 @@ _OFFSET: Mapping[str, Any] = {
 def _object(*names: str, of: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {name: of for name in names},
+        "properties": dict.fromkeys(names, of),
         "required": list(names),
         "additionalProperties": False,
     }
@@ -48,25 +48,32 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
     "before": _INSTANT,
     "after": _INSTANT,
     "within": {
-        "anyOf": [_object("last", of=_OFFSET), _object("next", of=_OFFSET), _object("from", "to", of=_INSTANT)]
+        "anyOf": [
+            _object("last", of=_OFFSET),
+            _object("next", of=_OFFSET),
+            _object("from", "to", of=_INSTANT),
+        ]
     },
 }
 
 _PathOrTemplate = Annotated[
     str,
-    Field(min_length=1, description="A path such as customer.email, or a template such as {{ vars.country }}."),
+    Field(
+        min_length=1, description="A path such as customer.email, or a template such as {{ vars.country }}."
+    ),
 ]
 _operators: dict[str, Any] = {
-    name: NotRequired[
-        Annotated[Any, WithJsonSchema({**_VALUES.get(name, {}), "description": operator.help})]
-    ]
+    name: NotRequired[Annotated[Any, WithJsonSchema({**_VALUES.get(name, {}), "description": operator.help})]]
     for name, operator in OPERATORS.items()
 }
 # Names such as `in` and `not` are Python's own words: only the functional form can hold them.
 Comparison = TypedDict("Comparison", {"field": _PathOrTemplate, **_operators})  # type: ignore[misc]
 Comparison.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
     extra="forbid",
-    json_schema_extra={"minProperties": 2, "description": "A field and the operators that must all hold for it."},
+    json_schema_extra={
+        "minProperties": 2,
+        "description": "A field and the operators that must all hold for it.",
+    },
 )
 
 

@@ -72,7 +72,7 @@ class DocumentProblem(NamedTuple):
     nearest: str | None = None
 
 
-class Protocol_(Protocol):  # noqa: N801 - Protocol is the word of `typing`
+class ConnectorProtocol(Protocol):
     """A family of connectors (HTTP, SFTP, SQL, …), found by the `protocol` of the document.
 
     `model` describes the document: its JSON Schema and the reference page come from there.

@@ -76,7 +76,9 @@ class _Compiled:
             serialization=core_schema.plain_serializer_function_ser_schema(self._serialise),
         )
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return self.describe(handler)
 
     def _validate(self, value: Any) -> Any:
@@ -89,7 +91,7 @@ class _Compiled:
 
 def _path(value: Any) -> Path:
     if not isinstance(value, str):
-        raise ValueError("a path is a text such as customer.email")  # noqa: TRY004 - pydantic reports it
+        raise ValueError("a path is a text such as customer.email")
     return Path.parse(value)
 
 
@@ -98,7 +100,9 @@ def _templated(roots: tuple[str, ...]) -> _Compiled:
         kind=Templated,
         compile=lambda value: compile_value(value, roots),
         source=lambda value: value.source,
-        describe=lambda _: {"description": f"Any value; its texts may hold templates that begin with {_or(roots)}."},
+        describe=lambda _: {
+            "description": f"Any value; its texts may hold templates that begin with {_or(roots)}."
+        },
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from redrive.core.conditions import Condition
+from redrive.core.functions import Functions
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode
 from redrive.core.template import Lenient, Templated, TemplateMissing
@@ -45,6 +46,28 @@ def render(templated: Templated, scope: Mapping[str, Any], missing: Missing, *, 
         ) from None
 
 
+def apply(
+    functions: Functions, value: Any, scope: Mapping[str, Any], missing: Missing, *, where: str, at: str
+) -> Any:
+    """`value` after transforms, whose arguments may be templates: as `render` in all else.
+
+    Errors: `template.missing`; `transform.failed` where a transform cannot work on the value.
+    """
+    try:
+        return functions.apply(value, Lenient(scope) if missing == "empty" else scope)
+    except TemplateMissing as error:
+        if missing == "skip_item":
+            return MISSING
+        raise missing_error(where, at, error) from None
+    except (ValueError, ArithmeticError) as error:
+        raise PayloadError(
+            f"{where}, {at}: {error}",
+            code="transform.failed",
+            at=at,
+            hint="Edit the value, or put a default or cast before the transform.",
+        ) from None
+
+
 class ItemTest:
     """A condition of a step, tested on items by the step's rule for templates that find nothing.
 
@@ -70,8 +93,25 @@ class ItemTest:
         except TemplateMissing as error:
             if self._missing == "skip_item":
                 return None
-            raise missing_error(
-                f"payload {item.payload}, item {item.number}", self._setting, error
-            ) from None
+            raise missing_error(f"payload {item.payload}, item {item.number}", self._setting, error) from None
         except ValueError as error:
             raise unreadable(item, error) from None
+
+    def matching(self, items: Sequence[Item], wanted: bool) -> list[Item]:
+        """The items for which the answer is `wanted`. Errors: as `of`."""
+        if not self._reads_item:
+            test, scope = self._condition.test, self._scope
+            try:
+                return [item for item in items if test(item.raw, scope) is wanted]
+            except (TemplateMissing, ValueError):
+                pass  # once more, item by item: which one it was decides what follows
+        return [item for item in items if self.of(item) is wanted]
+
+    def explain(self, item: Item) -> str:
+        """Which comparisons do not hold for an item, values trimmed; for a person."""
+        compared = self._condition.explain(item.raw, self._scope)
+        failing = [one for one in compared if not one.held] or compared
+        return ", ".join(
+            f"{one.field} {one.operator} {one.expected} (found {one.actual or one.kind})"
+            for one in failing[:3]
+        )

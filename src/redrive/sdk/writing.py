@@ -106,12 +106,8 @@ class Writing:
     def __init__(self, out: Out) -> None:
         like = out.like
         self.media_type = out.media_type or (like.media_type if like else "application/json")
-        self.items_path = (
-            out.items_path if out.items_path is not None else like.items_path if like else ""
-        )
-        self.meta: Mapping[str, str] = (
-            out.meta if out.meta is not None else like.meta if like else {}
-        )
+        self.items_path = out.items_path if out.items_path is not None else like.items_path if like else ""
+        self.meta: Mapping[str, str] = out.meta if out.meta is not None else like.meta if like else {}
         self.whole: bytes | None = None
         self.items: Sequence[Item] = ()
         self.content: Content | None = None
@@ -170,7 +166,7 @@ class Writing:
         if isinstance(out.items, Sequence):
             head = out.items
         else:
-            assert out.items is not None  # noqa: S101 - begin has checked it
+            assert out.items is not None
             head, self._rest = await _first_megabyte(aiter(out.items))
         if not head:
             return False
@@ -199,7 +195,7 @@ class Writing:
         if out.envelope is not None or not same:
             self._like = None
             return out.envelope or plain_envelope(self.media_type, self.items_path)
-        assert like is not None  # noqa: S101 - same
+        assert like is not None
         opening = await like.opening()
         if opening.single and not alone:
             self._like = None
@@ -267,7 +263,7 @@ async def _first_megabyte(
     """
     items: list[Item] = []
     size = 0
-    while size < CHUNK_BYTES or len(items) < 2:  # noqa: PLR2004
+    while size < CHUNK_BYTES or len(items) < 2:
         try:
             part = await anext(source)
         except StopAsyncIteration:

@@ -1,1 +1,1 @@
-"""The HTTP API: reads a request, calls one use case, writes the answer."""
+"""The HTTP API of one home: routes, problems, sign-in, live streams."""

@@ -6,7 +6,7 @@ of the two it talks to. Streams are async generators: an error comes with their 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -117,7 +117,7 @@ class Runs(Protocol):
     def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]: ...
     async def stop(self, run_id: str, force: bool = False) -> RunRow: ...
     async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]: ...
-    def watch(self, run_id: str | None = None) -> AsyncIterator[RunRow]: ...
+    def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]: ...
 
 
 class Payloads(Protocol):
@@ -174,12 +174,6 @@ class Tokens(Protocol):
     async def revoke(self, token_id: str) -> None: ...
 
 
-class TokenCheck(Protocol):
-    async def verify(self, token: str) -> str:
-        """The name of a valid token. Errors: `forbidden`."""
-        ...
-
-
 class Services(Protocol):
     """All nouns, and the state of the home."""
 
@@ -199,3 +193,21 @@ class Services(Protocol):
     def tokens(self) -> Tokens: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
+
+
+class CheckedTokens(Tokens, Protocol):
+    """Tokens where they are kept: they can be checked too."""
+
+    async def verify(self, token: str) -> str:
+        """The name of a valid token. Errors: `forbidden`."""
+        ...
+
+
+class CheckedServices(Services, Protocol):
+    """The service in this process."""
+
+    @property
+    def tokens(self) -> CheckedTokens: ...
+    async def execute_until(self, run_id: str) -> RunRow:
+        """Take the runner lock when it is free, execute what is queued up to this run, and its end."""
+        ...

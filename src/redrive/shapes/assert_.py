@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 import jsonschema_rs
@@ -13,12 +13,15 @@ from redrive.sdk import (
     ConditionField,
     Example,
     Field,
+    Item,
+    ItemTest,
     Out,
     Payload,
     Shape,
     StepContext,
     decode,
     encode,
+    unreadable,
 )
 
 MAX_DIFFERENCES = 10
@@ -29,20 +32,25 @@ Difference = tuple[str, str]
 """JSON Pointer and what is wrong there."""
 
 
-def _no_network(uri: str) -> NoReturn:
-    raise ValueError(f"{uri} is not in the schema; put what it refers to under $defs")
-
-
 def _valid_schema(schema: Any) -> Any:
+    outside: list[str] = []
     try:
-        _validator(schema)
+        _validator(schema, outside)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        if outside:
+            raise ValueError(f"the schema refers to {outside[0]}; put that under its $defs") from None
         raise ValueError(f"not a JSON Schema: {_trimmed(str(error), MAX_MESSAGE_CHARACTERS)}") from None
     return schema
 
 
-def _validator(schema: Any) -> Any:
-    return jsonschema_rs.validator_for(schema, mask="value", retriever=_no_network)
+def _validator(schema: Any, outside: list[str]) -> Any:
+    """A validator that fetches nothing; what it would have fetched is put into `outside`."""
+
+    def refuse(uri: str) -> NoReturn:
+        outside.append(uri)
+        raise ValueError(f"{uri} is not in the schema")
+
+    return jsonschema_rs.validator_for(schema, mask="value", retriever=refuse)
 
 
 class Assert(Shape, kind="assert", version=1, group="checks"):
@@ -52,7 +60,8 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
     looks for the expected members of objects and elements of lists at any place of a list, and
     for a part of a text.
 
-    In: a JSON payload; looked at as a whole it has at most 64 MiB.
+    In: a JSON payload, at most 64 MiB where it is looked at as a whole; a payload of JSON items (JSON
+    or NDJSON) where each item is.
     Out: the same payload.
     Errors: `assert.failed` with the first ten differences, each with its JSON Pointer and both
     values (at most 80 characters); `payload.invalid` if it is not JSON; never retried.
@@ -102,33 +111,44 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
         return self
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-        payload.require_json()
-        by_value = self._value_checks()
-        condition_on = self.on or "item"
-        value_on = self.on or "payload"
+        checks = self._value_checks()
+        on_payload = checks if self.on != "item" else []
+        on_item = checks if self.on == "item" else []
         found = _Differences()
-        if by_value and value_on == "payload":
-            found.add("", self._compare(by_value, await payload.value()))
-        if self.conditions is not None and condition_on == "payload":
-            await payload.value()  # refuses what does not parse or is too large
-            raw = await payload.content.read()
-            if not self.conditions.test(raw or b"null", ctx.scope(payload)):
-                found.add("", iter([("", "the conditions do not hold")]))
-        item_condition = self.conditions if condition_on == "item" else None
-        item_values = by_value if value_on == "item" else []
-        if item_condition is not None or item_values:
-            scope = ctx.scope(payload)
+        test = await self._item_test(payload, ctx)
+        if on_payload or (test is not None and self.on == "payload"):
+            value = await self._whole(payload)
+            found.add("", (one for check in on_payload for one in check(value)))
+            if test is not None and self.on == "payload":
+                whole = Item(await payload.content.read() or b"null", payload.position, 0)
+                found.add("", _condition_fails(test, whole))
+        if on_item or (test is not None and self.on != "payload"):
             async for items in payload.json_chunks():
                 for item in items:
                     where = f"item {item.number} "
-                    if item_condition is not None and not item_condition.test(item.raw, scope):
-                        found.add(where, iter([("", "the conditions do not hold")]))
-                    if item_values:
-                        found.add(where, self._compare(item_values, decode(item.raw)))
+                    if test is not None:
+                        found.add(where, _condition_fails(test, item))
+                    if on_item:
+                        value = _decoded(item)
+                        found.add(where, (one for check in on_item for one in check(value)))
                 if found.full:
                     break
         found.fail(payload)
         yield Out(content=payload.content, like=payload)
+
+    async def _item_test(self, payload: Payload, ctx: StepContext) -> ItemTest | None:
+        if self.conditions is None:
+            return None
+        whole = await payload.value() if "payload" in self.conditions.roots else None
+        return ItemTest(self.conditions, ctx.scope(payload, whole), ctx.missing, setting="conditions")
+
+    async def _whole(self, payload: Payload) -> Any:
+        if payload.size_bytes and not payload.is_json:
+            raise PayloadError(
+                f"payload {payload.position} is {payload.media_type}; as a whole, assert looks at JSON only",
+                hint="Let an earlier step put out JSON, or set on: item.",
+            )
+        return await payload.value()
 
     def _value_checks(self) -> list[Callable[[Any], Iterator[Difference]]]:
         checks: list[Callable[[Any], Iterator[Difference]]] = []
@@ -139,14 +159,9 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
             part = _plain(self.contains)
             checks.append(lambda found: lacks(part, found))
         if self.schema_ is not None:
-            validator = _validator(self.schema_)
+            validator = _validator(self.schema_, [])
             checks.append(lambda found: _schema_errors(validator, found))
         return checks
-
-    @staticmethod
-    def _compare(checks: list[Callable[[Any], Iterator[Difference]]], found: Any) -> Iterator[Difference]:
-        for check in checks:
-            yield from check(found)
 
 
 class _Differences:
@@ -157,14 +172,15 @@ class _Differences:
         self._at: str | None = None
         self.full = False
 
-    def add(self, where: str, differences: Iterator[Difference]) -> None:
+    def add(self, where: str, differences: Iterable[Difference]) -> None:
         for pointer, text in differences:
             if len(self._lines) == MAX_DIFFERENCES:
                 self.full = True
                 return
             if not self._lines:
                 self._at = pointer
-            self._lines.append(f"{where}{pointer or '(whole)'}: {text}")
+            place = f"{where}{pointer}".strip() or "the payload"
+            self._lines.append(f"{place}: {text}")
 
     def fail(self, payload: Payload) -> None:
         if self._lines:
@@ -216,6 +232,19 @@ def lacks(expected: Any, found: Any, pointer: str = "") -> Iterator[Difference]:
             yield pointer, f"expected a text with {_shown(expected)}, found {_shown(found)}"
     elif not _same_scalar(expected, found):
         yield pointer, f"expected {_shown(expected)}, found {_shown(found)}"
+
+
+def _condition_fails(test: ItemTest, item: Item) -> Iterator[Difference]:
+    """An item that `missing: skip_item` leaves out is not tested."""
+    if test.of(item) is False:
+        yield "", f"the conditions do not hold: {test.explain(item)}"
+
+
+def _decoded(item: Item) -> Any:
+    try:
+        return decode(item.raw)
+    except ValueError as error:
+        raise unreadable(item, error) from None
 
 
 def _schema_errors(validator: Any, found: Any) -> Iterator[Difference]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from redrive.sdk import (
+    JSON,
     Bucket,
     Elements,
     Envelope,
@@ -31,7 +32,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
     Out: ceil(N / size) payloads, the last of which may be shorter; none when N is 0. With `level`
     the items are the elements of the list at that path, each made from the item that it stood
     in; an item without that list contributes none.
-    Errors: `payload.invalid` if a payload does not parse or, with `level`, is not JSON; not
+    Errors: `payload.invalid` if a payload does not parse or, with `level`, is not JSON or NDJSON; not
     retried, the input is kept.
     """
 
@@ -49,9 +50,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
 
     examples = (
         Example("three in twos", {"size": 2}, given=[[1, 2, 3]], gives=[[1, 2], [3]]),
-        Example(
-            "batches go across payloads", {"size": 2}, given=[[1], [2, 3]], gives=[[1, 2], [3]]
-        ),
+        Example("batches go across payloads", {"size": 2}, given=[[1], [2, 3]], gives=[[1, 2], [3]]),
         Example(
             "each payload by itself",
             {"size": 2, "per_payload": True},
@@ -86,7 +85,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
             first = reader.payload
             out = Out(reader.batch(self.size), like=first, unwrap_single=self.unwrap_single)
             if self.level is not None:
-                out.items_path, out.envelope = "", Envelope.at("")
+                out.media_type, out.items_path, out.envelope = JSON, "", Envelope.at("")
             elif first.is_json and not first.items_path:
                 # A plain list: its end is known without reading the rest of the payload for it.
                 out.envelope = Envelope.at("")
@@ -106,9 +105,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
 class _Reader:
     """Takes batches off a stream of chunks: from the chunk at hand as a list, else as a stream."""
 
-    def __init__(
-        self, chunks: AsyncIterator[tuple[Payload, list[Item]]], *, per_payload: bool
-    ) -> None:
+    def __init__(self, chunks: AsyncIterator[tuple[Payload, list[Item]]], *, per_payload: bool) -> None:
         self._chunks = chunks
         self._per_payload = per_payload
         self._items: list[Item] = []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Self
 
 from pydantic import model_validator
 
-from redrive.errors import PayloadError
 from redrive.sdk import (
     MISSING,
     Example,
@@ -17,8 +16,10 @@ from redrive.sdk import (
     Shape,
     StepContext,
     TemplatedValue,
-    as_text,
+    decode,
+    encode,
     render,
+    spell,
 )
 
 
@@ -100,9 +101,10 @@ class SetVariables(Shape, kind="set_variables", version=1, group="flow control")
             if found is None:
                 meta.pop(name, None)
             elif found is not MISSING:
-                meta[name] = as_text(found)
+                meta[name] = spell(found)
         for name, value in self.variables.items():
             found = render(value, scope, ctx.missing, where=where, at=f"variables.{name}")
             if found is not MISSING:
-                ctx.set_variable(name, found)
+                # As JSON holds it: a date of the clock is a text from here on.
+                ctx.set_variable(name, decode(encode(found)))
         yield Out(content=payload.content, like=payload, meta=meta)

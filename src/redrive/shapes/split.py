@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from redrive.sdk import (
+    JSON,
     Elements,
     Envelope,
     Example,
@@ -21,8 +22,8 @@ from redrive.sdk import (
 class Split(Shape, kind="split", version=1, group="items"):
     """Take what stands at `at` out of each item; its elements are the items of the output.
 
-    In: a payload of JSON items.
-    Out: one payload, a plain list with the meta of the input; each element keeps its bytes and
+    In: a payload of JSON items (JSON or NDJSON).
+    Out: one payload, a plain JSON list with the meta of the input; each element keeps its bytes and
     its origin, the item that it stood in. A value that is not a list is one item; an item in
     which the path finds nothing (or an empty list) contributes none. A payload without any
     element is not put out.
@@ -54,7 +55,9 @@ class Split(Shape, kind="split", version=1, group="items"):
     )
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-        yield Out(self._parts(payload), like=payload, items_path="", envelope=Envelope.at(""))
+        yield Out(
+            self._parts(payload), like=payload, media_type=JSON, items_path="", envelope=Envelope.at("")
+        )
 
     async def _parts(self, payload: Payload) -> AsyncIterator[list[Item]]:
         elements = Elements(self.at)

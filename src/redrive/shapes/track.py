@@ -26,7 +26,7 @@ class Track(Shape, kind="track", version=1, group="run log"):
     of a list is recorded. Nothing is recorded for null, "", an object, or a value of more than
     1,000 characters; the last two give one warning per payload and field.
 
-    In: a payload of JSON items.  Out: the same payload.
+    In: a payload of JSON items (JSON or NDJSON).  Out: the same payload.
     Errors: `payload.invalid` if it is not JSON or does not parse; not retried.
     """
 

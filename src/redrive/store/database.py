@@ -94,6 +94,14 @@ class Reader:
         except sqlite3.Error as error:
             raise store_error(error) from error
 
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed something."""
+        connection = getattr(self._local, "watch", None)
+        if connection is None:
+            connection = self._local.watch = connect_reader(self._path)
+            self._all.append(connection)
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
     async def run(self, function: Callable[[Rows], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.here, function)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from redrive.core.run import PayloadRow, Run, StepRun
 from redrive.store import tables
@@ -61,6 +61,13 @@ STOP = Statement(
     )
     .values(stop=bindparam("b_stop"))
 )
+STOP_QUEUED = Statement(
+    update(_r)
+    .where(_r.c.id == bindparam("run_id"), _r.c.status == "queued", _r.c.epoch == 0)
+    .values(status="stopped", finished_at=bindparam("b_finished_at"), summary="stopped before it began")
+)
+CONNECTOR_DIGESTS = Statement(select(tables.connectors.c.name, tables.connectors.c.digest))
+RECENT = Statement(select(_r.c.id).order_by(_r.c.id.desc()).limit(bindparam("at_most")))
 STOPS = Statement(
     select(_r.c.id, _r.c.stop).where(_r.c.status == "running", _r.c.stop > 0)
 )
@@ -113,10 +120,26 @@ FAILED_OF_STEP = Statement(
     .order_by(tables.failed_payloads.c.number)
     .limit(bindparam("at_most"))
 )
+FAIL_RUN = Statement(
+    update(_r)
+    .where(_r.c.id == bindparam("run_id"), _r.c.finished_at.is_(None))
+    .values(
+        status="failure", summary=bindparam("b_summary"), finished_at=bindparam("b_finished_at")
+    )
+)
 LAST_SUCCESS = Statement(
     update(tables.flows)
     .where(tables.flows.c.id == bindparam("flow_id"))
     .values(last_success=bindparam("b_clock"))
+)
+_ev = tables.delivery_events
+OUTCOMES_OF_STEP = Statement(
+    select(_ev.c.payload_id, _ev.c.item, _ev.c.status)
+    .where(_ev.c.run_id == bindparam("run_id"), _ev.c.position == bindparam("position"))
+    .order_by(_ev.c.sequence)
+)
+GET_LAST_SUCCESS = Statement(
+    select(tables.flows.c.last_success).where(tables.flows.c.id == bindparam("flow_id"))
 )
 INTERRUPTED = Statement(
     select(
@@ -138,7 +161,6 @@ EXCHANGE_REQUEST = Statement(
         tables.exchanges.c.request, tables.exchanges.c.request_body, tables.exchanges.c.request_bytes
     ).where(tables.exchanges.c.id == bindparam("exchange_id"))
 )
-DATA_VERSION = Statement(text("PRAGMA data_version"))
 
 _RUN_FIELDS = Run.__struct_fields__
 _STEP_FIELDS = StepRun.__struct_fields__

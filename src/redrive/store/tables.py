@@ -278,6 +278,7 @@ delivery_events = Table(
     Column("reason", Text),
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("delivery_id", "sequence"),
+    Index(None, "run_id", "position"),
     sqlite_with_rowid=False,
 )
 

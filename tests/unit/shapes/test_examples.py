@@ -9,11 +9,12 @@ from redrive.shapes.assert_ import Assert
 from redrive.shapes.filter import Filter
 from redrive.shapes.flow_control import FlowControl
 from redrive.shapes.manual_payload import ManualPayload
+from redrive.shapes.map import Map
 from redrive.shapes.set_variables import SetVariables
 from redrive.shapes.split import Split
 from redrive.shapes.track import Track
 
-SHAPES = [Assert, Filter, FlowControl, ManualPayload, SetVariables, Split, Track]
+SHAPES = [Assert, Filter, FlowControl, ManualPayload, Map, SetVariables, Split, Track]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.kind)

@@ -43,18 +43,26 @@ _ZONE = Argument("timezone", "timezone", "The time zone to count in.", "UTC")
 
 FUNCTIONS: Final = (
     Function(
-        "date_format", "date",
+        "date_format",
+        "date",
         "Writes a date in another format. Reads ISO 8601 and RFC 2822 unless `read` says another; "
         "a date without offset is UTC.",
         _format,
         (
-            Argument("to", "form", f"{', '.join(FORMS)}, or a pattern: tokens (DD/MM/YYYY HH:mm:ss) or %d/%m/%Y.", "iso"),
+            Argument(
+                "to",
+                "form",
+                f"{', '.join(FORMS)}, or a pattern: tokens (DD/MM/YYYY HH:mm:ss) or %d/%m/%Y.",
+                "iso",
+            ),
             Argument("read", "form", "epoch, epoch_ms, or the pattern that the value is in.", None),
             _ZONE,
         ),
         (
             Example({"date_format": "DD/MM/YYYY"}, "2026-05-04T10:00:00Z", "04/05/2026"),
-            Example({"date_format": {"to": "%H:%M", "timezone": "Europe/London"}}, "2026-05-04T10:00:00Z", "11:00"),
+            Example(
+                {"date_format": {"to": "%H:%M", "timezone": "Europe/London"}}, "2026-05-04T10:00:00Z", "11:00"
+            ),
             Example({"date_format": {"read": "DD.MM.YYYY"}}, "04.05.2026", "2026-05-04T00:00:00Z"),
             Example({"date_format": {"read": "epoch"}}, 1777888800, "2026-05-04T10:00:00Z"),
             Example({"date_format": "epoch"}, "2026-05-04T10:00:00Z", 1777888800),
@@ -63,7 +71,10 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "date_round", "date", "Rounds a date to the start of a unit; weeks begin on Monday.", _round,
+        "date_round",
+        "date",
+        "Rounds a date to the start of a unit; weeks begin on Monday.",
+        _round,
         (
             Argument("to", "choice", "The unit.", choices=ROUNDABLE),
             Argument("direction", "choice", "Which start.", "down", choices=("down", "up", "nearest")),
@@ -72,25 +83,34 @@ FUNCTIONS: Final = (
         (
             Example({"date_round": "day"}, "2026-05-04T10:00:00Z", "2026-05-04T00:00:00Z"),
             Example({"date_round": {"to": "month", "direction": "up"}}, "2026-12-04", "2027-01-01T00:00:00Z"),
-            Example({"date_round": {"to": "day", "timezone": "Europe/London"}}, "2026-05-04T10:00:00Z",
-                    "2026-05-03T23:00:00Z"),
+            Example(
+                {"date_round": {"to": "day", "timezone": "Europe/London"}},
+                "2026-05-04T10:00:00Z",
+                "2026-05-03T23:00:00Z",
+            ),
         ),
     ),
     Function(
-        "date_shift", "date", "Moves a date by an offset; negative numbers move it back.", _shift,
+        "date_shift",
+        "date",
+        "Moves a date by an offset; negative numbers move it back.",
+        _shift,
         (Argument("by", "offset", "seconds, minutes, hours, days and weeks; several add up."),),
-        (
-            Example({"date_shift": {"days": 2, "hours": -1}}, "2026-05-04T10:00:00Z", "2026-05-06T09:00:00Z"),
-        ),
+        (Example({"date_shift": {"days": 2, "hours": -1}}, "2026-05-04T10:00:00Z", "2026-05-06T09:00:00Z"),),
         whole=True,
     ),
     Function(
-        "date_relative", "date", "Puts a date in place of the value, counted from the run's clock.", _relative,
+        "date_relative",
+        "date",
+        "Puts a date in place of the value, counted from the run's clock.",
+        _relative,
         (Argument("by", "relative", "{ago: {days: 2}} or {in: {hours: 3}}."),),
         (
             Example({"date_relative": {"ago": {"days": 2}}}, None, "2026-05-02T10:00:00Z"),
             Example({"date_relative": {"in": {"hours": 3}}}, "any", "2026-05-04T13:00:00Z"),
         ),
-        whole=True, nulls=True, clock=True,
+        whole=True,
+        nulls=True,
+        clock=True,
     ),
-)  # fmt: skip
+)

@@ -16,7 +16,19 @@ from redrive.core.jsonvalue import MISSING
 from redrive.core.nearest import nearest
 from redrive.core.patterns import compile_pattern
 
-Kind = Literal["text", "integer", "number", "boolean", "any", "choice", "pattern", "timezone", "form", "offset", "relative"]
+Kind = Literal[
+    "text",
+    "integer",
+    "number",
+    "boolean",
+    "any",
+    "choice",
+    "pattern",
+    "timezone",
+    "form",
+    "offset",
+    "relative",
+]
 
 REQUIRED: Final[Any] = MISSING
 _FAR: Final = 10**9
@@ -140,11 +152,18 @@ def _kind_text(argument: Argument) -> str:
 
 
 _KIND_TEXTS: Final[Mapping[str, str]] = {
-    "text": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
-    "any": "any value", "choice": "one of its values", "pattern": "a regular expression",
-    "timezone": "a time zone such as Europe/London", "form": "a date format such as iso or DD/MM/YYYY", "offset": "an object such as {days: 2}",
+    "text": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "any": "any value",
+    "choice": "one of its values",
+    "pattern": "a regular expression",
+    "timezone": "a time zone such as Europe/London",
+    "form": "a date format such as iso or DD/MM/YYYY",
+    "offset": "an object such as {days: 2}",
     "relative": "{ago: {days: 2}} or {in: {hours: 3}}",
-}  # fmt: skip
+}
 
 
 def _text(argument: Argument, value: Any) -> str:

@@ -24,7 +24,8 @@ _NO_SCOPE: Scope = {}
 _MEANT: Mapping[str, str] = {
     "upper": "case", "lower": "case", "title": "case", "uppercase": "case", "lowercase": "case",
     "capitalize": "case", "strip": "trim", "substring": "slice", "substr": "slice", "concat": "suffix",
-    "append": "suffix", "prepend": "prefix", "regex": "replace_pattern", "format": "date_format", "date": "date_format",
+    "append": "suffix", "prepend": "prefix", "regex": "replace_pattern", "format": "date_format",
+    "date": "date_format",
     "to_date": "date_format", "ago": "date_relative", "now": "date_relative", "date_add": "date_shift",
     "length": "count", "size": "count", "int": "cast", "integer": "cast", "string": "cast", "number": "cast",
     "boolean": "cast", "coalesce": "default", "map": "each", "distinct": "unique", "plus": "add",
@@ -164,7 +165,9 @@ def _function_schema(function: Function) -> dict[str, Any]:
     return {
         "type": "object",
         "description": function.help,
-        "properties": {function.name: first if function.whole else {"anyOf": [first, named, {"type": "null"}]}},
+        "properties": {
+            function.name: first if function.whole else {"anyOf": [first, named, {"type": "null"}]}
+        },
         "required": [function.name],
         "additionalProperties": False,
     }

@@ -9,7 +9,7 @@ from redrive.core.functions.describe import Argument, Example, Function, need_li
 from redrive.core.patterns import LONGEST_TEXT, compile_pattern
 
 _LONGEST_PAD: Final = 10_000
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
 def _case(value: Any, to: str) -> str:
@@ -80,9 +80,18 @@ _SIDES: Final = ("left", "right")
 
 FUNCTIONS: Final = (
     Function(
-        "case", "text", "Changes upper and lower case.", _case,
-        (Argument("to", "choice", "`title` begins each word with a capital, `capital` the text.",
-                  choices=("upper", "lower", "title", "capital")),),
+        "case",
+        "text",
+        "Changes upper and lower case.",
+        _case,
+        (
+            Argument(
+                "to",
+                "choice",
+                "`title` begins each word with a capital, `capital` the text.",
+                choices=("upper", "lower", "title", "capital"),
+            ),
+        ),
         (
             Example({"case": "upper"}, "ab-1", "AB-1"),
             Example({"case": "title"}, "jean-luc o'neil", "Jean-Luc O'neil"),
@@ -91,7 +100,10 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "trim", "text", "Takes white space, or other characters, off the ends.", _trim,
+        "trim",
+        "text",
+        "Takes white space, or other characters, off the ends.",
+        _trim,
         (
             Argument("side", "choice", "Which end.", "both", choices=("both", *_SIDES)),
             Argument("characters", "text", "The characters to take off; white space if not given.", None),
@@ -102,17 +114,26 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "prefix", "text", "Puts a text before it.", _prefix,
+        "prefix",
+        "text",
+        "Puts a text before it.",
+        _prefix,
         (Argument("text", "text", "What to put before it."),),
         (Example({"prefix": "SO-"}, 1042, "SO-1042"),),
     ),
     Function(
-        "suffix", "text", "Puts a text behind it.", _suffix,
+        "suffix",
+        "text",
+        "Puts a text behind it.",
+        _suffix,
         (Argument("text", "text", "What to put behind it."),),
         (Example({"suffix": " kg"}, "1.5", "1.5 kg"),),
     ),
     Function(
-        "replace", "text", "Replaces every occurrence of a text.", _replace,
+        "replace",
+        "text",
+        "Replaces every occurrence of a text.",
+        _replace,
         (
             Argument("find", "text", "The text to find."),
             Argument("put", "text", "What to put in its place.", ""),
@@ -123,18 +144,26 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "replace_pattern", "text", "Replaces every match of a regular expression.", _replace_pattern,
+        "replace_pattern",
+        "text",
+        "Replaces every match of a regular expression.",
+        _replace_pattern,
         (
             Argument("pattern", "pattern", "The regular expression to find."),
             Argument("put", "text", r"What to put in its place; `\1` is the first group.", ""),
         ),
         (
             Example({"replace_pattern": {"pattern": "[^0-9]", "put": ""}}, "+44 20-79", "442079"),
-            Example({"replace_pattern": {"pattern": "^(\\w+), (\\w+)$", "put": "\\2 \\1"}}, "Doe, Ann", "Ann Doe"),
+            Example(
+                {"replace_pattern": {"pattern": "^(\\w+), (\\w+)$", "put": "\\2 \\1"}}, "Doe, Ann", "Ann Doe"
+            ),
         ),
     ),
     Function(
-        "split", "text", "Splits a text into a list. An empty text gives an empty list.", _split,
+        "split",
+        "text",
+        "Splits a text into a list. An empty text gives an empty list.",
+        _split,
         (
             Argument("by", "text", "The text between the parts."),
             Argument("trim", "boolean", "Whether white space around the parts is taken off.", default=True),
@@ -145,7 +174,10 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "join", "list", "Joins the values of a list to one text; null counts as the empty text.", _join,
+        "join",
+        "list",
+        "Joins the values of a list to one text; null counts as the empty text.",
+        _join,
         (Argument("by", "text", "The text between the values.", ""),),
         (
             Example({"join": ", "}, ["vip", 5, True], "vip, 5, true"),
@@ -153,7 +185,10 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "pad", "text", "Fills a text up to a length.", _pad,
+        "pad",
+        "text",
+        "Fills a text up to a length.",
+        _pad,
         (
             Argument("to", "integer", "The length to reach, in characters.", least=0, most=_LONGEST_PAD),
             Argument("fill", "text", "The character to fill with.", " "),
@@ -165,7 +200,10 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "slice", "text", "Takes a part of a text (characters) or of a list (elements).", _slice,
+        "slice",
+        "text",
+        "Takes a part of a text (characters) or of a list (elements).",
+        _slice,
         (
             Argument("start", "integer", "The first to take, from 0; negative counts from the end."),
             Argument("stop", "integer", "The first not to take; the end if not given.", None),
@@ -175,4 +213,4 @@ FUNCTIONS: Final = (
             Example({"slice": -2}, ["a", "b", "c"], ["b", "c"]),
         ),
     ),
-)  # fmt: skip
+)

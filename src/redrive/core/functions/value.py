@@ -115,23 +115,61 @@ def _default(given: Any, value: Any, *, empty: bool) -> Any:
 
 
 FUNCTIONS: Final = (
-    Function("first", "list", "The first element; missing if there is none.", _first,
-             examples=(Example("first", [3, 4], 3), Example("first", [], MISSING))),
-    Function("last", "list", "The last element; missing if there is none.", _last,
-             examples=(Example("last", [3, 4], 4),)),
-    Function("element", "list", "One element; missing if there is none.", _element,
-             (Argument("at", "integer", "Its number, from 0; negative counts from the end."),),
-             (Example({"element": 1}, ["a", "b"], "b"), Example({"element": 5}, ["a"], MISSING))),
-    Function("count", "list", "How many elements a list has, or members an object; 0 for null and missing.", _count,
-             examples=(Example("count", [1, 2], 2), Example("count", None, 0),
-                       Example("count", "ab", fails="a list is needed")), nulls=True),
-    Function("unique", "list", "The list without repetitions, in the order of first appearance.", _unique,
-             examples=(Example("unique", ["b", "a", "b"], ["b", "a"]), Example("unique", [1, True, 1], [1, True]))),
-    Function("each", "list", "Applies functions to each element; elements that end as missing are left out.", _each,
-             (Argument("functions", "any", "A list of functions, as in `do`."),),
-             (Example({"each": ["trim", {"case": "upper"}]}, [" a", "b "], ["A", "B"]),), whole=True),
     Function(
-        "cast", "value", "Converts to another type, or fails.", _cast,
+        "first",
+        "list",
+        "The first element; missing if there is none.",
+        _first,
+        examples=(Example("first", [3, 4], 3), Example("first", [], MISSING)),
+    ),
+    Function(
+        "last",
+        "list",
+        "The last element; missing if there is none.",
+        _last,
+        examples=(Example("last", [3, 4], 4),),
+    ),
+    Function(
+        "element",
+        "list",
+        "One element; missing if there is none.",
+        _element,
+        (Argument("at", "integer", "Its number, from 0; negative counts from the end."),),
+        (Example({"element": 1}, ["a", "b"], "b"), Example({"element": 5}, ["a"], MISSING)),
+    ),
+    Function(
+        "count",
+        "list",
+        "How many elements a list has, or members an object; 0 for null and missing.",
+        _count,
+        examples=(
+            Example("count", [1, 2], 2),
+            Example("count", None, 0),
+            Example("count", "ab", fails="a list is needed"),
+        ),
+        nulls=True,
+    ),
+    Function(
+        "unique",
+        "list",
+        "The list without repetitions, in the order of first appearance.",
+        _unique,
+        examples=(Example("unique", ["b", "a", "b"], ["b", "a"]), Example("unique", [1, True, 1], [1, True])),
+    ),
+    Function(
+        "each",
+        "list",
+        "Applies functions to each element; elements that end as missing are left out.",
+        _each,
+        (Argument("functions", "any", "A list of functions, as in `do`."),),
+        (Example({"each": ["trim", {"case": "upper"}]}, [" a", "b "], ["A", "B"]),),
+        whole=True,
+    ),
+    Function(
+        "cast",
+        "value",
+        "Converts to another type, or fails.",
+        _cast,
         (
             Argument("to", "choice", "The type.", choices=tuple(_CASTS)),
             Argument("read", "form", "For date: epoch, epoch_ms, or the pattern that the value is in.", None),
@@ -147,10 +185,18 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "default", "value", "Stands in for a value that is null or missing.", _default,
+        "default",
+        "value",
+        "Stands in for a value that is null or missing.",
+        _default,
         (
             Argument("value", "any", "What to put there."),
-            Argument("empty", "boolean", "Whether it stands in for empty texts, lists and objects too.", default=False),
+            Argument(
+                "empty",
+                "boolean",
+                "Whether it stands in for empty texts, lists and objects too.",
+                default=False,
+            ),
         ),
         (
             Example({"default": "n/a"}, None, "n/a"),
@@ -160,4 +206,4 @@ FUNCTIONS: Final = (
         ),
         nulls=True,
     ),
-)  # fmt: skip
+)

@@ -88,6 +88,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('delivery_id', 'sequence', name=op.f('pk_delivery_events')),
     sqlite_with_rowid=False
     )
+    op.create_index(op.f('ix_delivery_events_run_id_position'), 'delivery_events', ['run_id', 'position'], unique=False)
     op.create_table('edits',
     sa.Column('payload_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('original_id', sa.BigInteger(), nullable=False),

@@ -1,0 +1,377 @@
+"""The service's nouns on a server over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from redrive.client.problems import not_redrive
+from redrive.client.transport import Transport, answers
+from redrive.core.jsonvalue import decode
+from redrive.errors import FlowInvalid, Problem
+from redrive.service.interface import Document, Kind, Side, Which
+from redrive.service.views import (
+    CheckResult,
+    ConnectionView,
+    ConnectorView,
+    DeliveryView,
+    ExchangeView,
+    Finding,
+    FindItem,
+    FlowVersionView,
+    FlowView,
+    Health,
+    Imported,
+    ItemRange,
+    LogLine,
+    NewToken,
+    Page,
+    PayloadDetail,
+    PayloadView,
+    PlanView,
+    QueueItem,
+    RedriveRequest,
+    RetryRequest,
+    RunRow,
+    RunView,
+    SettingView,
+    StartRequest,
+    TokenView,
+    UploadView,
+)
+
+__all__ = ["HttpClient", "answers"]
+
+ENDED: Final = frozenset({"success", "partial_success", "failure", "stopped"})
+_WAIT_S: Final = 25.0
+
+
+class _Noun:
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+
+def _texts(documents: Sequence[Document]) -> list[dict[str, str]]:
+    problems = []
+    texts = []
+    for filename, text in documents:
+        try:
+            texts.append({"filename": filename, "text": text.decode()})
+        except UnicodeDecodeError as error:
+            line = text.count(b"\n", 0, error.start) + 1
+            problems.append(
+                Problem(
+                    code="document.encoding",
+                    title="The file is not UTF-8 text",
+                    file=filename,
+                    line=line,
+                    expected="UTF-8",
+                )
+            )
+    if problems:
+        raise FlowInvalid(problems)
+    return texts
+
+
+class _Flows(_Noun):
+    async def import_documents(
+        self,
+        documents: Sequence[Document],
+        *,
+        deploy: bool = False,
+        rename: Mapping[str, str] | None = None,
+    ) -> Sequence[Imported]:
+        body = {"documents": _texts(documents), "deploy": deploy, "rename": dict(rename or {})}
+        return (await self._to.post(Page[Imported], "imports", body=body)).items
+
+    async def check(self, documents: Sequence[Document]) -> CheckResult:
+        return await self._to.post(CheckResult, "checks", body={"documents": _texts(documents)})
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[FlowView]:
+        return await self._to.get(Page[FlowView], "flows", limit=limit, cursor=cursor)
+
+    async def get(self, name: str) -> FlowView:
+        return await self._to.get(FlowView, "flows", name)
+
+    async def versions(
+        self, name: str, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[FlowVersionView]:
+        return await self._to.get(
+            Page[FlowVersionView], "flows", name, "versions", limit=limit, cursor=cursor
+        )
+
+    async def export(self, name: str, *, version: str | None = None) -> bytes:
+        return await self._to.call("GET", ("flows", name, "document"), query={"version": version})
+
+    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView:
+        return await self._to.post(FlowVersionView, "flows", name, "deploy", body={"version": version})
+
+    async def enable(self, name: str, enabled: bool) -> FlowView:
+        return FlowView.from_json(
+            await self._to.call("PATCH", ("flows", name), body={"enabled": enabled})
+        )
+
+    async def delete(self, name: str) -> None:
+        await self._to.call("DELETE", ("flows", name))
+
+    async def connectors(self) -> Page[ConnectorView]:
+        return await self._to.get(Page[ConnectorView], "connectors")
+
+    async def connections(self) -> Page[ConnectionView]:
+        return await self._to.get(Page[ConnectionView], "connections")
+
+    async def export_connector(self, name: str) -> bytes:
+        return await self._to.call("GET", ("connectors", name, "document"))
+
+    async def export_connection(self, name: str) -> bytes:
+        return await self._to.call("GET", ("connections", name, "document"))
+
+    async def schema(self, kind: Kind) -> dict[str, Any]:
+        schema: Any = decode(await self._to.call("GET", ("schemas", kind)))
+        if not isinstance(schema, dict):
+            raise not_redrive(self._to.url, 200)
+        return schema
+
+
+class _Runs(_Noun):
+    async def start(
+        self,
+        flow: str,
+        request: StartRequest,
+        *,
+        trigger: str = "manual",  # noqa: ARG002  # the server writes what came through it as `api`
+        idempotency_key: str | None = None,
+    ) -> RunRow:
+        return await self._to.post(RunRow, "flows", flow, "runs", body=request, key=idempotency_key)
+
+    async def start_document(
+        self,
+        text: bytes,
+        filename: str,
+        request: StartRequest,
+        *,
+        trigger: str = "manual",  # noqa: ARG002  # as above
+        idempotency_key: str | None = None,
+    ) -> RunRow:
+        body = {**request.model_dump(), "document": _texts([(filename, text)])[0]}
+        return await self._to.post(RunRow, "runs", body=body, key=idempotency_key)
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        flow: str | None = None,
+        trigger: str | None = None,
+        since: datetime | None = None,
+        text: str | None = None,
+        version: int | None = None,
+        warnings: bool | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[RunRow]:
+        return await self._to.get(
+            Page[RunRow],
+            "runs",
+            status=status,
+            flow=flow,
+            trigger=trigger,
+            since=since,
+            text=text,
+            version=version,
+            warnings=warnings,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    async def get(self, run_id: str) -> RunView:
+        return await self._to.get(RunView, "runs", run_id)
+
+    async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
+        loop = asyncio.get_running_loop()
+        until = None if timeout_s is None else loop.time() + timeout_s
+        while True:
+            left = _WAIT_S if until is None else max(0.0, min(_WAIT_S, until - loop.time()))
+            row = await self._to.get(RunRow, "runs", run_id, "wait", timeout_s=left)
+            if row.status in ENDED or (until is not None and loop.time() >= until):
+                return row
+
+    async def logs(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[LogLine]:
+        return await self._to.get(
+            Page[LogLine], "runs", run_id, "logs", step=step, limit=limit, cursor=cursor
+        )
+
+    async def exchanges(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[ExchangeView]:
+        return await self._to.get(
+            Page[ExchangeView], "runs", run_id, "exchanges", step=step, limit=limit, cursor=cursor
+        )
+
+    async def payloads(
+        self, run_id: str, step: str, side: Side, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[PayloadView]:
+        path = ("runs", run_id, "steps", step, "payloads", side)
+        return await self._to.get(Page[PayloadView], *path, limit=limit, cursor=cursor)
+
+    def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes, None]:
+        return self._to.stream("exchanges", exchange_id, which)
+
+    async def stop(self, run_id: str, force: bool = False) -> RunRow:
+        return await self._to.post(RunRow, "runs", run_id, "stop", body={"force": force})
+
+    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
+        return await self._to.get(Page[QueueItem], "queue", limit=limit, cursor=cursor)
+
+    async def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]:
+        path = ("runs", "events") if run_id is None else ("runs", run_id, "events")
+        async for name, data in self._to.events(*path):
+            if name == "run":
+                yield RunRow.from_json(data)
+
+
+class _Payloads(_Noun):
+    async def get(self, payload_id: str) -> PayloadDetail:
+        return await self._to.get(PayloadDetail, "payloads", payload_id)
+
+    async def items(self, payload_id: str, start: int, stop: int) -> ItemRange:
+        return await self._to.get(ItemRange, "payloads", payload_id, "items", start=start, stop=stop)
+
+    async def stream(
+        self, payload_id: str, start: int = 0, stop: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        if stop is not None and stop <= start:
+            return
+        headers = None
+        if start or stop is not None:
+            headers = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        async for chunk in self._to.stream("payloads", payload_id, "content", headers=headers):
+            yield chunk
+
+    def items_bytes(self, payload_id: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        return self._to.stream("payloads", payload_id, "content", items=f"{start}:{stop}")
+
+    async def upload(
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        media_type: str | None = None,
+        items_path: str | None = None,
+        filename: str | None = None,
+        like: str | None = None,
+    ) -> UploadView:
+        query = {"media_type": media_type, "items_path": items_path, "filename": filename, "like": like}
+        return UploadView.from_json(await self._to.call("POST", ("uploads",), query=query, data=chunks))
+
+
+class _Redrives(_Noun):
+    async def plan_retry(self, run_id: str, request: RetryRequest) -> PlanView:
+        return await self._to.post(PlanView, "runs", run_id, "retry", "plan", body=request)
+
+    async def plan(self, run_id: str, request: RedriveRequest) -> PlanView:
+        return await self._to.post(PlanView, "runs", run_id, "redrive", "plan", body=request)
+
+    async def retry(
+        self, run_id: str, request: RetryRequest, *, idempotency_key: str | None = None
+    ) -> RunRow:
+        return await self._to.post(RunRow, "runs", run_id, "retry", body=request, key=idempotency_key)
+
+    async def redrive(
+        self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
+    ) -> RunRow:
+        return await self._to.post(RunRow, "runs", run_id, "redrive", body=request, key=idempotency_key)
+
+
+class _Search(_Noun):
+    async def find(
+        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[FindItem]:
+        return await self._to.get(
+            Page[FindItem], "find", value=value, field=field, limit=limit, cursor=cursor
+        )
+
+
+class _Ledger(_Noun):
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        key: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[DeliveryView]:
+        return await self._to.get(
+            Page[DeliveryView], "deliveries", status=status, key=key, limit=limit, cursor=cursor
+        )
+
+    async def get(self, delivery_id: str) -> DeliveryView:
+        return await self._to.get(DeliveryView, "deliveries", delivery_id)
+
+    async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView:
+        body = {"sent": sent, "reason": reason}
+        return await self._to.post(DeliveryView, "deliveries", delivery_id, "resolve", body=body)
+
+
+class _Tokens(_Noun):
+    async def create(self, name: str, *, days: int | None = None) -> NewToken:
+        return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
+
+    async def list(self) -> Page[TokenView]:
+        return await self._to.get(Page[TokenView], "tokens")
+
+    async def revoke(self, token_id: str) -> None:
+        await self._to.call("DELETE", ("tokens", token_id))
+
+
+class HttpClient:
+    """A client of the server at `url`. `home` is told where the server is known to hold that home."""
+
+    in_process = False
+
+    def __init__(self, url: str, token: str | None = None, *, home: Path | None = None) -> None:
+        self._to = Transport(url, token)
+        self.home = home
+        self.flows = _Flows(self._to)
+        self.runs = _Runs(self._to)
+        self.payloads = _Payloads(self._to)
+        self.redrives = _Redrives(self._to)
+        self.search = _Search(self._to)
+        self.ledger = _Ledger(self._to)
+        self.tokens = _Tokens(self._to)
+
+    @property
+    def where(self) -> str:
+        return self._to.url
+
+    async def __aenter__(self) -> Self:
+        await self._to.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._to.close()
+
+    async def health(self) -> Health:
+        return await self._to.get(Health, "health")
+
+    async def doctor(self) -> Sequence[Finding]:
+        return (await self._to.get(Page[Finding], "doctor")).items
+
+    async def settings(self) -> Page[SettingView]:
+        return await self._to.get(Page[SettingView], "settings")
+
+    async def finish(self, run_id: str) -> RunRow:
+        return await self.runs.wait(run_id)
+
+    async def login_link(self) -> str:
+        link = decode(await self._to.call("POST", ("login-links",), body={}))
+        return str(link["link"])

@@ -1,0 +1,64 @@
+"""The service's nouns on a home folder, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from redrive.errors import StateConflict
+from redrive.service.interface import CheckedServices
+from redrive.service.views import Finding, Health, Page, RunRow, SettingView
+from redrive.settings import Settings
+
+
+class LocalClient:
+    """The nouns are the service's own; what differs from a server stands here."""
+
+    in_process = True
+
+    def __init__(self, service: CheckedServices, home: Path, settings: Settings) -> None:
+        self._service = service
+        self._settings = settings
+        self.where = str(home)
+        self.flows = service.flows
+        self.runs = service.runs
+        self.payloads = service.payloads
+        self.redrives = service.redrives
+        self.search = service.search
+        self.ledger = service.ledger
+        self.tokens = service.tokens
+
+    async def health(self) -> Health:
+        return await self._service.health()
+
+    async def doctor(self) -> Sequence[Finding]:
+        return await self._service.doctor()
+
+    async def settings(self) -> Page[SettingView]:
+        return Page[SettingView](
+            items=[SettingView.model_validate(row) for row in self._settings.rows()]
+        )
+
+    async def finish(self, run_id: str) -> RunRow:
+        return await self._service.execute_until(run_id)
+
+    async def login_link(self) -> str:
+        raise StateConflict(
+            f"No server runs on {self.where}", code="server.needed", hint="Start one: `redrive up`."
+        )
+
+
+def open_home(
+    home: Path, settings: Settings, *, serve: bool = False, actor: str = "local"
+) -> AbstractAsyncContextManager[CheckedServices]:
+    """The service of a home; with `serve` as its runner for as long as it is open."""
+    from redrive.service.app import open_service
+
+    return open_service(home, settings, serve=serve, actor=actor)
+
+
+@asynccontextmanager
+async def open_local(home: Path, settings: Settings, *, actor: str) -> AsyncIterator[LocalClient]:
+    async with open_home(home, settings, actor=actor) as service:
+        yield LocalClient(service, home, settings)

@@ -1,0 +1,410 @@
+"""A run made from another one, before it is started: kept steps, buckets to begin with, edits.
+
+A draft changes nothing. `write` adds all of it to one transaction (a start); a preview executes
+it with a journal that writes nothing (a plan). Both look at the very same buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import jsonpatch
+import msgspec
+
+from redrive.core.flow import Flow
+from redrive.core.formats import parses
+from redrive.core.ids import from_text, to_text
+from redrive.core.items import Item
+from redrive.core.jsonvalue import decode
+from redrive.core.lineage import LineageBuilder
+from redrive.core.run import FAILED, PayloadRow, Plan, Run, StepRun
+from redrive.core.selection import Selection
+from redrive.engine.buckets import Buckets, YoungBucket, as_payload
+from redrive.engine.contents import INSERT_CONTENT, StoredContent
+from redrive.engine.deps import Deps
+from redrive.engine.tracing import failed_items
+from redrive.errors import NotFound, PayloadError, StateConflict, UsageError
+from redrive.sdk.payload import Payload
+from redrive.sdk.shape import Out
+from redrive.sdk.writing import Writing
+from redrive.store import runs as store
+from redrive.store.committer import Transaction
+from redrive.store.database import Rows
+from redrive.store.statements import row
+
+MAX_PATCH_BYTES = 256 << 10
+DATA = -1
+"""Position of a bucket that was handed to a run."""
+
+DONE = frozenset({"success", "partial_success", "skipped", "kept"})
+
+
+class Edit(msgspec.Struct):
+    """A payload that replaces another one: why, and what changed."""
+
+    payload_id: int
+    original_id: int
+    patch: bytes | None
+    reason: str | None
+
+
+class Draft(msgspec.Struct):
+    run: Run
+    plan: Plan
+    kept: list[StepRun] = msgspec.field(default_factory=list)
+    buckets: dict[int, YoungBucket] = msgspec.field(default_factory=dict)
+    edits: list[Edit] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    confirm: str | None = None
+
+    def write(self, transaction: Transaction, actor: str, at: int) -> None:
+        """The run, queued, with everything that belongs to it."""
+        self.run.plan = msgspec.json.encode(self.plan)
+        transaction.insert(store.INSERT_RUN, row(self.run))
+        for bucket, held in self.buckets.items():
+            transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))
+            for payload, content in held.payloads:
+                for values in content.rows:
+                    transaction.insert(INSERT_CONTENT, values)
+                transaction.insert(store.INSERT_PAYLOAD, row(payload))
+        for step in self.kept:
+            transaction.insert(store.PUT_STEP_RUN, row(step))
+        for edit in self.edits:
+            transaction.insert(
+                store.INSERT_EDIT,
+                (edit.payload_id, edit.original_id, edit.patch, edit.reason, actor, at),
+            )
+
+
+class Drafting:
+    """Builds the bucket of a draft out of stored payloads."""
+
+    def __init__(self, deps: Deps, draft: Draft, source: Run | None) -> None:
+        self._deps = deps
+        self._draft = draft
+        self._source = source
+        self._buckets = Buckets(deps.reader, deps.contents)
+
+    def use(self, inputs: list[int]) -> None:
+        """Read buckets of this draft from memory: they are in no store yet."""
+        for bucket in inputs:
+            if bucket in self._draft.buckets:
+                self._buckets.young[bucket] = self._draft.buckets[bucket]
+
+    def forget_all_but(self, inputs: list[int]) -> None:
+        """Drop the buckets on the way from the stored one to the one that is used."""
+        for bucket in [b for b in self._draft.buckets if b not in inputs]:
+            del self._draft.buckets[bucket]
+
+    # ---- whole buckets
+
+    def _bucket(self) -> tuple[int, YoungBucket]:
+        bucket = self._deps.ids.next()
+        held = self._draft.buckets[bucket] = YoungBucket(bounded=False)
+        return bucket, held
+
+    def _place(
+        self,
+        bucket: int,
+        held: YoungBucket,
+        like: PayloadRow,
+        content: StoredContent,
+        **changes: Any,
+    ) -> PayloadRow:
+        fields = {
+            "media_type": like.media_type,
+            "items_path": like.items_path,
+            "meta": like.meta,
+            "items": like.items,
+            "lineage": None,
+            "edited_from": like.id,
+            **changes,
+        }
+        payload = PayloadRow(
+            id=self._deps.ids.next(),
+            bucket=bucket,
+            position=len(held.payloads),
+            digest=content.digest,
+            size_bytes=content.size_bytes,
+            **fields,
+        )
+        held.add(payload, content)
+        return payload
+
+    async def of_payloads(
+        self, payload_ids: Sequence[str], like: Callable[[], Any] | None = None
+    ) -> list[int]:
+        """A bucket of stored payloads (or uploads), in the order given. An upload takes media
+        type, items path and meta from `like()`, the first payload of the bucket it replaces."""
+        bucket, held = self._bucket()
+        for text in payload_ids:
+            stored, is_upload = await self.payload(text)
+            changes: dict[str, Any] = {}
+            if is_upload and like is not None and (first := await like()) is not None:
+                changes = await self._taken_from(first, stored)
+            content = self._deps.contents.known(stored.digest, stored.size_bytes)
+            await content.read(0, 1)  # gone is said now, not in the middle of the run
+            self._place(bucket, held, stored, content, **changes)
+        return [bucket]
+
+    async def _taken_from(self, first: PayloadRow, upload: PayloadRow) -> dict[str, Any]:
+        content = self._deps.contents.known(upload.digest, upload.size_bytes)
+        changes: dict[str, Any] = {
+            "media_type": first.media_type,
+            "items_path": first.items_path,
+            "meta": first.meta,
+        }
+        payload = Payload(content, media_type=first.media_type, items_path=first.items_path)
+        changes["items"] = await count_items(payload)
+        return changes
+
+    async def payload(self, text: str) -> tuple[PayloadRow, bool]:
+        """A stored payload by its id, and whether it is an upload. Errors: `payload.unknown`."""
+        number = from_text("p", text)
+
+        def read(rows: Rows) -> tuple[PayloadRow, bool] | None:
+            found = rows.one(store.GET_PAYLOAD, payload_id=number)
+            if found is None:
+                return None
+            payload = store.payload_record(found)
+            owner = rows.one(store.GET_BUCKET, bucket=payload.bucket)
+            return payload, owner is not None and owner[0] == 0
+
+        found = None if number is None else await self._deps.reader.run(read)
+        if found is None:
+            raise NotFound(
+                f"there is no payload {text}",
+                code="payload.unknown",
+                hint="`redrive show RUN --step STEP` lists the payloads of a step.",
+            )
+        return found
+
+    # ---- what is left of a failed step
+
+    async def unfinished(self, step: StepRun, inputs: list[int]) -> tuple[list[int], dict[str, Any]]:
+        """The payloads of a failed step that failed or were not reached, as a bucket, and the
+        checkpoints inside them."""
+        checkpoints: dict[str, Any] = {}
+        failed: list[tuple[int, int, bytes | None]] = []
+        start = 0
+
+        def read(rows: Rows) -> list[tuple[Any, ...]]:
+            return rows.all(
+                store.FAILED_OF_STEP,
+                run_id=step.run_id,
+                position=step.position,
+                start=start,
+                at_most=1000,
+            )
+
+        while True:
+            page = await self._deps.reader.run(read)
+            failed += [(number, payload_id, point) for number, payload_id, _, _, point in page]
+            if len(page) < 1000:  # noqa: PLR2004 - the page asked for
+                break
+            start = page[-1][0] + 1
+        begun = decode(step.checkpoint) if step.checkpoint else None
+        if not inputs:
+            point = begun if begun is not None else next((decode(p) for _, _, p in failed if p), None)
+            return [], {"0": point} if point is not None else {}
+        if not step.done:
+            return inputs, {"0": begun} if begun is not None else {}
+        bucket, held = self._bucket()
+        points = {number: point for number, _, point in failed}
+        numbers = set(points)
+        async for number, payload, content in self._buckets.rows(inputs):
+            if number >= step.done or number in numbers:
+                place = self._place(bucket, held, payload, content)
+                if points.get(number):
+                    checkpoints[str(place.position)] = decode(points[number] or b"null")
+                elif number == step.done and begun is not None:
+                    checkpoints[str(place.position)] = begun
+        return [bucket], checkpoints
+
+    # ---- edits
+
+    async def edited(
+        self, inputs: list[int], edits: dict[str, str], reason: str | None, *, force: bool
+    ) -> list[int]:
+        """The bucket with some payloads replaced; the others stay. Errors: `edit.invalid` where
+        the result no longer parses, `payload.unknown` where an id is not of this bucket."""
+        wanted = {from_text("p", text): text for text in edits}
+        bucket, held = self._bucket()
+        async for _, payload, content in self._buckets.rows(inputs):
+            text = wanted.pop(payload.id, None) or wanted.pop(payload.edited_from, None)
+            if text is None:
+                self._place(bucket, held, payload, content)
+                continue
+            upload, _ = await self.payload(edits[text])
+            new = self._deps.contents.known(upload.digest, upload.size_bytes)
+            if not force and (why := await self._why_not(new, payload)):
+                raise PayloadError(
+                    f"the edited payload {text} no longer parses: {why}",
+                    code="edit.invalid",
+                    at=text,
+                    hint="Mend the edit, or force it.",
+                )
+            edited = Payload(new, media_type=payload.media_type, items_path=payload.items_path)
+            place = self._place(
+                bucket, held, payload, new, items=await count_items(edited), edited_from=payload.id
+            )
+            patch = await self._patch(content, new)
+            self._draft.edits.append(Edit(place.id, payload.id, patch, reason))
+        if wanted:
+            raise NotFound(
+                f"the bucket at the start point holds no payload {', '.join(map(str, wanted.values()))}",
+                code="payload.unknown",
+                hint="`redrive show RUN --step STEP` lists the payloads that can be edited there.",
+            )
+        return [bucket]
+
+    async def _why_not(self, content: StoredContent, like: PayloadRow) -> str | None:
+        if content.size_bytes > MAX_PATCH_BYTES * 16:
+            payload = Payload(content, media_type=like.media_type, items_path=like.items_path)
+            try:
+                async for _ in payload.chunks():
+                    pass
+            except PayloadError as error:
+                return error.detail
+            return None
+        return parses(like.media_type, await content.read())
+
+    async def _patch(self, old: StoredContent, new: StoredContent) -> bytes | None:
+        if max(old.size_bytes, new.size_bytes) > MAX_PATCH_BYTES:
+            return None
+        try:
+            before = msgspec.json.decode(await old.read())
+            after = msgspec.json.decode(await new.read())
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return msgspec.json.encode(jsonpatch.make_patch(before, after).patch)
+
+    # ---- items
+
+    async def selected(
+        self, inputs: list[int], selection: Selection, start_step: str, *, after: bool
+    ) -> list[int]:
+        """The bucket with only the chosen items, each payload in its own envelope.
+
+        Errors: `items.none` if nothing fits: a start with nothing would look like a success.
+        """
+        failed: set[tuple[int, int]] | None = None
+        if selection.failed:
+            if self._source is None:
+                raise UsageError("`failed` needs a source run")
+            failed = await failed_items(self._deps, self._source, start_step, after=after)
+        fits = selection.matcher()
+        bucket, held = self._bucket()
+        async for number, payload, content in self._buckets.rows(inputs):
+            view = as_payload(number, payload, content)
+            out = Out(items=_fitting(view, fits, failed), like=view)
+            writing = await Writing.begin(out)
+            if writing is None:
+                continue
+            lineage = LineageBuilder()
+            if writing.whole is not None:
+                lineage.add_items([Item(b"", 0, item.number) for item in writing.items])
+                new = await self._deps.contents.put(writing.whole)
+            else:
+                new = await self._deps.contents.put(_pieces(writing, lineage))
+            if writing.count == payload.items:
+                new = content  # all of it: the stored bytes as they are
+            self._place(bucket, held, payload, new, items=writing.count, lineage=lineage.encode())
+        if not held.payloads:
+            raise UsageError(
+                "no item fits the selection",
+                code="items.none",
+                hint="Compare the field and the values with an item of the payload.",
+            )
+        return [bucket]
+
+
+async def _fitting(
+    payload: Payload, fits: Callable[[bytes], bool], failed: set[tuple[int, int]] | None
+) -> AsyncIterator[list[Item]]:
+    async for items in payload.chunks():
+        chosen = [
+            item
+            for item in items
+            if (failed is None or (item.payload, item.number) in failed) and fits(item.raw)
+        ]
+        if chosen:
+            yield chosen
+
+
+async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[bytes]:
+    async for piece in writing.pieces():
+        lineage.add_items([Item(b"", 0, item.number) for item in piece.items])
+        yield piece.data
+
+
+async def count_items(payload: Payload) -> int | None:
+    """How many items a payload has; None where it cannot be read as its media type says."""
+    count = 0
+    try:
+        async for items in payload.chunks():
+            count += len(items)
+    except PayloadError:
+        return None
+    return count
+
+
+def keep_steps(
+    run_id: int, flow: Flow, source_steps: Sequence[StepRun], before: str, *, through: bool
+) -> list[StepRun]:
+    """The step records of a new run for what it does not execute: all steps before `before`
+    (`through`: and that one), by reference to the buckets of the source."""
+    known = {step.step: step for step in source_steps}
+    kept: list[StepRun] = []
+    for position, node in enumerate(flow.walk()):
+        if node.id == before and not through:
+            break
+        there = known.get(node.id)
+        new = StepRun(
+            run_id=run_id, position=position, step=node.id, shape=node.shape, name=node.name or None
+        )
+        if there is not None:
+            for name in ("inputs", "outputs", "payloads_in", "items_in", "bytes_in", "payloads_out",
+                         "items_out", "bytes_out", "variables"):  # fmt: skip
+                setattr(new, name, getattr(there, name))
+        new.status = "kept"
+        kept.append(new)
+        if node.id == before:
+            break
+    return kept
+
+
+def require_ended(run: Run) -> None:
+    """Errors: `run.unfinished`."""
+    if run.finished_at is None:
+        raise StateConflict(
+            f"run {to_text('r', run.id)} is {run.status}: it has not ended",
+            code="run.unfinished",
+            hint="Wait for its end, or stop it first.",
+        )
+
+
+def failed_step(run: Run, steps: Sequence[StepRun]) -> StepRun:
+    """The step that `--from failed` starts at. Errors: `run.not_failed`."""
+    if run.status in FAILED:
+        for step in steps:
+            if step.status in {"failure", "stopped", "running"}:
+                return step
+    raise StateConflict(
+        f"run {to_text('r', run.id)} ended in {run.status}; it has no failed step",
+        code="run.not_failed",
+        hint="Use `--from start`, or `redrive redrive RUN --at STEP`.",
+    )
+
+
+def inputs_of(step: StepRun) -> list[int]:
+    buckets: list[int] = msgspec.json.decode(step.inputs)
+    return buckets
+
+
+def outputs_of(step: StepRun) -> list[int]:
+    buckets: list[int] = msgspec.json.decode(step.outputs)
+    return buckets
+
+

@@ -1,0 +1,204 @@
+"""The one process of a home that executes: admits queued runs, resumes those a dead process left.
+
+Which runs there are, and that one has to stop, is read from the store: other processes queue and
+request there, and `PRAGMA data_version` tells that something changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from redrive.core.run import Run
+from redrive.engine.deps import Deps
+from redrive.engine.execution import Stopped
+from redrive.engine.failpoints import failpoints
+from redrive.engine.worker import Control, run_once
+from redrive.errors import Fault, LeaseLost, RedriveError
+from redrive.log import get_logger
+from redrive.store import runs as store
+from redrive.store.committer import Transaction
+
+WATCH_S = 0.2
+
+_log = get_logger(__name__)
+
+
+class Runner:
+    """Lives while its process holds the runner lock.
+
+    `up_to`: admit only runs up to this one in the order of the queue (a command that executes its
+    own run); None: all.
+    """
+
+    def __init__(self, deps: Deps, changed: Callable[[Run], None], *, up_to: int | None = None) -> None:
+        self._deps = deps
+        self._changed = changed
+        self._up_to = up_to
+        self._controls: dict[int, Control] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._full = False
+        self.halted: asyncio.Future[RedriveError] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+
+        def failed(error: RedriveError) -> None:
+            loop.call_soon_threadsafe(self._halt, error)
+
+        deps.committer.on_failure = failed
+
+    def wake(self) -> None:
+        """Something was queued or requested in this process."""
+        self._wake.set()
+
+    async def main(self) -> None:
+        """Runs until `close`, or until the store fails (`halted` then has the reason)."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            await self._resume()
+            while not self._closing:
+                self._wake.clear()
+                await self._request_stops()
+                await self._admit()
+                await self._wake.wait()
+        except RedriveError as error:
+            self._halt(error)
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+
+    async def close(self) -> None:
+        """Let go of all runs: at the next payload boundary within the grace time, else at once.
+        They go on when the home has a runner again."""
+        self._closing = True
+        self._wake.set()
+        for control in self._controls.values():
+            control.suspend()
+        tasks = list(self._tasks.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._deps.settings.stop_grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def stop(self, run_id: int, level: int) -> None:
+        """Stop a run of this process: 1 at the next payload boundary, 2 at once."""
+        control = self._controls.get(run_id)
+        if control is None:
+            return
+        control.request_stop(level)
+        task = self._tasks.get(run_id)
+        if level > 1 and task is not None:
+            task.cancel()
+
+    @property
+    def running(self) -> frozenset[int]:
+        return frozenset(self._tasks)
+
+    def _halt(self, error: RedriveError) -> None:
+        if not self.halted.done():
+            _log.error("runner.halted", code=error.code, detail=error.detail)
+            self.halted.set_result(error)
+        self._closing = True
+        self._wake.set()
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _watch(self) -> None:
+        """Wake up when another process has committed something."""
+        last = None
+        while True:
+            version = self._deps.reader.data_version()
+            if version != last:
+                last = version
+                self._wake.set()
+            await asyncio.sleep(WATCH_S)
+
+    async def _resume(self) -> None:
+        rows = await self._deps.reader.run(lambda rows: rows.all(store.RUNNING))
+        for (run_id,) in rows:
+            await self._start(run_id)
+
+    async def _request_stops(self) -> None:
+        if not self._tasks:
+            return
+        rows = await self._deps.reader.run(lambda rows: rows.all(store.STOPS))
+        for run_id, level in rows:
+            control = self._controls.get(run_id)
+            if control is not None and control.stop < level:
+                self.stop(run_id, level)
+
+    async def _admit(self) -> None:
+        free = self._deps.settings.max_running_runs - len(self._tasks)
+        self._full = free <= 0
+        if free <= 0:
+            return
+        rows = await self._deps.reader.run(
+            lambda rows: rows.all(store.QUEUED, at_most=free + len(self._tasks))
+        )
+        for (run_id,) in rows:
+            if run_id in self._tasks:
+                continue
+            if self._up_to is not None and self._ended(self._up_to):
+                return
+            if free <= 0:
+                self._full = True
+                return
+            free -= 1
+            await self._start(run_id)
+            if run_id == self._up_to:
+                return
+
+    def _ended(self, run_id: int) -> bool:
+        run = self._deps.reader.here(lambda rows: store.get_run(rows, run_id))
+        return run is None or run.finished_at is not None
+
+    async def _start(self, run_id: int) -> None:
+        run = await self._deps.reader.run(lambda rows: store.get_run(rows, run_id))
+        if run is None or run.finished_at is not None or run_id in self._tasks:
+            return
+        control = Control()
+        if run.stop:
+            control.request_stop(run.stop)
+        self._controls[run_id] = control
+        task = asyncio.create_task(self._run(run, control), name=f"run-{run_id}")
+        self._tasks[run_id] = task
+
+    async def _run(self, run: Run, control: Control) -> None:
+        failpoints.hit("start.queued")
+        try:
+            await run_once(self._deps, run, control, self._changed)
+        except (Stopped, asyncio.CancelledError):
+            return  # let go of; it goes on in another life
+        except LeaseLost as error:
+            _log.warning("run.lost", run=run.id, detail=error.detail)
+        except Fault as error:
+            self._halt(error)
+        except Exception as error:  # noqa: BLE001 - one run must not take the others down
+            _log.error("run.crashed", run=run.id, error=error)
+            await self._fail(run, error)
+        finally:
+            self._tasks.pop(run.id, None)
+            self._controls.pop(run.id, None)
+            self._changed(run)
+            if self._full or self._up_to is not None:
+                self._wake.set()
+
+    async def _fail(self, run: Run, error: Exception) -> None:
+        """A fault of ours in the middle of a run: it still reaches an end state."""
+        deps = self._deps
+        at = deps.clock.micros()
+
+        def work(transaction: Transaction) -> None:
+            transaction.run(
+                store.FAIL_RUN,
+                run_id=run.id,
+                b_summary=f"Redrive failed with {type(error).__name__}; the process log has more",
+                b_finished_at=at,
+            )
+
+        with contextlib.suppress(RedriveError):
+            await deps.committer.submit(work)

@@ -1,0 +1,128 @@
+"""Puts the HTTP API together: routes, guard, problems, page and OpenAPI document."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol, cast
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from redrive import __version__
+from redrive.server.auth import Access
+from redrive.server.guard import Guard
+from redrive.server.page import CSP, front_page, reference_page
+from redrive.server.problems import ProblemDetails, install
+from redrive.server.routes import flows, health, ledger, payloads, redrives, runs, search, tokens
+from redrive.service.interface import Services
+
+API = "/api/v1"
+_NOUNS = (flows, runs, payloads, redrives, search, ledger, tokens, health)
+_DESCRIPTION = """Everything that Redrive does, over HTTP.
+
+Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are
+`{"items": [...], "next": cursor}`; give `next` back as `cursor` for the page after. Every start takes an
+`Idempotency-Key`. Every failure is `application/problem+json` with `code`, `at`, `hint` and `request_id`.
+Instants are UTC; numbers keep their digits."""
+
+
+class SettingsRows(Protocol):
+    """What the server needs of the settings: their rows."""
+
+    def rows(self) -> list[dict[str, Any]]: ...
+
+
+def create_app(
+    service: Services,
+    settings: SettingsRows,
+    *,
+    access: Access | None = None,
+    closing: asyncio.Event | None = None,
+) -> FastAPI:
+    """The ASGI application. Without `access` nobody comes in but through the open routes.
+
+    `closing` is set when the server is told to end, so that live streams end too.
+    """
+    app = FastAPI(
+        title="Redrive",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.service = service
+    app.state.settings = settings
+    app.state.access = access or Access()
+    app.state.closing = closing or asyncio.Event()
+    install(app)
+    app.add_middleware(Guard, access=app.state.access)
+
+    api = APIRouter(prefix=API)
+    for noun in _NOUNS:
+        api.include_router(noun.router)
+    app.include_router(api)
+    app.include_router(health.probes)
+    app.include_router(tokens.sign_in)
+    app.include_router(_pages())
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document, made without a home."""
+    return create_app(cast("Services", None), cast("SettingsRows", None)).openapi()
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        parts = document["components"]
+        schemas = parts["schemas"]
+        problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs", {}))
+        schemas["ProblemDetails"] = problem
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        parts["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"},
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "redrive_session_PORT",
+                "description": "Set by a one-time link; PORT is that of the server.",
+            },
+        }
+        document["security"] = [{"token": []}, {"session": []}]
+        for path in ("/healthz", "/readyz"):
+            document["paths"][path]["get"]["security"] = []
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _pages() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def front(request: Request) -> Response:
+        """What runs here. Makes no call; the link to the reference stands only where it works."""
+        access: Access = request.app.state.access
+        signed_in = access.has_session(request.headers.get("cookie"), request.headers["host"])
+        page = front_page(version=__version__, reference=f"{API}/docs", signed_in=signed_in)
+        return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
+
+    @router.get(f"{API}/docs")
+    async def reference(request: Request) -> Response:
+        page = reference_page(request.app.openapi())
+        return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
+
+    @router.get(f"{API}/openapi.json")
+    async def document(request: Request) -> Response:
+        return JSONResponse(request.app.openapi())
+
+    return router

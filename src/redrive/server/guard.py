@@ -1,0 +1,143 @@
+"""The outermost layer of every call: request id, Host and Origin, sign-in, size limit, safe headers.
+
+It stands before routing, so a route that is added later cannot forget it, and an unknown path tells a
+stranger nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from redrive.errors import Forbidden, RedriveError, UserError
+from redrive.server.auth import Access, check_host, check_origin, is_open
+from redrive.server.problems import problem_response, unforeseen
+
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+UPLOAD_PATH: Final = "/api/v1/uploads"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+_SAFE_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; sandbox",
+    "Cache-Control": "no-store",
+}
+
+
+class _Refused(Exception):
+    def __init__(self, error: RedriveError, status: int | None = None) -> None:
+        self.error = error
+        self.status = status
+
+
+class Guard:
+    """ASGI middleware. `log_fault(request_id, exception)` is told of each unforeseen fault, once."""
+
+    def __init__(self, app: ASGIApp, *, access: Access, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._access = access
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # a socket is closed by the server when the app returns without an answer
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["redrive_request_id"] = request_id
+        started = False
+
+        async def send_safely(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                answer = MutableHeaders(scope=message)
+                for name, value in _SAFE_HEADERS.items():
+                    answer.setdefault(name, value)
+                answer["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            scope["redrive_actor"] = await self._admit(scope, headers)
+            receive = await self._bounded(scope, headers, receive)
+            await self._app(scope, receive, send_safely)
+        except _Refused as refused:
+            answer = problem_response(refused.error, request_id, status=refused.status)
+            await answer(scope, receive, send_safely)
+        except Exception:
+            if not started:
+                await problem_response(unforeseen(request_id), request_id)(scope, receive, send_safely)
+            # Raised on: the server logs it with its trace and, where the answer had begun, cuts it.
+            raise
+
+    async def _admit(self, scope: Scope, headers: Headers) -> str:
+        host = headers.get("host")
+        origin = headers.get("origin")
+        try:
+            check_host(host)
+            check_origin(origin, host or "")
+            if is_open(scope["path"]):
+                return "anybody"
+            return await self._access.identify(
+                authorization=headers.get("authorization"),
+                cookie=headers.get("cookie"),
+                host=host or "",
+                method=scope["method"],
+                origin=origin,
+            )
+        except Forbidden as error:
+            raise _Refused(error, 401 if error.code == "auth.required" else 403) from None
+        except RedriveError as error:
+            raise _Refused(error) from None
+
+    async def _bounded(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+        """Read the body of a call that is not an upload, as far as the limit, and hand it on whole."""
+        if scope["method"] not in _WITH_BODY or scope["path"] == UPLOAD_PATH:
+            return receive
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._max_body_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return _replay(message, receive)
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._max_body_bytes:
+                raise self._too_large()
+            parts.append(part)
+            more = message.get("more_body", False)
+        return _replay({"type": "http.request", "body": b"".join(parts), "more_body": False}, receive)
+
+    def _too_large(self) -> _Refused:
+        error = UserError(
+            f"The body is larger than {self._max_body_bytes} bytes",
+            code="body.too_large",
+            hint=f"Payloads of any size go to {UPLOAD_PATH}.",
+        )
+        return _Refused(error, 413)
+
+
+def _replay(first: Message, receive: Receive) -> Receive:
+    waiting: list[Message] = [first]
+
+    async def replayed() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replayed

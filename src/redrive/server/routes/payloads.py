@@ -1,0 +1,145 @@
+"""Routes of payloads: what they are, their items, their exact bytes, and uploads."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from redrive.errors import UserError
+from redrive.server.problems import problem_response, problems, request_id_of
+from redrive.server.ranges import Unsatisfiable, byte_range, item_range
+from redrive.server.stream import first_chunk
+from redrive.server.wire import ExactRoute, Service, answer, matches, tagged_answer
+from redrive.service.views import ItemRange, PayloadDetail, UploadView
+
+router = APIRouter(tags=["payloads"], route_class=ExactRoute)
+
+PayloadId = Annotated[str, Path(max_length=200, description="Id of the payload.")]
+MAX_ITEMS = 1000
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(?:; ?[\x20-\x7e]{1,100})?")
+_BYTES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The exact bytes", "content": {"application/octet-stream": {}}},
+    206: {"description": "A range of the bytes"},
+    304: {"description": "The caller has them already"},
+}
+
+
+@router.get(
+    "/payloads/{payload_id}",
+    summary="Show a payload",
+    response_model=PayloadDetail,
+    responses=problems(404, 410),
+)
+async def get_payload(service: Service, request: Request, payload_id: PayloadId) -> Response:
+    """Where it stands and, bounded, its text: what is longer ends in `[trimmed]`."""
+    return tagged_answer(request, await service.payloads.get(payload_id))
+
+
+@router.get(
+    "/payloads/{payload_id}/items",
+    summary="List items of a payload",
+    response_model=ItemRange,
+    responses=problems(404, 410),
+)
+async def items(
+    service: Service,
+    payload_id: PayloadId,
+    start: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    stop: Annotated[int | None, Query(ge=0, le=2**53, description="Half-open; at most 1000 items.")] = None,
+) -> Response:
+    """Items `start` to before `stop`, each as its own text."""
+    end = start + 100 if stop is None else min(stop, start + MAX_ITEMS)
+    return answer(await service.payloads.items(payload_id, start, end))
+
+
+@router.head("/payloads/{payload_id}/content", include_in_schema=False)
+@router.get(
+    "/payloads/{payload_id}/content",
+    summary="Download a payload",
+    response_class=Response,
+    responses={**_BYTES, **problems(404, 410, 416)},
+)
+async def content(
+    service: Service,
+    request: Request,
+    payload_id: PayloadId,
+    items: Annotated[
+        str | None,
+        Query(max_length=60, description="`a:b`: these items, as `redrive payload --items` prints them."),
+    ] = None,
+) -> Response:
+    """The exact bytes, whole or by Range, with the content's hash as ETag; or a range of items."""
+    detail = await service.payloads.get(payload_id)
+    # Content is hostile: it is handed out as a file, and never rendered (the guard adds nosniff and CSP).
+    headers = {"Content-Disposition": "attachment", "Cache-Control": "private, no-cache"}
+    media_type = detail.media_type if _MEDIA_TYPE.fullmatch(detail.media_type) else "application/octet-stream"
+    if items is not None:
+        start, stop = item_range(items, detail.items)
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type=media_type)
+        return await first_chunk(
+            service.payloads.items_bytes(payload_id, start, stop), headers=headers, media_type=media_type
+        )
+    tag = f'"{detail.digest}"'
+    headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
+    if matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    size = detail.size_bytes
+    wanted = request.headers.get("range") if request.method == "GET" else None
+    if request.headers.get("if-range", tag) != tag:
+        wanted = None
+    try:
+        span = byte_range(wanted, size)
+    except Unsatisfiable:
+        error = UserError(
+            f"The range lies outside the content of {size} bytes", code="range.outside", at=payload_id
+        )
+        return problem_response(
+            error, request_id_of(request), status=416, headers={"Content-Range": f"bytes */{size}"}
+        )
+    first, last = span or (0, size)
+    headers["Content-Length"] = str(last - first)
+    if span is not None:
+        headers["Content-Range"] = f"bytes {first}-{last - 1}/{size}"
+    if request.method == "HEAD" or first == last:
+        return Response(headers=headers, media_type=media_type)
+    return await first_chunk(
+        service.payloads.stream(payload_id, first, last),
+        headers=headers,
+        media_type=media_type,
+        status=206 if span is not None else 200,
+    )
+
+
+@router.post(
+    "/uploads",
+    summary="Upload a payload",
+    status_code=201,
+    response_model=UploadView,
+    responses=problems(404),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def upload(
+    service: Service,
+    request: Request,
+    media_type: Annotated[str | None, Query(max_length=200, pattern=r"^[^/\s]+/[^/\s]+.*$")] = None,
+    items_path: Annotated[str | None, Query(max_length=1000)] = None,
+    filename: Annotated[str | None, Query(max_length=1000)] = None,
+    like: Annotated[
+        str | None,
+        Query(max_length=200, description="Payload that gives media type, items path and meta."),
+    ] = None,
+) -> Response:
+    """Store the bytes of the body, of any size, to be used as a payload of a start. Kept a day if not used."""
+    view = await service.payloads.upload(
+        request.stream(), media_type=media_type, items_path=items_path, filename=filename, like=like
+    )
+    return answer(view, status=201)

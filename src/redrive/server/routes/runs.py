@@ -1,0 +1,232 @@
+"""Routes of runs: start, list, show, follow, stop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from redrive.server.problems import problems
+from redrive.server.stream import event_stream, first_chunk, row_of, sse_response, unless_closing
+from redrive.server.wire import (
+    Cursor,
+    ExactRoute,
+    IdempotencyKey,
+    Limit,
+    Service,
+    StartDocumentBody,
+    StopBody,
+    answer,
+    tagged_answer,
+)
+from redrive.service.interface import Side, Which
+from redrive.service.views import (
+    ExchangeView,
+    LogLine,
+    Page,
+    PayloadView,
+    QueueItem,
+    RunRow,
+    RunStatus,
+    RunView,
+    StartRequest,
+)
+
+router = APIRouter(tags=["runs"], route_class=ExactRoute)
+
+RunId = Annotated[str, Path(max_length=100, description="Id of the run.")]
+StepQuery = Annotated[str | None, Query(max_length=300, description="Only this step.")]
+MAX_WAIT_S = 60.0
+
+
+@router.post(
+    "/flows/{name}/runs",
+    summary="Start a run of a flow",
+    status_code=201,
+    response_model=RunRow,
+    responses=problems(404, 409),
+)
+async def start(
+    service: Service,
+    name: Annotated[str, Path(max_length=300)],
+    body: StartRequest,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Queue a run, with data or without. It is durable when this answers."""
+    row = await service.runs.start(name, body, trigger="api", idempotency_key=idempotency_key)
+    return answer(row, status=201, location=f"/api/v1/runs/{row.id}")
+
+
+@router.post(
+    "/runs",
+    summary="Start a run of a document",
+    status_code=201,
+    response_model=RunRow,
+    responses=problems(409, 413),
+)
+async def start_document(
+    service: Service, body: StartDocumentBody, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Freeze a flow document as a numbered inactive version and queue a run of it."""
+    filename, text = body.document.pair()
+    row = await service.runs.start_document(
+        text, filename, body.request(), trigger="api", idempotency_key=idempotency_key
+    )
+    return answer(row, status=201, location=f"/api/v1/runs/{row.id}")
+
+
+@router.get("/runs", summary="List runs", response_model=Page[RunRow], responses=problems())
+async def list_runs(
+    service: Service,
+    status: RunStatus | None = None,
+    flow: Annotated[str | None, Query(max_length=300)] = None,
+    trigger: Annotated[str | None, Query(max_length=100)] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Queued at this instant or later.")] = None,
+    text: Annotated[str | None, Query(max_length=1000, description="Free text.")] = None,
+    version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    warnings: Annotated[bool | None, Query(description="Only runs with, or without, warnings.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """The run log, newest first."""
+    since_at: datetime | None = since
+    page = await service.runs.list(
+        status=status,
+        flow=flow,
+        trigger=trigger,
+        since=since_at,
+        text=text,
+        version=version,
+        warnings=warnings,
+        limit=limit,
+        cursor=cursor,
+    )
+    return answer(page)
+
+
+@router.get(
+    "/runs/events",
+    summary="Follow all runs",
+    response_class=Response,
+    responses={200: {"description": "Server-sent events", "content": {"text/event-stream": {}}}, **problems()},
+)
+async def follow_all(service: Service, request: Request) -> Response:
+    """An event `run` with the row of each run that changes, until the caller leaves."""
+    return sse_response(event_stream(service, None, request.app.state.closing))
+
+
+@router.get("/runs/{run_id}", summary="Show a run", response_model=RunView, responses=problems(404))
+async def get_run(service: Service, request: Request, run_id: RunId) -> Response:
+    """The run object with every step. Payload lists hold the first 100, with a cursor to the rest."""
+    return tagged_answer(request, await service.runs.get(run_id))
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    summary="Follow a run",
+    response_class=Response,
+    responses={
+        200: {"description": "Server-sent events", "content": {"text/event-stream": {}}},
+        **problems(404),
+    },
+)
+async def follow(service: Service, request: Request, run_id: RunId) -> Response:
+    """An event `run` now and at each change, and `end` when the run has ended."""
+    await service.runs.get(run_id)
+    return sse_response(event_stream(service, run_id, request.app.state.closing))
+
+
+@router.get(
+    "/runs/{run_id}/wait",
+    summary="Wait for the end of a run",
+    response_model=RunRow,
+    responses=problems(404),
+)
+async def wait(
+    service: Service,
+    request: Request,
+    run_id: RunId,
+    timeout_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S, allow_inf_nan=False)] = 25.0,
+) -> Response:
+    """Answers when the run has ended or the time is over; the status tells which."""
+    row = await unless_closing(service.runs.wait(run_id, timeout_s), request.app.state.closing)
+    return answer(row if row is not None else row_of(await service.runs.get(run_id)))
+
+
+@router.get(
+    "/runs/{run_id}/logs",
+    summary="List log lines of a run",
+    response_model=Page[LogLine],
+    responses=problems(404),
+)
+async def logs(
+    service: Service, run_id: RunId, step: StepQuery = None, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    return answer(await service.runs.logs(run_id, step, limit=limit, cursor=cursor))
+
+
+@router.get(
+    "/runs/{run_id}/exchanges",
+    summary="List exchanges of a run",
+    response_model=Page[ExchangeView],
+    responses=problems(404),
+)
+async def exchanges(
+    service: Service, run_id: RunId, step: StepQuery = None, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Requests and answers of the connector steps, secrets masked."""
+    return answer(await service.runs.exchanges(run_id, step, limit=limit, cursor=cursor))
+
+
+@router.get(
+    "/exchanges/{exchange_id}/{which}",
+    summary="Download the body of an exchange",
+    response_class=Response,
+    responses={
+        200: {"description": "The exact bytes", "content": {"application/octet-stream": {}}},
+        **problems(404, 410),
+    },
+)
+async def exchange_body(
+    service: Service, exchange_id: Annotated[str, Path(max_length=200)], which: Which
+) -> Response:
+    return await first_chunk(
+        service.runs.exchange_body(exchange_id, which),
+        headers={"Content-Disposition": "attachment"},
+        media_type="application/octet-stream",
+    )
+
+
+@router.get(
+    "/runs/{run_id}/steps/{step}/payloads/{side}",
+    summary="List payloads of a step",
+    response_model=Page[PayloadView],
+    responses=problems(404),
+)
+async def payloads(
+    service: Service,
+    run_id: RunId,
+    step: Annotated[str, Path(max_length=300)],
+    side: Side,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """The bucket that came in or went out, or the payloads that failed, in bucket order."""
+    return answer(await service.runs.payloads(run_id, step, side, limit=limit, cursor=cursor))
+
+
+@router.post(
+    "/runs/{run_id}/stop", summary="Stop a run", response_model=RunRow, responses=problems(404, 409)
+)
+async def stop(service: Service, run_id: RunId, body: StopBody) -> Response:
+    """Stop at the next payload boundary, or at once with `force`."""
+    return answer(await service.runs.stop(run_id, body.force))
+
+
+@router.get("/queue", summary="List what waits", response_model=Page[QueueItem], responses=problems())
+async def queue(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """Queued runs in the order in which they would start, and why they wait."""
+    return answer(await service.runs.queue(limit=limit, cursor=cursor))

@@ -1,0 +1,149 @@
+"""What goes over the wire: bodies that routes take, exact JSON both ways, ETags, common parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Final, cast
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from redrive.core.jsonvalue import decode
+from redrive.service.interface import Document, Services
+from redrive.service.views import StartRequest, View
+
+MAX_LIMIT: Final = 500
+
+
+def service_of(request: Request) -> Services:
+    return cast("Services", request.app.state.service)
+
+
+Service = Annotated[Services, Depends(service_of)]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most entries of the page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=2000, description="`next` of the page before; opaque.", min_length=1)
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key with the same body gives the same run, also after a lost answer.",
+    ),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DocumentBody(_Body):
+    """One document: its file name, for messages, and its text."""
+
+    filename: str = Field(min_length=1, max_length=1000)
+    text: str
+
+    def pair(self) -> Document:
+        # A lone surrogate from a \ud800 escape is not text; it becomes a fault of the document.
+        return self.filename, self.text.encode("utf-8", "replace")
+
+
+class CheckBody(_Body):
+    documents: list[DocumentBody] = Field(min_length=1)
+
+
+class ImportBody(CheckBody):
+    """`rename` maps names of connections in the documents to those of this home."""
+
+    deploy: bool = False
+    rename: dict[str, str] = {}
+
+
+class DeployBody(_Body):
+    """`version` null deploys the draft."""
+
+    version: int | None = Field(None, ge=1, le=2**53)
+
+
+class FlowChangeBody(_Body):
+    enabled: bool
+
+
+class StartDocumentBody(StartRequest):
+    """A start of a flow document that need not be imported."""
+
+    document: DocumentBody
+
+    def request(self) -> StartRequest:
+        return StartRequest(**{name: getattr(self, name) for name in StartRequest.model_fields})
+
+
+class StopBody(_Body):
+    force: bool = False
+
+
+class ResolveBody(_Body):
+    sent: bool
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class TokenBody(_Body):
+    name: str = Field(min_length=1, max_length=200)
+    days: int | None = Field(None, ge=1, le=36_500)
+
+
+class LoginLink(View):
+    """An address that signs a browser in, once."""
+
+    link: str
+
+
+class ExactRequest(Request):
+    """A request whose JSON numbers keep their digits; NaN and endless nesting do not parse."""
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            self._json = decode(await self.body())
+        return self._json
+
+
+class ExactRoute(APIRoute):
+    """Reads JSON bodies through `core.jsonvalue`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def exact(request: Request) -> Response:
+            return await handler(ExactRequest(request.scope, request.receive))
+
+        return exact
+
+
+def answer(view: View, *, status: int = 200, location: str | None = None) -> Response:
+    headers = {"Location": location} if location else None
+    return Response(view.to_json(), status_code=status, headers=headers, media_type="application/json")
+
+
+def tagged_answer(request: Request, view: View) -> Response:
+    """The view with an ETag of its bytes; 304 where the caller has it already."""
+    body = view.to_json()
+    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def matches(header: str | None, tag: str) -> bool:
+    """Whether an If-None-Match header names `tag` (weak comparison)."""
+    if header is None:
+        return False
+    if header.strip() == "*":
+        return True
+    return tag in {part.removeprefix("W/") for part in re.findall(r'(?:W/)?"[^"]*"', header)}

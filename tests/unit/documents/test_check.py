@@ -1,0 +1,77 @@
+# ruff: noqa: E501, ISC004 - messages stand in one piece, as they are shown
+from __future__ import annotations
+
+import pytest
+
+from redrive.documents.check import check
+from redrive.documents.load import read_text
+from redrive.errors import FlowInvalid
+
+SHOP = """\
+connector: shop
+base_url: x
+endpoints: {list-orders: {}}
+---
+connection: live
+connector: shop
+---
+"""
+
+
+def flow(connection="live", endpoint="list-orders"):
+    return f"flow: f\nsteps:\n  - id: a\n    shape: connector\n    connection: {connection}\n    endpoint: {endpoint}\n"
+
+
+def test_documents_that_fit_together(registry):
+    checked = check(read_text(SHOP + flow(), "all.yaml"), registry)
+    assert (checked.problems, checked.notices) == ([], [])
+    assert (list(checked.flows), list(checked.connectors), list(checked.connections)) == (
+        ["f"],
+        ["shop"],
+        ["live"],
+    )
+
+
+def test_an_endpoint_that_its_connector_does_not_have(registry):
+    checked = check(read_text(SHOP + flow(endpoint="list-order"), "all.yaml"), registry)
+    assert [str(problem) for problem in checked.problems] == [
+        "all.yaml:13: step a setting endpoint: the connector shop has no endpoint 'list-order'; expected list-orders; "
+        "did you mean 'list-orders'?"
+    ]
+
+
+def test_what_a_home_has_counts(registry):
+    loaded = read_text(flow(endpoint="gone"), "f.yaml")
+    checked = check(loaded, registry, connections={"live": "shop"}, endpoints={"shop": ["pull"]})
+    assert [problem.code for problem in checked.problems] == ["endpoint.unknown"]
+    assert check(loaded, registry, connections={"live": "shop"}).problems == []
+
+
+def test_a_connection_that_is_nowhere_is_a_notice(registry):
+    checked = check(read_text(SHOP + flow(connection="life"), "all.yaml"), registry)
+    assert checked.problems == []
+    assert [str(notice) for notice in checked.notices] == [
+        "all.yaml:12: step a setting connection: the connection 'life' is not known here; did you mean 'live'?"
+    ]
+
+
+def test_a_connector_that_is_nowhere_is_a_notice(registry):
+    checked = check(
+        read_text(SHOP.replace("connector: shop\n---", "connector: shp\n---"), "all.yaml"), registry
+    )
+    assert [str(notice) for notice in checked.notices] == [
+        "all.yaml:6: setting connector: the connector 'shp' is not known here; expected shop; did you mean 'shop'?"
+    ]
+
+
+def test_problems_of_all_documents_come_together(registry):
+    text = SHOP.replace("base_url", "base") + flow() + "x: 1\n---\nconnection: c\n---\n- 1\n"
+    checked = check(read_text(text, "all.yaml"), registry)
+    with pytest.raises(FlowInvalid) as caught:
+        checked.raise_if_any()
+    assert [(problem.line, problem.setting) for problem in caught.value.problems] == [
+        (1, "base_url"),
+        (14, "x"),
+        (16, "connector"),
+        (18, None),
+    ]

@@ -1,0 +1,545 @@
+"""A service that records what it is asked and answers with fixed records; it executes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from redrive.errors import (
+    ConfirmationNeeded,
+    FlowInvalid,
+    Forbidden,
+    NotFound,
+    PayloadGone,
+    Problem,
+    StateConflict,
+    StoreBusy,
+)
+from redrive.service.views import (
+    CheckResult,
+    ConnectionView,
+    ConnectorView,
+    DeliveryEvent,
+    DeliveryView,
+    ErrorView,
+    ExchangeView,
+    FindItem,
+    Finding,
+    FlowVersionView,
+    FlowView,
+    Health,
+    Imported,
+    ItemRange,
+    LogLine,
+    NewToken,
+    Page,
+    PayloadDetail,
+    PayloadView,
+    PlanStep,
+    PlanView,
+    ProblemView,
+    QueueItem,
+    RunRow,
+    RunView,
+    StepRunView,
+    TokenView,
+    UploadView,
+)
+
+AT = datetime(2026, 11, 20, 9, 15, 2, tzinfo=UTC)
+CONTENT = b'[{"id": 1042, "total": 19.90}, {"id": 1043, "note": "\\u001b[31mred"}, {"id": 1044}]'
+DIGEST = "b3-0f00"
+
+
+def row(id: str = "r1", *, status: str = "failure", source: str | None = None, **more: Any) -> RunRow:
+    return RunRow.model_validate(
+        {
+            "id": id,
+            "flow": "orders",
+            "version": 3,
+            "status": status,
+            "trigger": "manual",
+            "warnings": 0,
+            "summary": "send: 10 payloads failed" if status == "failure" else "",
+            "queued_at": AT,
+            "started_at": AT,
+            "finished_at": None if status in {"queued", "running"} else AT,
+            "duration_s": 1.25,
+            "clock": AT,
+            "variables": {"rate": Decimal("1.10")},
+            "source_run": source,
+            "start_step": "send" if source else None,
+            "redrives": [],
+            **more,
+        }
+    )
+
+
+def payload(id: str = "p1", **more: Any) -> PayloadView:
+    facts = {"id": id, "items": 3, "size_bytes": len(CONTENT), "media_type": "application/json", "meta": {}}
+    return PayloadView.model_validate({**facts, **more})
+
+
+def detail(id: str = "p1", **more: Any) -> PayloadDetail:
+    facts = {
+        **payload(id).model_dump(),
+        "run": "r1",
+        "step": "send",
+        "side": "in",
+        "position": 0,
+        "items_path": "",
+        "digest": DIGEST,
+        "text": CONTENT.decode(),
+        "trimmed": False,
+    }
+    return PayloadDetail.model_validate({**facts, **more})
+
+
+def steps(status: str = "failure") -> list[StepRunView]:
+    error = ErrorView(
+        code="remote.rejected",
+        title="The other system rejected it",
+        detail="422: postcode is missing",
+        at="/postcode",
+        hint="Edit the payload and redrive it.",
+    )
+    return [
+        StepRunView(
+            step="pull",
+            shape="connector",
+            status="success",
+            attempts=1,
+            duration_s=0.5,
+            warnings=0,
+            payloads_in=[],
+            payloads_out=[payload()],
+            failed_payloads=[],
+        ),
+        StepRunView.model_validate(
+            {
+                "step": "send",
+                "shape": "connector",
+                "status": status,
+                "attempts": 3,
+                "duration_s": 0.7,
+                "warnings": 1,
+                "payloads_in": [payload()],
+                "payloads_out": [],
+                "failed_payloads": [payload()] if status == "failure" else [],
+                "deliveries": {"delivered": 2, "rejected": 1},
+                "error": error if status == "failure" else None,
+            }
+        ),
+    ]
+
+
+def view(of: RunRow) -> RunView:
+    status = "success" if of.status == "success" else "failure"
+    return RunView.model_validate({**of.model_dump(), "steps": [one.model_dump() for one in steps(status)]})
+
+
+class Noun:
+    def __init__(self, service: RecordingService) -> None:
+        self.service = service
+
+    def note(self, name: str, *args: Any, **kwargs: Any) -> None:
+        self.service.calls.append((f"{type(self).__name__.lower()}.{name}", args, kwargs))
+        if (error := self.service.raising.get(name)) is not None:
+            raise error
+
+
+class Flows(Noun):
+    async def import_documents(self, documents: Sequence[Any], **kwargs: Any) -> list[Imported]:
+        self.note("import_documents", list(documents), **kwargs)
+        self.service.refuse_invalid(documents)
+        return [Imported(kind="flow", name="orders", result="created", version=4)]
+
+    async def check(self, documents: Sequence[Any]) -> CheckResult:
+        self.note("check", list(documents))
+        try:
+            self.service.refuse_invalid(documents)
+        except FlowInvalid as error:
+            return CheckResult(problems=[ProblemView(**one) for one in error.as_dict()["problems"]])
+        return CheckResult(problems=[], warnings=["orders: step send is skipped"])
+
+    async def list(self, **kwargs: Any) -> Page[FlowView]:
+        self.note("list", **kwargs)
+        return Page[FlowView](items=[await self.get("orders")])
+
+    async def get(self, name: str) -> FlowView:
+        self.service.known(name, "orders", "flow")
+        return FlowView(name=name, enabled=True, deployed=3, draft=True, versions=4)
+
+    async def versions(self, name: str, **kwargs: Any) -> Page[FlowVersionView]:
+        self.note("versions", name, **kwargs)
+        return Page[FlowVersionView](items=[self._version(3, "deployed")])
+
+    def _version(self, number: int, state: str) -> FlowVersionView:
+        return FlowVersionView.model_validate(
+            {"flow": "orders", "number": number, "state": state, "created_at": AT, "digest": "d"}
+        )
+
+    async def export(self, name: str, *, version: str | None = None) -> bytes:
+        self.note("export", name, version=version)
+        self.service.known(name, "orders", "flow")
+        return b"flow: orders  # as it was\r\nsteps: []\n"
+
+    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView:
+        self.note("deploy", name, version=version)
+        self.service.known(name, "orders", "flow")
+        return self._version(version or 4, "deployed")
+
+    async def enable(self, name: str, enabled: bool) -> FlowView:
+        self.note("enable", name, enabled)
+        return (await self.get(name)).model_copy(update={"enabled": enabled})
+
+    async def delete(self, name: str) -> None:
+        self.note("delete", name)
+        self.service.known(name, "orders", "flow")
+
+    async def connectors(self) -> Page[ConnectorView]:
+        return Page[ConnectorView](
+            items=[ConnectorView(name="shop", digest="c0ffee00", endpoints={"list-orders": "receive"})]
+        )
+
+    async def connections(self) -> Page[ConnectionView]:
+        return Page[ConnectionView](
+            items=[
+                ConnectionView(
+                    name="shop-live",
+                    connector="shop",
+                    settings={"base_url": "http://127.0.0.1:9001"},
+                    secrets={"token": "env:SHOP_TOKEN"},
+                )
+            ]
+        )
+
+    async def export_connector(self, name: str) -> bytes:
+        self.service.known(name, "shop", "connector")
+        return b"connector: shop\n"
+
+    async def export_connection(self, name: str) -> bytes:
+        self.service.known(name, "shop-live", "connection")
+        return b"connection: shop-live\n"
+
+    async def schema(self, kind: str) -> dict[str, Any]:
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": kind}
+
+
+class Runs(Noun):
+    async def start(self, flow: str, request: Any, **kwargs: Any) -> RunRow:
+        self.note("start", flow, request, **kwargs)
+        self.service.known(flow, "orders", "flow")
+        return self.service.new_run()
+
+    async def start_document(self, text: bytes, filename: str, request: Any, **kwargs: Any) -> RunRow:
+        self.note("start_document", text, filename, request, **kwargs)
+        self.service.refuse_invalid([(filename, text)])
+        return self.service.new_run()
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None, **kwargs: Any) -> Page[RunRow]:
+        self.note("list", limit=limit, cursor=cursor, **kwargs)
+        start = int(cursor or 0)
+        rows = list(self.service.rows.values())
+        after = start + limit
+        return Page[RunRow](items=rows[start:after], next=str(after) if after < len(rows) else None)
+
+    async def get(self, run_id: str) -> RunView:
+        return view(self.service.run(run_id))
+
+    async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
+        self.note("wait", run_id, timeout_s)
+        return self.service.run(run_id)
+
+    async def logs(self, run_id: str, step: str | None = None, **kwargs: Any) -> Page[LogLine]:
+        self.note("logs", run_id, step, **kwargs)
+        self.service.run(run_id)
+        hostile = LogLine(at=AT, level="info", step="send", message="say \x1b[2J[bold]hi[/bold]")
+        return Page[LogLine](items=[hostile])
+
+    async def exchanges(self, run_id: str, step: str | None = None, **kwargs: Any) -> Page[ExchangeView]:
+        self.note("exchanges", run_id, step, **kwargs)
+        self.service.run(run_id)
+        exchange = ExchangeView(
+            id="x1",
+            step="send",
+            payload="p1",
+            attempt=1,
+            method="POST",
+            url="http://127.0.0.1:9002/orders",
+            request_headers=[("Authorization", "********")],
+            request_body="x1.request",
+            request_bytes=20,
+            status=422,
+            response_headers=[],
+            response_body="x1.response",
+            response_bytes=30,
+            error=None,
+            at=AT,
+            duration_ms=4.5,
+        )
+        return Page[ExchangeView](items=[exchange])
+
+    async def payloads(self, run_id: str, step: str, side: str, **kwargs: Any) -> Page[PayloadView]:
+        self.note("payloads", run_id, step, side, **kwargs)
+        self.service.run(run_id)
+        self.service.known(step, "send", "step")
+        return Page[PayloadView](items=[payload()])
+
+    async def exchange_body(self, exchange_id: str, which: str) -> AsyncGenerator[bytes, None]:
+        self.note("exchange_body", exchange_id, which)
+        self.service.known(exchange_id, "x1", "exchange")
+        yield b"body of "
+        yield which.encode()
+
+    async def stop(self, run_id: str, force: bool = False) -> RunRow:
+        self.note("stop", run_id, force)
+        found = self.service.run(run_id)
+        if found.status in {"success", "failure"}:
+            raise StateConflict(f"Run {run_id} has ended", code="run.ended", at=run_id)
+        return found.model_copy(update={"status": "stopped"})
+
+    async def queue(self, **kwargs: Any) -> Page[QueueItem]:
+        self.note("queue", **kwargs)
+        item = QueueItem(run="r9", flow="orders", priority="high", queued_at=AT, reason="overlap: r8 runs")
+        return Page[QueueItem](items=[item])
+
+    async def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]:
+        self.note("watch", run_id)
+        for change in self.service.changes:
+            yield change
+
+
+class Payloads(Noun):
+    async def get(self, payload_id: str) -> PayloadDetail:
+        if payload_id == "gone":
+            raise PayloadGone("Payload gone was kept until yesterday", at="gone")
+        found = self.service.details.get(payload_id)
+        if found is None:
+            raise NotFound(f"There is no payload {payload_id}", code="payload.unknown", at=payload_id)
+        return found
+
+    async def items(self, payload_id: str, start: int, stop: int) -> ItemRange:
+        self.note("items", payload_id, start, stop)
+        await self.get(payload_id)
+        every = ['{"id": 1042, "total": 19.90}', '{"id": 1043, "note": "\\u001b[31mred"}', '{"id": 1044}']
+        return ItemRange(payload=payload_id, start=start, stop=stop, total=3, items=every[start:stop])
+
+    async def stream(
+        self, payload_id: str, start: int = 0, stop: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        self.note("stream", payload_id, start, stop)
+        await self.get(payload_id)
+        wanted = CONTENT[start:stop]
+        for at in range(0, len(wanted), 16):
+            yield wanted[at : at + 16]
+
+    async def items_bytes(self, payload_id: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        chosen = await self.items(payload_id, start, stop)
+        yield ("[" + ",".join(chosen.items) + "]").encode()
+
+    async def upload(self, chunks: AsyncIterator[bytes], **kwargs: Any) -> UploadView:
+        data = b"".join([chunk async for chunk in chunks])
+        self.note("upload", data, **kwargs)
+        self.service.uploads.append(data)
+        return UploadView(
+            id=f"u{len(self.service.uploads)}",
+            size_bytes=len(data),
+            media_type=kwargs.get("media_type") or "application/json",
+            items_path=kwargs.get("items_path") or "",
+            items=1,
+        )
+
+
+class Redrives(Noun):
+    def _plan(self, run_id: str, request: Any) -> PlanView:
+        source = self.service.run(run_id)
+        if request.delivery == "send_all" and not request.reason:
+            raise StateConflict("send_all needs a reason", code="delivery.reason")
+        after = getattr(request, "after", None)
+        at = getattr(request, "at", None)
+        for step in (after, at):
+            if step is not None:
+                self.service.known(step, "send", "step")
+        return PlanView(
+            source_run=run_id,
+            start={"after": after} if after else {"at": at or "send"},
+            version=3,
+            clock=AT,
+            skips=list(getattr(request, "skips", [])),
+            steps=[
+                PlanStep(step="send", to_send=10, delivered=40, changed=0, unknown=None),
+            ],
+            warnings=["connector erp has changed"],
+            delivery="skip_delivered",
+            confirm="40 items were delivered already" if source.status == "success" else None,
+        )
+
+    def _start(self, run_id: str, request: Any) -> RunRow:
+        plan = self._plan(run_id, request)
+        if plan.confirm and not request.confirm:
+            raise ConfirmationNeeded(plan.confirm, hint="Give --yes, or confirm in the request.")
+        return self.service.new_run(source=run_id)
+
+    async def plan_retry(self, run_id: str, request: Any) -> PlanView:
+        self.note("plan_retry", run_id, request)
+        return self._plan(run_id, request)
+
+    async def plan(self, run_id: str, request: Any) -> PlanView:
+        self.note("plan", run_id, request)
+        return self._plan(run_id, request)
+
+    async def retry(self, run_id: str, request: Any, **kwargs: Any) -> RunRow:
+        self.note("retry", run_id, request, **kwargs)
+        return self._start(run_id, request)
+
+    async def redrive(self, run_id: str, request: Any, **kwargs: Any) -> RunRow:
+        self.note("redrive", run_id, request, **kwargs)
+        return self._start(run_id, request)
+
+
+class Search(Noun):
+    async def find(self, value: str, **kwargs: Any) -> Page[FindItem]:
+        self.note("find", value, **kwargs)
+        if value != "1042":
+            return Page[FindItem](items=[])
+        found = FindItem(
+            run="r1",
+            flow="orders",
+            step="send",
+            payload="p1",
+            item=0,
+            field="id",
+            value="1042",
+            delivery="delivered",
+            at=AT,
+        )
+        return Page[FindItem](items=[found])
+
+
+class Ledger(Noun):
+    def _delivery(self, status: str = "unknown") -> DeliveryView:
+        return DeliveryView.model_validate(
+            {
+                "id": "d1",
+                "ledger": "orders/send",
+                "connection": "erp",
+                "endpoint": "create-orders",
+                "key": "1042",
+                "status": status,
+                "run": "r1",
+                "step": "send",
+                "payload": "p1",
+                "item": 0,
+                "at": AT,
+                "history": [DeliveryEvent(run="r1", status="begun", at=AT)],
+            }
+        )
+
+    async def list(self, **kwargs: Any) -> Page[DeliveryView]:
+        self.note("list", **kwargs)
+        return Page[DeliveryView](items=[self._delivery()])
+
+    async def get(self, delivery_id: str) -> DeliveryView:
+        self.service.known(delivery_id, "d1", "delivery")
+        return self._delivery()
+
+    async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView:
+        self.note("resolve", delivery_id, sent=sent, reason=reason)
+        self.service.known(delivery_id, "d1", "delivery")
+        return self._delivery("delivered" if sent else "rejected")
+
+
+class Tokens(Noun):
+    async def create(self, name: str, *, days: int | None = None) -> NewToken:
+        self.note("create", name, days=days)
+        return NewToken(id="t1", name=name, created_at=AT, token="rd_secret")
+
+    async def list(self) -> Page[TokenView]:
+        return Page[TokenView](items=[TokenView(id="t1", name="ci", created_at=AT)])
+
+    async def revoke(self, token_id: str) -> None:
+        self.note("revoke", token_id)
+        self.service.known(token_id, "t1", "token")
+
+    async def verify(self, token: str) -> str:
+        if token == "store-busy":
+            raise StoreBusy("Another process holds the store")
+        if token != "rd_secret":
+            raise Forbidden("The token is not known")
+        return "ci"
+
+
+class RecordingService:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.raising: dict[str, Exception] = {}
+        self.uploads: list[bytes] = []
+        self.changes: list[RunRow] = []
+        self.outcome = "success"
+        self.rows = {one.id: one for one in (row("r1"), row("r2", status="success"), row("r3", status="queued"))}
+        self.details = {"p1": detail()}
+        self.flows = Flows(self)
+        self.runs = Runs(self)
+        self.payloads = Payloads(self)
+        self.redrives = Redrives(self)
+        self.search = Search(self)
+        self.ledger = Ledger(self)
+        self.tokens = Tokens(self)
+        self.runner = True
+        self.findings = [Finding(ok=True, name="disk", detail="40 % free")]
+
+    def asked(self, name: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The last call of `noun.method`."""
+        return next((args, kwargs) for called, args, kwargs in reversed(self.calls) if called == name)
+
+    def run(self, run_id: str) -> RunRow:
+        if run_id not in self.rows:
+            raise NotFound(f"There is no run {run_id}", code="run.unknown", at=run_id)
+        return self.rows[run_id]
+
+    def known(self, name: str, only: str, kind: str) -> None:
+        if name != only:
+            raise NotFound(f"There is no {kind} {name}; did you mean {only}?", code=f"{kind}.unknown", at=name)
+
+    def refuse_invalid(self, documents: Sequence[tuple[str, bytes]]) -> None:
+        problems = [
+            Problem(
+                code="shape.unknown",
+                title="There is no shape 'fliter'",
+                file=name,
+                line=3,
+                step="f",
+                setting="shape",
+                expected="a shape",
+                nearest="filter",
+            )
+            for name, text in documents
+            if b"fliter" in text
+        ]
+        if problems:
+            raise FlowInvalid(problems)
+
+    def new_run(self, source: str | None = None) -> RunRow:
+        started = row(f"n{len(self.rows)}", status="queued", source=source)
+        self.rows[started.id] = row(started.id, status=self.outcome, source=source)
+        return started
+
+    async def health(self) -> Health:
+        return Health(ready=True, runner=self.runner, version="0.1.0", home="/home/of/redrive")
+
+    async def doctor(self) -> list[Finding]:
+        return self.findings
+
+    async def execute_until(self, run_id: str) -> RunRow:
+        self.calls.append(("execute_until", (run_id,), {}))
+        return self.run(run_id)
+
+
+class FixedSettings:
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            {"name": "port", "value": 8765, "source": "default", "unit": None, "help": "Port to listen on."}
+        ]

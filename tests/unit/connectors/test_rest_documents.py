@@ -1,5 +1,6 @@
 """Each wrong connector document gets its message, at its place."""
 
+# ruff: noqa: E501 - a table reads best with each case on one line
 from __future__ import annotations
 
 import copy

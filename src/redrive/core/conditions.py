@@ -20,7 +20,8 @@ An object is either `all`, `any` or `not`, or a comparison: `field` (a path, or 
   (see `core.patterns`).
 - `before after within`: ISO 8601 dates; without an offset they are UTC, a day is its midnight.
   Besides a date: `{ago: {days: 2}}`, `{in: {hours: 3}}`, counted from the run's clock; units seconds
-  minutes hours days weeks, several add up. `within: {last: {days: 7}}`, `{next: {hours: 3}}` or `{from: …, to: …}`:
+  minutes hours days weeks, several add up. `within: {last: {days: 7}}`, `{next: {hours: 3}}` or
+  `{from: …, to: …}`:
   both ends are included, and a `to` that is a day includes that whole day.
 - A value whose template gives null is met by `is` and `in` as null, and never by an order or a date.
 """

@@ -7,7 +7,6 @@ of milliseconds since 2020 (until 2159), then 21 bits that begin at random in ea
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
 from typing import Final
 
 RUN: Final = "r"
@@ -30,15 +29,14 @@ _VALUES = {digit: value for value, digit in enumerate(_DIGITS)} | {"o": 0, "i": 
 class IdMaker:
     """Makes ids that rise strictly for as long as it lives, also when the clock goes back.
 
-    `now_ms` gives milliseconds of the Unix clock, `random_bits(n)` a number of n random bits. May
-    be shared by threads.
+    `now_ms` gives milliseconds of the Unix clock, `random_bits(n)` a number of n random bits. Of
+    one thread (or under its owner's lock): core knows no threads.
     """
 
     def __init__(self, now_ms: Callable[[], int], random_bits: Callable[[int], int]) -> None:
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._last = -1
-        self._lock = Lock()
 
     def next(self) -> int:
         """One new id."""
@@ -46,11 +44,10 @@ class IdMaker:
 
     def block(self, count: int) -> range:
         """That many new ids in a row; none made later stands among them."""
-        with self._lock:
-            made_at = min(max(self._now_ms() - _EPOCH_MS, 0), (1 << _TIME_BITS) - 1)
-            fresh = (made_at << _RANDOM_BITS) | self._random_bits(_RANDOM_BITS)
-            first = max(fresh, self._last + 1)
-            self._last = first + count - 1
+        made_at = min(max(self._now_ms() - _EPOCH_MS, 0), (1 << _TIME_BITS) - 1)
+        fresh = (made_at << _RANDOM_BITS) | self._random_bits(_RANDOM_BITS)
+        first = max(fresh, self._last + 1)
+        self._last = first + count - 1
         return range(first, first + count)
 
 

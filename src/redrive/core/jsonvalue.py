@@ -37,6 +37,10 @@ def decode(data: bytes | str) -> Any:
         return _decoder.decode(data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except ArithmeticError:
+        raise ValueError("a number is too large to be calculated with") from None
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
 

@@ -73,7 +73,7 @@ class LineageBuilder:
         self._flush()
         self._payload, self._first, self._last, self._count, self._step = payload, number, number, 1, None
 
-    def extend(self, items: Iterable[Item]) -> None:
+    def add_items(self, items: Iterable[Item]) -> None:
         """The next output items keep the origins that they carry."""
         last, payload, grown = self._last, self._payload, 0
         rising = self._count > 0 and self._step != 0
@@ -87,6 +87,17 @@ class LineageBuilder:
             last, payload, grown = self._last, self._payload, 0
             rising = self._step != 0
         self._grow(last, grown)
+
+    def add_range(self, payload: int, first: int, count: int) -> None:
+        """The next `count` output items were made one by one from that input item and those after it."""
+        if count <= 0:
+            return
+        self.add(payload, first)
+        if count > 1 and self._step == 0:
+            # It went on with a repetition of one item; what rises begins behind that.
+            first, count = first + 1, count - 1
+            self.add(payload, first)
+        self._grow(first + count - 1, count - 1)
 
     def add_all(self, ranges: Iterable[Range], items: int = 1) -> None:
         """The next `items` output items were each made from all of these: (payload, first, how many)."""

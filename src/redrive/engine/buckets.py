@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode
@@ -51,7 +52,7 @@ class Buckets:
             if young is not None:
                 total += len(young.payloads)
             else:
-                total += await self._reader.run(lambda rows, b=bucket: store.bucket_count(rows, b))
+                total += await self._reader.run(partial(store.bucket_count, bucket=bucket))
         return total
 
     async def totals(self, inputs: list[int]) -> tuple[int, int, int]:
@@ -64,7 +65,7 @@ class Buckets:
                 items += sum(1 if row.items is None else row.items for row, _ in young.payloads)
                 size += sum(row.size_bytes for row, _ in young.payloads)
             else:
-                found = await self._reader.run(lambda rows, b=bucket: store.totals(rows, b))
+                found = await self._reader.run(partial(store.totals, bucket=bucket))
                 payloads, items, size = payloads + found[0], items + found[1], size + found[2]
         return payloads, items, size
 
@@ -85,7 +86,7 @@ class Buckets:
             at = max(0, start - offset)
             while True:
                 page = await self._reader.run(
-                    lambda rows, b=bucket, a=at: store.payloads_from(rows, b, a, PAGE)
+                    partial(store.payloads_from, bucket=bucket, start=at, at_most=PAGE)
                 )
                 for payload in page:
                     content = self._contents.known(payload.digest, payload.size_bytes)

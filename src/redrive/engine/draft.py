@@ -86,6 +86,17 @@ class Drafting:
         self._source = source
         self._buckets = Buckets(deps.reader, deps.contents)
 
+    def use(self, inputs: list[int]) -> None:
+        """Read buckets of this draft from memory: they are in no store yet."""
+        for bucket in inputs:
+            if bucket in self._draft.buckets:
+                self._buckets.young[bucket] = self._draft.buckets[bucket]
+
+    def forget_all_but(self, inputs: list[int]) -> None:
+        """Drop the buckets on the way from the stored one to the one that is used."""
+        for bucket in [b for b in self._draft.buckets if b not in inputs]:
+            del self._draft.buckets[bucket]
+
     # ---- whole buckets
 
     def _bucket(self) -> tuple[int, YoungBucket]:
@@ -177,16 +188,18 @@ class Drafting:
         checkpoints: dict[str, Any] = {}
         failed: list[tuple[int, int, bytes | None]] = []
         start = 0
-        while True:
-            page = await self._deps.reader.run(
-                lambda rows, a=start: rows.all(
-                    store.FAILED_OF_STEP,
-                    run_id=step.run_id,
-                    position=step.position,
-                    start=a,
-                    at_most=1000,
-                )
+
+        def read(rows: Rows) -> list[tuple[Any, ...]]:
+            return rows.all(
+                store.FAILED_OF_STEP,
+                run_id=step.run_id,
+                position=step.position,
+                start=start,
+                at_most=1000,
             )
+
+        while True:
+            page = await self._deps.reader.run(read)
             failed += [(number, payload_id, point) for number, payload_id, _, _, point in page]
             if len(page) < 1000:  # noqa: PLR2004 - the page asked for
                 break
@@ -291,7 +304,7 @@ class Drafting:
                 continue
             lineage = LineageBuilder()
             if writing.whole is not None:
-                lineage.extend([Item(b"", 0, item.number) for item in writing.items])
+                lineage.add_items([Item(b"", 0, item.number) for item in writing.items])
                 new = await self._deps.contents.put(writing.whole)
             else:
                 new = await self._deps.contents.put(_pieces(writing, lineage))
@@ -322,7 +335,7 @@ async def _fitting(
 
 async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[bytes]:
     async for piece in writing.pieces():
-        lineage.extend([Item(b"", 0, item.number) for item in piece.items])
+        lineage.add_items([Item(b"", 0, item.number) for item in piece.items])
         yield piece.data
 
 

@@ -10,6 +10,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from redrive.core.flow import StepNode
@@ -22,10 +23,13 @@ from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
 from redrive.engine.output import Origins, Output
 from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
+from redrive.log import get_logger
 from redrive.sdk.content import MemoryContent
 from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
 from redrive.store import runs as store
+
+_log = get_logger(__name__)
 
 MAX_BACKOFF_S = 60.0
 # How long a record that nobody waits for may wait for company in a commit: progress that can be
@@ -140,14 +144,14 @@ class StepExecution:
             if not step.done:
                 # A start without data: one empty payload, which has no record.
                 empty = Payload(MemoryContent(b""), position=0)
-                await self._finish_payload(0, empty, 0, lambda: shape.run(empty, self._context), [])
+                await self._finish_payload(0, empty, 0, partial(shape.run, empty, self._context), [])
             return
         async for number, row, content in self._buckets.rows(self._inputs, step.done):
             self._check_stop()
             payload = as_payload(number, row, content)
             origins = [(number, 0, 1 if row.items is None else row.items)]
             await self._finish_payload(
-                number, payload, row.id, lambda p=payload: shape.run(p, self._context), origins
+                number, payload, row.id, partial(shape.run, payload, self._context), origins
             )
             if self._stopping_error is not None:
                 return
@@ -237,8 +241,9 @@ class StepExecution:
             step.attempts = max(step.attempts, attempt)
             context.attempt = context.ledger.attempt = attempt
             context.state = self._state(number)
+            limit = asyncio.timeout(self._node.timeout_s)
             try:
-                async with asyncio.timeout(self._node.timeout_s) as limit:
+                async with limit:
                     await self._once(run, origins, seen)
             except StepError as error:
                 caught = error
@@ -255,6 +260,7 @@ class StepExecution:
             except RedriveError as error:
                 caught = StepError(error.detail, code=error.code, at=error.at, hint=error.hint)
             except Exception as error:  # noqa: BLE001 - a shape may raise anything
+                _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
                 caught = _crashed(error)
             else:
                 return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -22,7 +22,7 @@ from redrive.core.run import PayloadRow, Run, StepRun
 from redrive.engine.contents import INSERT_CONTENT, StoredContent
 from redrive.errors import LeaseLost, RedriveError
 from redrive.store import runs as store
-from redrive.store.committer import Committer, Transaction
+from redrive.store.committer import Transaction
 from redrive.store.statements import Insert, row
 
 MAX_IN_FLIGHT = 8
@@ -32,10 +32,18 @@ MAX_BYTES = 4 << 20
 Write = tuple[Insert, tuple[Any, ...]]
 
 
+class Commits(Protocol):
+    """What the journal needs of a committer."""
+
+    def submit(
+        self, function: Callable[[Transaction], Any], *, within_s: float = 0.0
+    ) -> asyncio.Future[Any]: ...
+
+
 class Journal:
     """One per execution of a run. Not shared between tasks."""
 
-    def __init__(self, committer: Committer, run: Run, changed: Callable[[Run], None]) -> None:
+    def __init__(self, committer: Commits, run: Run, changed: Callable[[Run], None]) -> None:
         self._committer = committer
         self._changed = changed
         self.run = run

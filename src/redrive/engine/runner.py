@@ -43,7 +43,11 @@ class Runner:
         self._full = False
         self.halted: asyncio.Future[RedriveError] = asyncio.get_running_loop().create_future()
         loop = asyncio.get_running_loop()
-        deps.committer.on_failure = lambda error: loop.call_soon_threadsafe(self._halt, error)
+
+        def failed(error: RedriveError) -> None:
+            loop.call_soon_threadsafe(self._halt, error)
+
+        deps.committer.on_failure = failed
 
     def wake(self) -> None:
         """Something was queued or requested in this process."""

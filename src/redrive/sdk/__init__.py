@@ -3,6 +3,7 @@
 from redrive.core.conditions import Condition
 from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
 from redrive.core.functions import Functions
+from redrive.core.invalid import Invalid
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
@@ -26,7 +27,7 @@ from redrive.sdk.fields import (
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
-from redrive.sdk.reading import Elements, TextFields, find_raw, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
@@ -60,6 +61,7 @@ __all__ = [
     "Functions",
     "FunctionsField",
     "GatherShape",
+    "Invalid",
     "Item",
     "ItemReader",
     "ItemTest",
@@ -74,6 +76,7 @@ __all__ = [
     "Path",
     "PathText",
     "Payload",
+    "RawReader",
     "Request",
     "Segment",
     "Shape",
@@ -91,7 +94,6 @@ __all__ = [
     "decode",
     "elements",
     "encode",
-    "find_raw",
     "is_json",
     "item_reader",
     "members",

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from redrive.sdk.content import Content
     from redrive.sdk.context import StepContext
     from redrive.sdk.delivery import Entry
     from redrive.sdk.payload import Payload

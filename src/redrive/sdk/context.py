@@ -43,14 +43,18 @@ class StepContext(Protocol):
     """From 1; of the payload at hand."""
     missing: Literal["error", "empty", "skip_item"]
     """What a template of the step does where its path finds nothing."""
-    log: StepLog
-    """A warning also raises the warning flag of step and run."""
     state: Any
     """The checkpoint to go on from, or None."""
-    ledger: Ledger
     preview: bool
     """True while a plan is worked out: nothing may leave the machine. A connector then stops
     after `ledger.decide`, and pulls nothing."""
+
+    @property
+    def log(self) -> StepLog:
+        """A warning also raises the warning flag of step and run."""
+
+    @property
+    def ledger(self) -> Ledger: ...
 
     @property
     def vars(self) -> Mapping[str, Any]: ...

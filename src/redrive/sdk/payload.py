@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from redrive.core import formats, jsonvalue
 from redrive.core.items import Item
@@ -94,9 +94,7 @@ class Payload:
             async for data in self.content.stream(chunk_bytes=CHUNK_BYTES):
                 if raws := reader.feed(data):
                     if self._opening is None:
-                        self._opening = Envelope(
-                            reader.prefix, reader.separator, b"", reader.single
-                        )
+                        self._opening = Envelope(reader.prefix, reader.separator, b"", reader.single)
                     yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
                     number += len(raws)
             raws = reader.close()
@@ -107,9 +105,7 @@ class Payload:
             yield [Item(raw, self.position, number + n) for n, raw in enumerate(raws)]
 
     def _unreadable(self, error: formats.ItemsInvalid) -> PayloadError:
-        return PayloadError(
-            f"payload {self.position}: {error}", at=self.items_path or None, hint=error.hint
-        )
+        return PayloadError(f"payload {self.position}: {error}", at=self.items_path or None, hint=error.hint)
 
     @property
     def is_json(self) -> bool:
@@ -206,25 +202,26 @@ async def batched(
     `itertools.groupby`: no batch is ever held in memory as a whole.
     """
     chunks = aiter(source)
-    rest: list[Item] = []
-    ended = False
+    rest: Sequence[Item] = ()
+    at = 0
 
     async def fill() -> bool:
-        nonlocal rest, ended
-        while not rest and not ended:
+        nonlocal rest, at
+        while at >= len(rest):
             try:
-                rest = list(await anext(chunks))
+                rest, at = await anext(chunks), 0
             except StopAsyncIteration:
-                ended = True
-        return bool(rest)
+                return False
+        return True
 
     async def one() -> AsyncIterator[list[Item]]:
-        nonlocal rest
+        nonlocal at
         left = size
         while left and await fill():
-            part, rest = rest[:left], rest[left:]
+            part = list(rest[at : at + left])
+            at += len(part)
             left -= len(part)
             yield part
 
     while await fill():
-        yield cast("AsyncIterator[list[Item]]", one())
+        yield one()

@@ -46,28 +46,72 @@ def raw_below(raw: bytes, segments: Sequence[Segment]) -> list[bytes]:
     return found
 
 
-def find_raw(raw: bytes, segments: Sequence[Segment], lists: int) -> Any:
-    """What segments find in a JSON value, its outermost `lists` lists kept apart.
+class RawReader:
+    """Reads what several paths find in one JSON value, each list on the way only once.
 
-    `bytes` for one value, None for nothing. The first `lists` of the `[]` on the way give (nested)
-    Python lists with one entry for each element; what further ones find is one JSON list.
-    Errors: `ValueError` if it is not JSON.
+    `paths` are segments, each with the number of lists (`[]`) on the way that are kept apart:
+    these give (nested) Python lists with one entry for each element, what further ones find is
+    one JSON list. A value is its `bytes`; None stands where nothing is found.
     """
-    for at, segment in enumerate(segments):
-        if isinstance(segment, Each):
-            parts = elements(raw)
-            if parts is None:
-                parts = list((members(raw) or {}).values())
-                if not parts:
-                    return None
-            if not lists:
-                return b"[" + b",".join(raw_below(raw, segments[at:])) + b"]"
-            return [find_raw(bytes(part), segments[at + 1 :], lists - 1) for part in parts]
-        found = raw_below(raw, (segment,))
-        if not found:
+
+    def __init__(self, paths: Sequence[tuple[Sequence[Segment], int]]) -> None:
+        starts: dict[tuple[Segment, ...], int] = {}
+        self._plain: list[tuple[int, int]] = []
+        self._other: list[tuple[int, int, tuple[Segment, ...]]] = []
+        below: dict[int, list[tuple[int, tuple[Segment, ...], int]]] = {}
+        for number, (segments, lists) in enumerate(paths):
+            length = next((at for at, one in enumerate(segments) if isinstance(one, Each)), len(segments))
+            rest = tuple(segments[length:])
+            start = starts.setdefault(tuple(segments[:length]), len(starts))
+            if not rest:
+                self._plain.append((number, start))
+            elif lists:
+                below.setdefault(start, []).append((number, rest[1:], lists - 1))
+            else:
+                self._other.append((number, start, rest))
+        self._count = len(paths)
+        # Each path has its own single value: nothing is to be put in order.
+        self._flat = (
+            [start for _, start in self._plain] == list(range(len(paths))) == list(range(len(starts)))
+        )
+        self._fields = Fields([Path.of(start) for start in starts])
+        self._lists = [
+            (
+                start,
+                [number for number, _, _ in group],
+                RawReader([(rest, lists) for _, rest, lists in group]),
+            )
+            for start, group in below.items()
+        ]
+
+    def read(self, raw: Any) -> list[Any]:
+        """What each path finds. Errors: `ValueError` if the value is not JSON."""
+        raws = self._fields.read_raw(raw)
+        if self._flat:
+            return [None if value is MISSING else bytes(value) for value in raws]
+        found: list[Any] = [None] * self._count
+        for number, start in self._plain:
+            if (value := raws[start]) is not MISSING:
+                found[number] = bytes(value)
+        for start, numbers, inner in self._lists:
+            if (parts := self._parts(raws[start])) is not None:
+                rows = [inner.read(part) for part in parts]
+                for column, number in enumerate(numbers):
+                    found[number] = [row[column] for row in rows]
+        for number, start, rest in self._other:
+            if self._parts(raws[start]) is not None:
+                found[number] = b"[" + b",".join(raw_below(bytes(raws[start]), rest)) + b"]"
+        return found
+
+    @staticmethod
+    def _parts(raw: Any) -> list[Any] | None:
+        """The elements of a list, or the values of an object; None for all else."""
+        if raw is MISSING:
             return None
-        raw = found[0]
-    return raw
+        parts = elements(raw)
+        if parts is None and (named := members(raw)):
+            return list(named.values())
+        return parts
 
 
 class Elements:

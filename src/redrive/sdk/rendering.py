@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from redrive.core.conditions import Condition
@@ -93,11 +93,19 @@ class ItemTest:
         except TemplateMissing as error:
             if self._missing == "skip_item":
                 return None
-            raise missing_error(
-                f"payload {item.payload}, item {item.number}", self._setting, error
-            ) from None
+            raise missing_error(f"payload {item.payload}, item {item.number}", self._setting, error) from None
         except ValueError as error:
             raise unreadable(item, error) from None
+
+    def matching(self, items: Sequence[Item], wanted: bool) -> list[Item]:
+        """The items for which the answer is `wanted`. Errors: as `of`."""
+        if not self._reads_item:
+            test, scope = self._condition.test, self._scope
+            try:
+                return [item for item in items if test(item.raw, scope) is wanted]
+            except (TemplateMissing, ValueError):
+                pass  # once more, item by item: which one it was decides what follows
+        return [item for item in items if self.of(item) is wanted]
 
     def explain(self, item: Item) -> str:
         """Which comparisons do not hold for an item, values trimmed; for a person."""

@@ -1,10 +1,10 @@
 """Run a shape on payloads in memory, exactly as the engine would, and run its examples.
 
-    result = await run_shape(Filter(keep={"field": "paid", "is": True}), [[{"paid": True}, {}]])
-    assert result.values == [[{"paid": True}]]
-    assert result.payloads[0].lineage == [[(0, 0)]]
+result = await run_shape(Filter(keep={"field": "paid", "is": True}), [[{"paid": True}, {}]])
+assert result.values == [[{"paid": True}]]
+assert result.payloads[0].lineage == [[(0, 0)]]
 
-    await check_examples(Filter)      # one test for all that the class promises
+await check_examples(Filter)      # one test for all that the class promises
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ from redrive.core.jsonvalue import decode, encode
 from redrive.errors import NotFound, RedriveError, ShapeCrashed, StepError
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content, MemoryContent
-from redrive.sdk.context import RunInfo
+from redrive.sdk.context import RunInfo, StepLog
 from redrive.sdk.delivery import Decision, Entry, Ledger, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import Example
@@ -194,7 +195,7 @@ class MemoryContext:
         self.step = step
         self.attempt = 1
         self.missing: Literal["error", "empty", "skip_item"] = missing
-        self.log = MemoryLog()
+        self.log: StepLog = MemoryLog()
         self.state: Any = None
         self.ledger: Ledger = ledger or MemoryLedger()
         self.preview = preview
@@ -309,17 +310,16 @@ async def run_shape(
     """
     ctx = ctx or MemoryContext(variables=variables, now=now)
     bucket = [
-        given_payload(one, position, items_path=items_path, meta=meta)
-        for position, one in enumerate(given)
+        given_payload(one, position, items_path=items_path, meta=meta) for position, one in enumerate(given)
     ]
     step = _Step(ctx, bucket, attempts)
     if isinstance(shape, GatherShape):
-        await step.work(lambda: shape.run(Bucket(bucket, len(bucket)), ctx), None)
+        await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
     else:
         for payload in bucket:
-            if not await step.work(lambda one=payload: shape.run(one, ctx), payload):  # type: ignore[misc]
+            if not await step.work(partial(shape.run, payload, ctx), payload):
                 break
-    step.result.logs = ctx.log.lines
+    step.result.logs = ctx.log.lines if isinstance(ctx.log, MemoryLog) else []
     step.result.tracked = ctx.tracked
     step.result.variables = ctx.set
     step.result.exchanges = ctx.exchanges
@@ -427,7 +427,7 @@ class _Step:
         ]
 
 
-async def check_examples(shape: type[Shape] | type[GatherShape]) -> None:
+async def check_examples(shape: type[Shape | GatherShape]) -> None:
     """Run every example of a shape and compare. The `AssertionError` names shape and example.
 
     Errors: `AssertionError` also for a shape without examples.

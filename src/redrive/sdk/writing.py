@@ -106,12 +106,8 @@ class Writing:
     def __init__(self, out: Out) -> None:
         like = out.like
         self.media_type = out.media_type or (like.media_type if like else "application/json")
-        self.items_path = (
-            out.items_path if out.items_path is not None else like.items_path if like else ""
-        )
-        self.meta: Mapping[str, str] = (
-            out.meta if out.meta is not None else like.meta if like else {}
-        )
+        self.items_path = out.items_path if out.items_path is not None else like.items_path if like else ""
+        self.meta: Mapping[str, str] = out.meta if out.meta is not None else like.meta if like else {}
         self.whole: bytes | None = None
         self.items: Sequence[Item] = ()
         self.content: Content | None = None
@@ -267,7 +263,7 @@ async def _first_megabyte(
     """
     items: list[Item] = []
     size = 0
-    while size < CHUNK_BYTES or len(items) < 2:  # noqa: PLR2004
+    while size < CHUNK_BYTES or len(items) < 2:
         try:
             part = await anext(source)
         except StopAsyncIteration:

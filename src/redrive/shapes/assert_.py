@@ -32,20 +32,25 @@ Difference = tuple[str, str]
 """JSON Pointer and what is wrong there."""
 
 
-def _no_network(uri: str) -> NoReturn:
-    raise ValueError(f"{uri} is not in the schema; put what it refers to under $defs")
-
-
 def _valid_schema(schema: Any) -> Any:
+    outside: list[str] = []
     try:
-        _validator(schema)
+        _validator(schema, outside)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        if outside:
+            raise ValueError(f"the schema refers to {outside[0]}; put that under its $defs") from None
         raise ValueError(f"not a JSON Schema: {_trimmed(str(error), MAX_MESSAGE_CHARACTERS)}") from None
     return schema
 
 
-def _validator(schema: Any) -> Any:
-    return jsonschema_rs.validator_for(schema, mask="value", retriever=_no_network)
+def _validator(schema: Any, outside: list[str]) -> Any:
+    """A validator that fetches nothing; what it would have fetched is put into `outside`."""
+
+    def refuse(uri: str) -> NoReturn:
+        outside.append(uri)
+        raise ValueError(f"{uri} is not in the schema")
+
+    return jsonschema_rs.validator_for(schema, mask="value", retriever=refuse)
 
 
 class Assert(Shape, kind="assert", version=1, group="checks"):
@@ -154,7 +159,7 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
             part = _plain(self.contains)
             checks.append(lambda found: lacks(part, found))
         if self.schema_ is not None:
-            validator = _validator(self.schema_)
+            validator = _validator(self.schema_, [])
             checks.append(lambda found: _schema_errors(validator, found))
         return checks
 

@@ -39,7 +39,9 @@ class Filter(Shape, kind="filter", version=1, group="items"):
         Example(
             "paid orders only",
             {"keep": {"field": "financial_status", "is": "paid"}},
-            given=[[{"id": 1, "financial_status": "paid"}, {"id": 2, "financial_status": "pending"}, {"id": 3}]],
+            given=[
+                [{"id": 1, "financial_status": "paid"}, {"id": 2, "financial_status": "pending"}, {"id": 3}]
+            ],
             gives=[[{"id": 1, "financial_status": "paid"}]],
         ),
         Example(
@@ -58,10 +60,14 @@ class Filter(Shape, kind="filter", version=1, group="items"):
                     ]
                 }
             },
-            given=[[{"total": 150}, {"total": 20, "tags": ["vip"]}, {"total": 500, "test": True}, {"total": 20}]],
+            given=[
+                [{"total": 150}, {"total": 20, "tags": ["vip"]}, {"total": 500, "test": True}, {"total": 20}]
+            ],
             gives=[[{"total": 150}, {"total": 20, "tags": ["vip"]}]],
         ),
-        Example("nothing left, nothing put out", {"keep": {"field": "id", "is": 9}}, given=[[{"id": 1}]], gives=[]),
+        Example(
+            "nothing left, nothing put out", {"keep": {"field": "id", "is": 9}}, given=[[{"id": 1}]], gives=[]
+        ),
         Example("not JSON", {"keep": {"field": "id", "is": 1}}, given=[b"<order/>"], fails="payload.invalid"),
     )
 
@@ -72,17 +78,14 @@ class Filter(Shape, kind="filter", version=1, group="items"):
         return self
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-        condition = self.keep or self.drop
+        condition = self.drop if self.keep is None else self.keep
         assert condition is not None
-        keep = self.keep is not None
         whole = await payload.value() if "payload" in condition.roots else None
-        test = ItemTest(
-            condition, ctx.scope(payload, whole), ctx.missing, setting="keep" if self.keep else "drop"
-        ).of
-        wanted = self.keep is not None
+        setting = "keep" if self.drop is None else "drop"
+        test = ItemTest(condition, ctx.scope(payload, whole), ctx.missing, setting=setting)
 
         def sieve(items: list[Item]) -> list[Item]:
-            return [item for item in items if test(item) is wanted]
+            return test.matching(items, self.drop is None)
 
         chunks = payload.json_chunks()
         first = await anext(chunks, None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from redrive.sdk import (
+    JSON,
     Bucket,
     Elements,
     Envelope,
     Example,
     Field,
-    JSON,
     GatherShape,
     Item,
     Out,
@@ -50,9 +50,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
 
     examples = (
         Example("three in twos", {"size": 2}, given=[[1, 2, 3]], gives=[[1, 2], [3]]),
-        Example(
-            "batches go across payloads", {"size": 2}, given=[[1], [2, 3]], gives=[[1, 2], [3]]
-        ),
+        Example("batches go across payloads", {"size": 2}, given=[[1], [2, 3]], gives=[[1, 2], [3]]),
         Example(
             "each payload by itself",
             {"size": 2, "per_payload": True},
@@ -107,9 +105,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
 class _Reader:
     """Takes batches off a stream of chunks: from the chunk at hand as a list, else as a stream."""
 
-    def __init__(
-        self, chunks: AsyncIterator[tuple[Payload, list[Item]]], *, per_payload: bool
-    ) -> None:
+    def __init__(self, chunks: AsyncIterator[tuple[Payload, list[Item]]], *, per_payload: bool) -> None:
         self._chunks = chunks
         self._per_payload = per_payload
         self._items: list[Item] = []

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field as PlainField, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    model_validator,
+)
+from pydantic import (
+    Field as PlainField,
+)
 
 from redrive.errors import PayloadError
 from redrive.sdk import (
     JSON,
     MISSING,
-    apply,
     Envelope,
     Example,
     Field,
-    Fields,
+    Functions,
     FunctionsField,
     Item,
+    Missing,
     Out,
     Path,
     PathText,
     Payload,
+    RawReader,
     Segment,
     Shape,
     StepContext,
+    Templated,
     TemplatedValue,
+    apply,
     decode,
     encode,
-    find_raw,
     render,
     unreadable,
 )
 from redrive.shapes.map_target import (
+    NULL,
     Found,
+    Leaf,
     Places,
     Record,
     TargetInvalid,
@@ -41,8 +54,6 @@ from redrive.shapes.map_target import (
     depth,
     target_segments,
 )
-
-NULL = b"null"
 
 
 class _SkipItem(Exception):
@@ -73,11 +84,17 @@ class MapField(BaseModel):
     )
     value: TemplatedValue | None = Field(None, help="A value or template, instead of a source.")
     do: FunctionsField | None = Field(None, help="Transforms, carried out in order.")
-    missing: Literal["error", "empty", "skip_item"] | None = Field(
+    missing: Missing | None = Field(
         None,
         help="What to do where the source finds nothing: fail the payload, put null, or leave the item out. "
         "Unless set: empty for from; for templates in value what the step says.",
     )
+
+    @property
+    def plain(self) -> bool:
+        """Whether what its one source finds goes into the target as it is, or as null."""
+        single = self.from_ is None or len(self.from_) == 1
+        return single and self.do is None and self.missing in (None, "empty")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -141,7 +158,12 @@ class Map(Shape, kind="map", version=1, group="items"):
         ),
         Example(
             "templates and numbers as they are spelt",
-            {"fields": [{"to": "ref", "value": "{{ meta.shop }}-{{ item.id }}"}, {"to": "total", "from": "total"}]},
+            {
+                "fields": [
+                    {"to": "ref", "value": "{{ meta.shop }}-{{ item.id }}"},
+                    {"to": "total", "from": "total"},
+                ]
+            },
             given=[b'[{"id": 1, "total": 19.90}]'],
             meta={"shop": "uk"},
             gives=[b'[{"ref":"uk-1","total":19.90}]'],
@@ -215,103 +237,103 @@ def _form(fields: Sequence[MapField]) -> Record:
     form = Record()
     for number, field in enumerate(fields):
         try:
-            form.add(target_segments(field.to), number)
+            form.add(target_segments(field.to), Leaf(number, plain=field.plain))
         except TargetInvalid as error:
             raise ValueError(f"the target {field.to} clashes: {error}") from None
     return form
 
 
-class _Source:
-    """One path of a field: the part that one decoder reads for all fields, and what follows it."""
+class _Query:
+    """A JSONPath that only python-jsonpath can follow: what it finds is written anew."""
 
-    __slots__ = ("field", "follows", "rest", "start")
+    def __init__(self, path: Path, *, apart: bool) -> None:
+        self._path = path
+        self._apart = apart
 
-    def __init__(self, field: int, path: Path, target_depth: int) -> None:
-        segments = path.segments
-        names = path.names
-        self.field = field
-        self.start = Path.of(names) if segments is not None else Path.parse("$")
-        # None: nothing follows the names; a Path: only that knows what follows.
-        self.rest: tuple[Segment, ...] | Path | None = (
-            path if segments is None else segments[len(names) :] or None
-        )
-        self.follows = target_depth
-
-    def found(self, raw: Any) -> Found:
-        if raw is MISSING:
+    def found(self, value: Any) -> Found:
+        found = [encode(one) for one in self._path.find(value)]
+        if not found:
             return None
-        if self.rest is None:
-            return bytes(raw)
-        if isinstance(self.rest, Path):
-            found = [encode(value) for value in self.rest.find(decode(bytes(raw)))]
-            return (found if self.follows else _as_list(found)) if found else None
-        return find_raw(bytes(raw), self.rest, self.follows)
+        return found if self._apart else _as_list(found)
 
 
 class _Mapper:
     """A compiled map: reads the sources of an item and writes its record."""
 
-    def __init__(
-        self, settings: Map, scope: dict[str, Any], missing: Literal["error", "empty", "skip_item"], *, reads_item: bool
-    ) -> None:
+    def __init__(self, settings: Map, scope: dict[str, Any], missing: Missing, *, reads_item: bool) -> None:
         self._fields = settings.fields
         self._form = _form(settings.fields)
         self._automatic = settings.automatic
         self._scope = scope
-        self._reads_item = reads_item
         self._missing = missing
-        self._sources = [
-            _Source(number, path, depth(target_segments(field.to)))
-            for number, field in enumerate(settings.fields)
-            for path in field.from_ or ()
-        ]
-        self._reader = Fields([source.start for source in self._sources]) if self._sources else None
-        self._constants: list[list[Found]] = [
-            [encode(field.value.render({}))] if field.value is not None and field.value.constant else []
-            for field in settings.fields
-        ]
-        self._templates = [
-            (number, field) for number, field in enumerate(settings.fields)
-            if field.value is not None and not field.value.constant
-        ]
+        # Of each field: what its sources found, or its value.
         self._found: list[list[Found]] = []
+        self._start: list[list[Found]] = []
+        self._templates: list[tuple[int, MapField, Templated]] = []
+        self._strict = [
+            (number, field)
+            for number, field in enumerate(settings.fields)
+            if field.from_ is not None and field.missing in ("error", "skip_item")
+        ]
         self._item: Item
+        paths: list[tuple[tuple[Segment, ...], int]] = []
+        self._sources: list[tuple[int, int]] = []
+        self._queries: list[tuple[int, int, _Query]] = []
+        for number, field in enumerate(settings.fields):
+            lists = depth(target_segments(field.to))
+            self._start.append([None] * len(field.from_ or (None,)))
+            for place, path in enumerate(field.from_ or ()):
+                if path.segments is None:
+                    self._queries.append((number, place, _Query(path, apart=lists > 0)))
+                else:
+                    self._sources.append((number, place))
+                    paths.append((path.segments, lists))
+            if field.from_ is None:
+                if field.value is None or field.value.constant:
+                    self._start[number] = [NULL if field.value is None else encode(field.value.render({}))]
+                else:
+                    self._templates.append((number, field, field.value))
+        self._reader = RawReader(paths)
+        self._reads_item = reads_item
 
     def record(self, item: Item) -> bytes:
         """Errors: `_SkipItem`, `ValueError` (not JSON), and those of `Map`."""
         self._item = item
-        self._found = found = [list(constant) for constant in self._constants]
-        if self._reader is not None:
-            for source, raw in zip(self._sources, self._reader.read_raw(item.raw), strict=True):
-                found[source.field].append(source.found(raw))
-        if self._reads_item:
-            self._scope["item"] = decode(item.raw)
-        if self._templates:
-            self._fill_in(item)
-        for number, field in enumerate(self._fields):
-            if field.missing not in (None, "empty") and field.from_ and all(one is None for one in found[number]):
+        self._found = found = [[*start] for start in self._start]
+        for (number, place), value in zip(self._sources, self._reader.read(item.raw), strict=True):
+            found[number][place] = value
+        if self._reads_item or self._queries:
+            decoded = decode(item.raw)
+            self._scope["item"] = decoded
+            for number, place, query in self._queries:
+                found[number][place] = query.found(decoded)
+        for number, field, value in self._templates:
+            found[number][0] = encode(self._rendered(field, value))
+        for number, field in self._strict:
+            if all(one is None for one in found[number]):
                 self._nothing(field)
         return self._form.write(found, (), self._value, item.raw if self._automatic else None)
 
-    def _fill_in(self, item: Item) -> None:
-        for number, field in self._templates:
-            assert field.value is not None
-            value = render(
-                field.value, self._scope, field.missing or self._missing,
-                where=f"payload {item.payload}, item {item.number}", at=f"field {field.to}",
-            )
-            if value is MISSING:
-                raise _SkipItem
-            self._found[number] = [encode(value)]
+    def _rendered(self, field: MapField, value: Templated) -> Any:
+        rendered = render(
+            value, self._scope, field.missing or self._missing, where=self._where, at=f"field {field.to}"
+        )
+        if rendered is MISSING:
+            raise _SkipItem
+        return rendered
+
+    @property
+    def _where(self) -> str:
+        return f"payload {self._item.payload}, item {self._item.number}"
 
     def _nothing(self, field: MapField) -> None:
+        """Nothing was found for a field: fail or skip, or return for null."""
         if field.missing == "skip_item":
             raise _SkipItem
         if field.missing == "error":
             paths = ", ".join(str(path) for path in field.from_ or ())
             raise PayloadError(
-                f"payload {self._item.payload}, item {self._item.number}: nothing stands at {paths}, "
-                f"which the field {field.to} needs",
+                f"{self._where}: nothing stands at {paths}, which the field {field.to} needs",
                 code="field.missing",
                 at=f"/{self._item.number}",
                 hint="Edit the item, or set missing of the field to empty or skip_item.",
@@ -320,18 +342,21 @@ class _Mapper:
     def _value(self, number: int, places: Places) -> bytes:
         """One value of a field, as it goes into the record."""
         field = self._fields[number]
-        parts = [at_places(one, places) for one in self._found[number]]
-        if all(part is None for part in parts):
+        parts: list[bytes | None] = self._found[number]
+        if places:
+            parts = [at_places(one, places) for one in parts]
+        if not any(parts):
             self._nothing(field)
-        raw: bytes = (parts[0] or NULL) if len(parts) == 1 else _as_list(parts)
-        if field.do is None:
-            return raw
+        raw = (parts[0] or NULL) if len(parts) == 1 else _as_list(parts)
+        return raw if field.do is None else self._transformed(field, field.do, raw)
+
+    def _transformed(self, field: MapField, functions: Functions, raw: bytes) -> bytes:
         value = apply(
-            field.do,
+            functions,
             decode(raw),
             self._scope,
             field.missing or self._missing,
-            where=f"payload {self._item.payload}, item {self._item.number}",
+            where=self._where,
             at=f"field {field.to}",
         )
         if value is MISSING:

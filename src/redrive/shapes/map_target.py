@@ -13,6 +13,8 @@ from typing import Any
 
 from redrive.sdk import Each, Path, Segment, elements, encode, members
 
+NULL = b"null"
+
 Found = Any
 """`bytes`, a list of `Found`, or None where nothing was found."""
 
@@ -28,15 +30,23 @@ class TargetInvalid(ValueError):
 
 
 class Leaf:
-    """A place that one field fills."""
+    """A place that one field fills. `plain`: with the bytes of its only source, or null."""
 
-    __slots__ = ("field",)
+    __slots__ = ("field", "plain")
 
-    def __init__(self, field: int) -> None:
+    def __init__(self, field: int, *, plain: bool) -> None:
         self.field = field
+        self.plain = plain
 
     def write(self, found: Sequence[Found], places: Places, write: Write, base: Any) -> bytes:
-        return write(self.field, places)
+        if not self.plain:
+            return write(self.field, places)
+        value = found[self.field][0]
+        for place in places:
+            if type(value) is not list:
+                break
+            value = value[place] if place < len(value) else None
+        return value or NULL
 
     @property
     def fields(self) -> list[int]:
@@ -46,36 +56,51 @@ class Leaf:
 class Record:
     """An object with named members. Over an object that is there already it changes these only."""
 
-    __slots__ = ("_starts", "members")
+    __slots__ = ("_form", "members")
 
     def __init__(self) -> None:
         self.members: dict[str, Node] = {}
-        self._starts: list[tuple[str, bytes, Node]] = []
+        self._form: tuple[bytes, list[Leaf | Series]] | None = None
 
-    def add(self, segments: Sequence[Segment], field: int) -> None:
+    def add(self, segments: Sequence[Segment], leaf: Leaf) -> None:
         """Makes a place for a field. Errors: `TargetInvalid`."""
         name, *rest = segments
         if not isinstance(name, str):
             raise TargetInvalid("a record has named members")
-        self.members[name] = _grown(self.members.get(name), rest, field)
-        self._starts = [(key, encode(key) + b":", node) for key, node in self.members.items()]
+        self.members[name] = _grown(self.members.get(name), rest, leaf)
 
     def write(self, found: Sequence[Found], places: Places, write: Write, base: Any) -> bytes:
         there = None if base is None else members(base)
         if there is None:
-            parts = [start + node.write(found, places, write, None) for _, start, node in self._starts]
-            return b"{" + b",".join(parts) + b"}"
+            form, slots = self.form()
+            return form % tuple([slot.write(found, places, write, None) for slot in slots])
         parts = []
         for name, raw in there.items():
             node = self.members.get(name)
             value = bytes(raw) if node is None else node.write(found, places, write, raw)
             parts.append(encode(name) + b":" + value)
         parts += [
-            start + node.write(found, places, write, None)
-            for name, start, node in self._starts
+            encode(name) + b":" + node.write(found, places, write, None)
+            for name, node in self.members.items()
             if name not in there
         ]
         return b"{" + b",".join(parts) + b"}"
+
+    def form(self) -> tuple[bytes, list[Leaf | Series]]:
+        """The record as a format with a slot for each leaf and list, objects within it unfolded."""
+        if self._form is None:
+            parts: list[bytes] = []
+            slots: list[Leaf | Series] = []
+            for name, node in self.members.items():
+                inner = b"%b"
+                if isinstance(node, Record):
+                    inner, below = node.form()
+                    slots += below
+                else:
+                    slots.append(node)
+                parts.append(encode(name).replace(b"%", b"%%") + b":" + inner)
+            self._form = b"{" + b",".join(parts) + b"}", slots
+        return self._form
 
     @property
     def fields(self) -> list[int]:
@@ -85,15 +110,20 @@ class Record:
 class Series:
     """A list, as long as the longest that its fields found (or that is there already)."""
 
-    __slots__ = ("_fields", "element")
+    __slots__ = ("_fields", "_form", "_plain", "element")
 
     def __init__(self, element: Node) -> None:
         self.element = element
+        self._form = b"%b"
+        self._plain: list[int] | None = None
         self._fields: list[int] | None = None
 
     def write(self, found: Sequence[Found], places: Places, write: Write, base: Any) -> bytes:
         there = None if base is None else elements(base)
         count = max(len(there or ()), self._length(found, places))
+        if there is None and (columns := self._columns(found, places, count)) is not None:
+            form = self._form
+            return b"[" + b",".join([form % row for row in zip(*columns, strict=True)]) + b"]"
         parts = [
             self.element.write(
                 found, (*places, number), write, there[number] if there and number < len(there) else None
@@ -101,6 +131,25 @@ class Series:
             for number in range(count)
         ]
         return b"[" + b",".join(parts) + b"]"
+
+    def _columns(self, found: Sequence[Found], places: Places, count: int) -> list[list[bytes]] | None:
+        """The values of each slot of the elements, where all of these are plain."""
+        if self._plain is None:
+            form, slots = self.element.form() if isinstance(self.element, Record) else (b"%b", [self.element])
+            leaves = [slot.field for slot in slots if isinstance(slot, Leaf) and slot.plain]
+            self._form = form
+            self._plain = leaves if len(leaves) == len(slots) else []
+        if not self._plain:
+            return None
+        columns = []
+        for field in self._plain:
+            here = at_places(found[field][0], places)
+            if isinstance(here, list):
+                column = [value or NULL for value in here] + [NULL] * (count - len(here))
+            else:
+                column = [here or NULL] * count
+            columns.append(column)
+        return columns
 
     def _length(self, found: Sequence[Found], places: Places) -> int:
         """Of the lists that were found here; 1 where there is only a single value."""
@@ -151,22 +200,22 @@ def depth(segments: Sequence[Segment]) -> int:
     return sum(isinstance(segment, Each) for segment in segments)
 
 
-def _grown(node: Node | None, rest: Sequence[Segment], field: int) -> Node:
+def _grown(node: Node | None, rest: Sequence[Segment], leaf: Leaf) -> Node:
     if not rest:
         if node is not None:
             raise TargetInvalid("another field fills it, or a part of it")
-        return Leaf(field)
+        return leaf
     if isinstance(node, Leaf):
         raise TargetInvalid("another field fills all of it")
     if isinstance(rest[0], Each):
         if isinstance(node, Record):
             raise TargetInvalid("it is an object for another field and a list for this one")
         if node is None:
-            return Series(_grown(None, rest[1:], field))
-        node.element = _grown(node.element, rest[1:], field)
+            return Series(_grown(None, rest[1:], leaf))
+        node.element = _grown(node.element, rest[1:], leaf)
         return node
     if isinstance(node, Series):
         raise TargetInvalid("it is a list for another field and an object for this one")
     record = node or Record()
-    record.add(rest, field)
+    record.add(rest, leaf)
     return record

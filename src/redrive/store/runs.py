@@ -61,6 +61,13 @@ STOP = Statement(
     )
     .values(stop=bindparam("b_stop"))
 )
+STOP_QUEUED = Statement(
+    update(_r)
+    .where(_r.c.id == bindparam("run_id"), _r.c.status == "queued", _r.c.epoch == 0)
+    .values(status="stopped", finished_at=bindparam("b_finished_at"), summary="stopped before it began")
+)
+CONNECTOR_DIGESTS = Statement(select(tables.connectors.c.name, tables.connectors.c.digest))
+RECENT = Statement(select(_r.c.id).order_by(_r.c.id.desc()).limit(bindparam("at_most")))
 STOPS = Statement(
     select(_r.c.id, _r.c.stop).where(_r.c.status == "running", _r.c.stop > 0)
 )

@@ -10,7 +10,7 @@ from redrive.core.lineage import Lineage, LineageBuilder
 
 def build(origins: list[tuple[int, int]], payload: int = 0) -> LineageBuilder:
     builder = LineageBuilder(payload)
-    builder.extend(Item(b"", source, number) for source, number in origins)
+    builder.add_items(Item(b"", source, number) for source, number in origins)
     return builder
 
 
@@ -73,6 +73,18 @@ def test_items_made_from_many() -> None:
     assert back.outputs_of(4, 8) == [5]
     assert back.outputs_of_many([(4, 8), (0, 1), (4, 7), (9, 9)]) == [1, 2, 3, 5]
     assert back.inputs() == [(0, 0, 2), (2, 5, 1), (4, 7, 2)]
+
+
+def test_a_range_goes_on_from_what_stands_before_it() -> None:
+    builder = LineageBuilder()
+    builder.add_range(0, 0, 3)
+    builder.add_range(0, 3, 2)
+    assert builder.encode() is None
+    builder.add_range(0, 4, 1)
+    builder.add_range(0, 4, 3)
+    builder.add_range(1, 0, 0)
+    numbers = [0, 1, 2, 3, 4, 4, 4, 5, 6]
+    assert [lineage(builder).origins(item) for item in range(9)] == [[(0, number)] for number in numbers]
 
 
 def test_the_column_may_be_read_while_it_grows() -> None:

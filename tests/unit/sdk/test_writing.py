@@ -35,7 +35,12 @@ def payload(data: bytes, **settings: object) -> Payload:
 async def test_items_are_a_plain_list_unless_told_otherwise() -> None:
     data, writing = await written(Out(items(b"1", b'{"a" : 2}')))
     assert data == b'[1,{"a" : 2}]'
-    assert (writing.count, writing.media_type, writing.items_path, writing.meta) == (2, "application/json", "", {})
+    assert (writing.count, writing.media_type, writing.items_path, writing.meta) == (
+        2,
+        "application/json",
+        "",
+        {},
+    )
 
 
 async def test_the_bytes_around_the_items_are_those_of_like() -> None:
@@ -63,10 +68,10 @@ async def test_lines_are_the_form_of_what_is_not_json() -> None:
     assert data == b"a\nb\n"
 
 
-@pytest.mark.parametrize(
-    ("raws", "expected"), [([b'{"a": 1}'], b'{"a": 1}'), ([b"1", b"2"], b"[1,2]")]
-)
-async def test_like_a_single_item_one_is_single_and_more_are_a_list(raws: list[bytes], expected: bytes) -> None:
+@pytest.mark.parametrize(("raws", "expected"), [([b'{"a": 1}'], b'{"a": 1}'), ([b"1", b"2"], b"[1,2]")])
+async def test_like_a_single_item_one_is_single_and_more_are_a_list(
+    raws: list[bytes], expected: bytes
+) -> None:
     data, writing = await written(Out(items(*raws), like=payload(b'{"id": 1}')))
     assert data == expected
     assert writing.items_path == ""
@@ -113,7 +118,9 @@ async def test_a_payload_that_is_streamed_is_read_once() -> None:
             reads.append(start)
             return await super().read(start, stop)
 
-    source = b'{"n": 1, "orders": [' + b",".join([b'{"id": %d}' % n for n in range(300_000)]) + b'], "end": 2}'
+    source = (
+        b'{"n": 1, "orders": [' + b",".join([b'{"id": %d}' % n for n in range(300_000)]) + b'], "end": 2}'
+    )
     like = Payload(Counted(source), items_path="orders")
     data, writing = await written(Out(like.chunks(), like=like))
     assert data == source

@@ -21,7 +21,8 @@ def orders(count: int, *, size_bytes: int = 1_000) -> bytes:
     return (
         "["
         + ", ".join(
-            f'{{"id": {number}, "paid": {"true" if number % 2 else "false"}, "total": 19.90, "note": "{filling}"}}'
+            f'{{"id": {number}, '
+            f'"paid": {"true" if number % 2 else "false"}, "total": 19.90, "note": "{filling}"}}'
             for number in range(count)
         )
         + "]\n"
@@ -32,6 +33,4 @@ def refusal(shape: type, **settings: Any) -> str:
     """The message that a shape refuses these settings with."""
     with pytest.raises(ValidationError) as caught:
         shape(**settings)
-    return "; ".join(
-        ".".join([*map(str, error["loc"]), error["msg"]]) for error in caught.value.errors()
-    )
+    return "; ".join(".".join([*map(str, error["loc"]), error["msg"]]) for error in caught.value.errors())

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from tests.unit.shapes.builders import orders, payload, refusal
-
 from redrive.sdk.testing import MemoryContext, run_shape
 from redrive.shapes.filter import Filter
+from tests.unit.shapes.builders import orders, payload, refusal
 
 PAID = {"field": "paid", "is": True}
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.shapes.builders import orders, payload, refusal
 
 from redrive.sdk.testing import run_shape
 from redrive.shapes.flow_control import FlowControl
+from tests.unit.shapes.builders import orders, payload, refusal
 
 
 async def test_a_batch_takes_meta_and_items_path_from_the_payload_of_its_first_item() -> None:
@@ -43,7 +43,9 @@ async def test_a_document_that_is_no_list_becomes_one_unless_it_is_unwrapped() -
 
 
 async def test_only_a_batch_of_one_is_unwrapped() -> None:
-    result = await run_shape(FlowControl(size=2, unwrap_single=True), [payload('{"a": [1, 2, 3]}', items_path="a")])
+    result = await run_shape(
+        FlowControl(size=2, unwrap_single=True), [payload('{"a": [1, 2, 3]}', items_path="a")]
+    )
     assert [one.data for one in result.payloads] == [b'{"a": [1,2]}', b"3"]
     assert [one.items_path for one in result.payloads] == ["a", ""]
 

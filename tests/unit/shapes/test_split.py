@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from tests.unit.shapes.builders import payload, refusal
-
 from redrive.sdk.testing import run_shape
 from redrive.shapes.split import Split
+from tests.unit.shapes.builders import payload, refusal
 
 
 async def test_elements_keep_their_bytes_meta_and_parent() -> None:

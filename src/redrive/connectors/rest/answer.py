@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import aiohttp
 import msgspec
+
 from redrive.connectors.rest.mask import Masker
 from redrive.sdk import (
     Answer,

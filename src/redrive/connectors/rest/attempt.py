@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from blake3 import blake3
+
 from redrive.connectors.rest.answer import Failure, Reply
 from redrive.connectors.rest.client import Client, Outgoing
 from redrive.connectors.rest.manifest import EndpointModel
@@ -28,6 +29,7 @@ from redrive.sdk import (
     Request,
     StepContext,
     UnknownRequest,
+    encode,
 )
 
 RESOLVE_HINT: Final = (
@@ -47,7 +49,7 @@ class Sent(msgspec.Struct):
     delivered, rejected, unknown: its entries by outcome. `accepted` is true where the answer was a
     success; then `body` is what came back. `error` is what the payload fails with, if it does.
     `renew`: only the credentials were refused, and one more try is due. `lost`: no answer came, so
-    further requests are better left.
+    further requests are better left. `exchange`: that of the request.
     """
 
     delivered: list[Entry] = msgspec.field(default_factory=list)
@@ -59,6 +61,7 @@ class Sent(msgspec.Struct):
     error: StepError | None = None
     renew: bool = False
     lost: bool = False
+    exchange: str = ""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -102,7 +105,7 @@ class Attempts:
         scope = await self.scope(subject, parameters, ctx)
         rendered = self._renderer.render(client.base_url(scope), scope, ctx)
         body = await self._renderer.body(scope, subject, ctx)
-        outgoing = client.outgoing(rendered, body, idempotency=self._idempotency(entries, body, ctx))
+        outgoing = client.outgoing(rendered, body, idempotency=self._idempotency(subject, entries, body, ctx))
         return Prepared(outgoing, scope)
 
     async def send(
@@ -114,7 +117,7 @@ class Attempts:
             if claim is None:
                 return None
             return await self._perform(
-                claim, prepared.outgoing, decision.send, prepared.scope, ctx, renewed=renewed
+                claim, prepared.outgoing, decision.send, scope=prepared.scope, ctx=ctx, renewed=renewed
             )
 
     async def send_again(
@@ -133,20 +136,18 @@ class Attempts:
             if claim is None:
                 return None
             return await self._perform(
-                claim, outgoing, unknown.entries, scope, ctx, renewed=True, keys=unknown.keys
+                claim, outgoing, unknown.entries, scope=scope, ctx=ctx, renewed=True, keys=unknown.keys
             )
 
     def _idempotency(
-        self, entries: Sequence[Entry], body: Body | None, ctx: StepContext
+        self, subject: Subject, entries: Sequence[Entry], body: Body | None, ctx: StepContext
     ) -> tuple[str, str] | None:
         if self._endpoint.idempotency is None:
             return None
-        # Without delivery keys two equal bodies may be two things: the key is then the request's own.
-        key = (
-            ctx.ledger.idempotency_key(entries, body.content if body else None)
-            if entries
-            else uuid.uuid4().hex
-        )
+        if entries:
+            key = ctx.ledger.idempotency_key(entries, body.content if body else None)
+        else:
+            key = _own_key(subject, body, ctx)
         return self._endpoint.idempotency.header, key
 
     def _rebuilt(self, unknown: UnknownRequest, scope: Mapping[str, Any], ctx: StepContext) -> Outgoing:
@@ -180,9 +181,9 @@ class Attempts:
         claim: Claim,
         outgoing: Outgoing,
         entries: Sequence[Entry],
+        *,
         scope: Mapping[str, Any],
         ctx: StepContext,
-        *,
         renewed: bool,
         keys: Sequence[str] | None = None,
     ) -> Sent:
@@ -198,13 +199,16 @@ class Attempts:
                 outcomes: Outcome | dict[str, Outcome] = outcome
             else:
                 verdict = await judged(self._judge, reply, scope)
-                outcomes, sent = await self._judged(verdict, reply, list(entries), names, scope, ctx)
+                outcomes, sent = await self._judged(
+                    verdict, reply, list(entries), names, scope=scope, ctx=ctx
+                )
                 if verdict.then == "reauthenticate" and client.renews and not renewed:
                     sent.renew = True
         except BaseException:
             claim.settle(answer, "unknown", reason=GIVEN_UP)
             raise
         claim.settle(answer, outcomes, reason=sent.error.detail if sent.error else None)
+        sent.exchange = claim.exchange
         return sent
 
     def _failed(self, failure: Failure, entries: list[Entry]) -> tuple[Outcome, Sent]:
@@ -221,6 +225,7 @@ class Attempts:
         reply: Reply,
         entries: list[Entry],
         names: list[str],
+        *,
         scope: Mapping[str, Any],
         ctx: StepContext,
     ) -> tuple[Outcome | dict[str, Outcome], Sent]:
@@ -261,6 +266,16 @@ class Attempts:
         if harmless:
             return DeliveryUnknown(detail, retry="backoff", hint="It is settled by the next attempt.")
         return DeliveryUnknown(detail, hint=RESOLVE_HINT if keyed else NO_KEY_HINT)
+
+
+def _own_key(subject: Subject, body: Body | None, ctx: StepContext) -> str:
+    """The idempotency key where there are no delivery keys: the same in every attempt of a run.
+
+    Two equal bodies may then be two things, so the key is that of this payload or item in this run.
+    """
+    item = subject.item.number if subject.item is not None else -1
+    digest = body.content.digest if body is not None else b""
+    return blake3(encode([ctx.run.id, ctx.step, subject.payload.position, item]) + digest).hexdigest(16)
 
 
 def counted(number: int) -> str:

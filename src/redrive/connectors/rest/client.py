@@ -11,6 +11,8 @@ from typing import Any, Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
+from yarl import URL
+
 from redrive.connectors.rest.answer import Failure, Reply, read_body
 from redrive.connectors.rest.auth import authenticator
 from redrive.connectors.rest.gate import Gate
@@ -27,7 +29,6 @@ from redrive.sdk import (
     TemplateMissing,
     as_text,
 )
-from yarl import URL
 
 # Short, so that an idle connection is rarely one that the other side is just closing: a send on such
 # a connection would end as unknown.

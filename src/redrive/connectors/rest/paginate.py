@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
+
 from redrive.connectors.rest.manifest import (
     Cursor,
     LinkHeader,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from redrive.connectors.rest.attempt import Attempts, Sent, counted
+from redrive.connectors.rest.attempt import Attempts, Prepared, Sent, counted
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
 from redrive.connectors.rest.manifest import EndpointModel
@@ -91,20 +91,19 @@ class _Sending:
         self._stuck: dict[str, StepError] = {}
         self._failed: StepError | None = None
         self._left_out: dict[int, LeftOut] = {}
-        self._sent = 0
 
     # -- one request for the payload
 
     async def whole(self, entries: Sequence[Entry]) -> AsyncIterator[Out]:
         ctx = self._ctx
         renewed = False
-        while not self._progress.whole:
+        if self._progress.whole:
+            return
+        while True:
             async for out in self._decide(entries):
                 yield out
             decision = self._decision
-            if decision is None or self._progress.whole or (ctx.ledger.keyed and not decision.send):
-                return
-            if not ctx.ledger.keyed and decision.unknown:
+            if decision is None or not (decision.send if ctx.ledger.keyed else not decision.unknown):
                 return
             try:
                 prepared = await self._attempts.prepare(
@@ -155,17 +154,8 @@ class _Sending:
         subject = Subject(self._payload, item=item, alone=True)
         renewed = False
         while True:
-            try:
-                prepared = await self._attempts.prepare(subject, decision.send, self._parameters, ctx)
-            except SkipItem as skipped:
-                ctx.log.warning(f"item {item.number} was not sent: {skipped.path} finds nothing")
-                self._progress.add([item.number])
-                return
-            except StepError as error:
-                if error.retry != "never" or error.stops_step:
-                    raise
-                self._progress.reject([item.number], error.detail)
-                self._failed = self._failed or error
+            prepared = await self._rendered(item, subject, decision)
+            if prepared is None:
                 return
             earlier = next((one for one in self._unkeyed if prepared.same_as(one.request)), None)
             if earlier is not None:
@@ -187,6 +177,20 @@ class _Sending:
         if sent.accepted:
             yield self._out(sent, numbers=[item.number])
         self._give_up(sent)
+
+    async def _rendered(self, item: Item, subject: Subject, decision: Decision) -> Prepared | None:
+        """The request for an item; None where it cannot be made, which does not stop the others."""
+        try:
+            return await self._attempts.prepare(subject, decision.send, self._parameters, self._ctx)
+        except SkipItem as skipped:
+            self._ctx.log.warning(f"item {item.number} was not sent: {skipped.path} finds nothing")
+            self._progress.add([item.number])
+        except StepError as error:
+            if error.retry != "never" or error.stops_step:
+                raise
+            self._progress.reject([item.number], error.detail)
+            self._failed = self._failed or error
+        return None
 
     async def _repeated(self, earlier: UnknownRequest, item: Item) -> AsyncIterator[Out]:
         """An item of a step without a key whose request may have arrived before a crash."""
@@ -245,7 +249,8 @@ class _Sending:
         if self._finder is not None and unknown.keys:
             await self._look_up(unknown, self._finder)
             return
-        if not self._safe:
+        # The stored request may have expired; then only a person can tell.
+        if not self._safe or not unknown.request.method:
             self._stuck[unknown.exchange] = self._unsettled(unknown)
             return
         sent = await self._attempts.send_again(unknown, self._payload, self._parameters, self._ctx)
@@ -253,7 +258,8 @@ class _Sending:
             return
         self._note(sent)
         if sent.error is not None:
-            self._stuck[unknown.exchange] = sent.error
+            # The request is a new exchange now; one more try in this attempt would be no better.
+            self._stuck[sent.exchange] = sent.error
         if sent.accepted:
             self._progress.whole = not self._ctx.ledger.keyed
             yield self._out(sent, whole=not unknown.keys)
@@ -276,8 +282,9 @@ class _Sending:
         failed: StepError | None = None
         try:
             for key in unknown.keys:
-                value = await Subject(self._payload, item=items.get(key)).item_value()
+                item = items.get(key)
                 try:
+                    value = await Subject(self._payload, item=item).item_value() if item else None
                     found = await finder.has(key, value, self._payload, self._parameters, ctx)
                     outcomes[key] = "delivered" if found else "rejected"
                 except StepError as error:
@@ -292,8 +299,9 @@ class _Sending:
         ctx.log.info(
             f"{counted(len(outcomes))} of an earlier request were looked up: {found_count} had arrived"
         )
+        self._progress.add(entry.item for entry in unknown.entries if outcomes[entry.key] == "delivered")
         if failed is not None:
-            self._stuck[unknown.exchange] = failed
+            self._stuck[claim.exchange] = failed
 
     async def _items(self, wanted: Mapping[str, int]) -> dict[str, Item]:
         numbers = {number: key for key, number in wanted.items()}
@@ -310,7 +318,6 @@ class _Sending:
 
     def _note(self, sent: Sent, numbers: Sequence[int] = ()) -> None:
         """Takes the outcome into the progress, before an `Out` makes that durable."""
-        self._sent += sent.accepted
         self._progress.add(entry.item for entry in sent.delivered)
         if sent.accepted and not sent.error:
             self._progress.add(numbers)
@@ -353,12 +360,7 @@ class _Sending:
         for one in self._left_out.values():
             counts[reasons[one.reason]] = counts.get(reasons[one.reason], 0) + 1
         told = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-        if self._sent or self._failed or self._stuck or self._progress.rejected:
-            ctx.log.info(f"{counted(len(self._left_out))} left out ({told})", payload=self._payload.position)
-        else:
-            ctx.log.warning(
-                f"nothing was sent: all items were left out ({told})", payload=self._payload.position
-            )
+        ctx.log.info(f"{counted(len(self._left_out))} left out ({told})", payload=self._payload.position)
 
     def _out(self, sent: Sent, *, whole: bool = False, numbers: Iterable[int] | None = None) -> Out:
         """The answer as a payload, made from the items that it accepted."""

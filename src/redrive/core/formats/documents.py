@@ -66,7 +66,7 @@ def _xml_fault(data: bytes) -> str | None:
     parser = expat.ParserCreate()
     parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(data, True)  # noqa: FBT003 (a positional argument there)
+        parser.Parse(data, True)
     except expat.ExpatError as error:
         return f"not XML: {expat.ErrorString(error.code)} (line {error.lineno}, column {error.offset})"
     except ItemsInvalid as error:

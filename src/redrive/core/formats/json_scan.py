@@ -54,7 +54,7 @@ class Scan:
         pos, depth = self._pos, self._depth
         while pos < size and not self.end:
             if self._in_string:
-                pos = self._leave_string(buffer, pos, size)
+                pos, self._in_string = _leave_string(buffer, pos)
                 if self._in_string:
                     break
                 continue
@@ -82,17 +82,18 @@ class Scan:
                 self.end = pos
         self._pos, self._depth = pos, depth
 
-    def _leave_string(self, buffer: bytes | bytearray, pos: int, size: int) -> int:
-        """Behind the closing quote, or at the end of the buffer."""
-        quote = buffer.find(b'"', pos)
-        stop = size if quote < 0 else quote
-        if buffer.find(b"\\", pos, stop) >= 0:
-            stop = _stop(_IN_STRING, buffer, pos)
-        # Short of a quote it is the end, or a backslash that waits for the byte behind it.
-        if stop < size and buffer[stop] == _QUOTE:
-            self._in_string = False
-            stop += 1
-        return stop
+
+def _leave_string(buffer: bytes | bytearray, pos: int) -> tuple[int, bool]:
+    """Behind the closing quote; or as far as it goes, and still in the string."""
+    size = len(buffer)
+    quote = buffer.find(b'"', pos)
+    stop = size if quote < 0 else quote
+    if buffer.find(b"\\", pos, stop) >= 0:
+        stop = _stop(_IN_STRING, buffer, pos)
+    # Short of a quote it is the end, or a backslash that waits for the byte behind it.
+    if stop < size and buffer[stop] == _QUOTE:
+        return stop + 1, False
+    return stop, True
 
 
 def _stop(pattern: re.Pattern[bytes], buffer: bytes | bytearray, pos: int) -> int:

@@ -1,0 +1,359 @@
+"""Opening a home: its store, its engine, its use cases; and the lock of the one that executes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from redrive import __version__
+from redrive.core.run import ENDED, Run
+from redrive.documents.load import load_one
+from redrive.engine.clock import Clock, Ids
+from redrive.engine.connections import Connections
+from redrive.engine.contents import ContentStore
+from redrive.engine.deps import Deps
+from redrive.engine.failpoints import failpoints
+from redrive.engine.flows import FlowCache
+from redrive.engine.ledger import LedgerSignal
+from redrive.engine.runner import Runner
+from redrive.errors import HomeUnusable, RedriveError, StoreFull
+from redrive.registry import Registry
+from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.service.doctor import doctor
+from redrive.service.flows import Flows
+from redrive.service.interface import Side, Which
+from redrive.service.kernel import Kernel, number_of
+from redrive.service.ledger import DeliveryLedger
+from redrive.service.payloads import Payloads
+from redrive.service.redrives import Redrives
+from redrive.service.runlog import RunLog
+from redrive.service.search import Search
+from redrive.service.starts import Starts
+from redrive.service.tokens import Tokens
+from redrive.service.views import (
+    ExchangeView,
+    Finding,
+    Health,
+    LogLine,
+    Page,
+    PayloadView,
+    QueueItem,
+    RunRow,
+    RunView,
+    StartRequest,
+)
+from redrive.settings import Settings
+from redrive.store.blobs.disk import DiskBlobs
+from redrive.store.committer import Committer
+from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.secrets import SecretBox
+
+DATABASE = "redrive.db"
+LOCK = "lock"
+LOCK_POLL_S = 0.1
+
+
+class Runs:
+    """The noun `runs`: the run log and what starts and stops."""
+
+    def __init__(self, log: RunLog, starts: Starts) -> None:
+        self._log = log
+        self._starts = starts
+
+    async def start(
+        self,
+        flow: str,
+        request: StartRequest,
+        *,
+        trigger: str = "manual",
+        idempotency_key: str | None = None,
+    ) -> RunRow:
+        return await self._starts.start(flow, request, trigger=trigger, idempotency_key=idempotency_key)
+
+    async def start_document(
+        self,
+        text: bytes,
+        filename: str,
+        request: StartRequest,
+        *,
+        trigger: str = "manual",
+        idempotency_key: str | None = None,
+    ) -> RunRow:
+        return await self._starts.start_document(
+            text, filename, request, trigger=trigger, idempotency_key=idempotency_key
+        )
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        flow: str | None = None,
+        trigger: str | None = None,
+        since: datetime | None = None,
+        text: str | None = None,
+        version: int | None = None,
+        warnings: bool | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[RunRow]:
+        return await self._log.list(
+            status=status,
+            flow=flow,
+            trigger=trigger,
+            since=since,
+            text=text,
+            version=version,
+            warnings=warnings,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    async def get(self, run_id: str) -> RunView:
+        return await self._log.get(run_id)
+
+    async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
+        return await self._starts.wait(run_id, timeout_s)
+
+    async def logs(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[LogLine]:
+        return await self._log.logs(run_id, step, limit=limit, cursor=cursor)
+
+    async def exchanges(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[ExchangeView]:
+        return await self._log.exchanges(run_id, step, limit=limit, cursor=cursor)
+
+    async def payloads(
+        self, run_id: str, step: str, side: Side, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[PayloadView]:
+        return await self._log.payloads(run_id, step, side, limit=limit, cursor=cursor)
+
+    def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]:
+        return self._log.exchange_body(exchange_id, which)
+
+    async def stop(self, run_id: str, force: bool = False) -> RunRow:  # noqa: FBT001, FBT002
+        return await self._starts.stop(run_id, force)
+
+    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
+        return await self._log.queue(limit=limit, cursor=cursor)
+
+    def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow]:
+        return self._starts.watch(run_id)
+
+
+class Service:
+    """All use cases of one opened home. Made by `open_service`."""
+
+    def __init__(self, kernel: Kernel, lock: FileLock) -> None:
+        self._kernel = kernel
+        self._lock = lock
+        self._main: asyncio.Task[None] | None = None
+        log = RunLog(kernel)
+        starts = Starts(kernel, log.row)
+        self._starts = starts
+        self.flows = Flows(kernel)
+        self.runs = Runs(log, starts)
+        self.payloads = Payloads(kernel)
+        self.redrives = Redrives(kernel, starts)
+        self.search = Search(kernel)
+        self.ledger = DeliveryLedger(kernel)
+        self.tokens = Tokens(kernel)
+
+    @property
+    def is_runner(self) -> bool:
+        """Whether this process executes the home's runs."""
+        return self._kernel.runner is not None
+
+    def changed(self, run: Run) -> None:
+        """The engine tells of a change of a run's record."""
+        self._starts.changed(run)
+
+    async def halted(self) -> RedriveError:
+        """Waits until the runner of this process had to give up (a full disk, a broken store)."""
+        runner = self._kernel.runner
+        if runner is None:
+            return await asyncio.get_running_loop().create_future()
+        return await asyncio.shield(runner.halted)
+
+    async def health(self) -> Health:
+        runner = self._kernel.runner
+        ready = self._kernel.deps.committer.failed is None
+        return Health(
+            ready=ready and (runner is None or not runner.halted.done()),
+            runner=runner is not None or self._locked_elsewhere(),
+            version=__version__,
+            home=str(self._kernel.home),
+        )
+
+    async def doctor(self) -> Sequence[Finding]:
+        return await doctor(self._kernel)
+
+    def _locked_elsewhere(self) -> bool:
+        if self._lock.is_locked:
+            return False
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        self._lock.release()
+        return False
+
+    # ---- executing
+
+    def take_lock(self) -> bool:
+        """Become the runner if nobody else is."""
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+    def start_runner(self, up_to: int | None = None) -> Runner:
+        """Begin to execute: first the runs that a dead process left. Needs the lock."""
+        runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
+        self._main = asyncio.create_task(runner.main(), name="redrive-runner")
+        return runner
+
+    async def stop_runner(self) -> None:
+        """Let go of all runs and of the lock."""
+        runner, self._kernel.runner = self._kernel.runner, None
+        if runner is not None:
+            await runner.close()
+        if self._main is not None:
+            await self._main
+            self._main = None
+        self._lock.release()
+
+    async def execute_until(self, run_id: str) -> RunRow:
+        """Wait for the end of a run; execute it, and what is queued before it, whenever no other
+        process holds the runner lock. Errors: those that halt a runner (`store.full`, …)."""
+        number = number_of("r", run_id, "run")
+        while True:
+            row = await self.runs.wait(run_id, LOCK_POLL_S if not self.is_runner else None)
+            if row.status in ENDED:
+                return row
+            if not self.take_lock():
+                continue
+            runner = self.start_runner(up_to=number)
+            waiting = asyncio.ensure_future(self.runs.wait(run_id))
+            try:
+                await asyncio.wait(
+                    {waiting, asyncio.ensure_future(asyncio.shield(runner.halted))},
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if not waiting.done() and runner.halted.done():
+                    raise runner.halted.result()
+                return await waiting
+            finally:
+                waiting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await waiting
+                await self.stop_runner()
+
+
+def _prepare(home: Path) -> None:
+    """Make the folder and check that it can be written. Errors: `home.unusable`, `home.newer`."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = home / ".write-test"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise HomeUnusable(
+            f"the home {home} cannot be written: {error.strerror or error}",
+            code="home.not_writable",
+            hint="Name another folder with --home or REDRIVE_HOME, or mend its permissions.",
+        ) from None
+    try:
+        with FileLock(home / "migrate.lock", timeout=60):
+            migrate(home / DATABASE)
+    except Timeout:
+        raise HomeUnusable(f"another process is migrating the home {home}") from None
+    except OSError as error:
+        raise StoreFull(f"the home {home} cannot be opened: {error}") from None
+
+
+@asynccontextmanager
+async def open_service(
+    home: Path,
+    settings: Settings,
+    *,
+    serve: bool = False,
+    actor: str = "local",
+    registry: Registry | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Service]:
+    """Open a home. With `serve` this process becomes its runner for as long as it is open.
+
+    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it).
+    """
+    _prepare(home)
+    lock = FileLock(home / LOCK)
+    if serve:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise HomeUnusable(
+                f"the home {home} is in use by another `redrive up`",
+                code="home.locked",
+                hint="Use that one, stop it, or name another home.",
+            ) from None
+    clock = clock or Clock()
+    registry = registry or Registry.discover()
+    database = home / DATABASE
+    reader = Reader(database)
+    blobs = DiskBlobs(home, failpoint=failpoints.hit, zstd_level=settings.zstd_level)
+    contents = ContentStore(
+        reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
+    )
+    secrets = SecretBox(home)
+
+    def parse(document: bytes, file: str) -> Any:
+        return load_one(document.decode(), file).data
+
+    def open_connection(info: ConnectionInfo) -> Connection:
+        return registry.protocol(str(info.document.get("protocol", "http"))).open(info)
+
+    committer = Committer(lambda: connect_writer(database), failpoints.hit)
+    connections = Connections(reader, secrets, parse, open_connection)
+    told: list[Service] = []
+    deps = Deps(
+        committer=committer,
+        reader=reader,
+        contents=contents,
+        connections=connections,
+        flows=FlowCache(reader, registry),
+        ids=Ids(clock),
+        clock=clock,
+        signal=LedgerSignal(),
+        settings=settings,
+        changed=lambda run: told[0].changed(run),
+    )
+    service = Service(
+        Kernel(
+            deps=deps, home=home, actor=actor, registry=registry, secrets=secrets, blobs=blobs
+        ),
+        lock,
+    )
+    told.append(service)
+    try:
+        if serve:
+            service.start_runner()
+        yield service
+    finally:
+        if service.is_runner:
+            await service.stop_runner()
+        await connections.close()
+        await asyncio.to_thread(committer.close)
+        contents.close()
+        reader.close()
+        if lock.is_locked:
+            lock.release()

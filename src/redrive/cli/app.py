@@ -13,7 +13,6 @@ from redrive import __version__
 from redrive.cli.main import GLOBALS, VERBS
 from redrive.cli.session import Session
 
-
 _GROUP = Group("Global options", sort_key=1)
 
 
@@ -37,6 +36,7 @@ def build() -> App:
     for name, verb in VERBS.items():
         app.command(f"redrive.cli.{verb.place}", name=name, help=verb.help)
     app.register_install_completion_command(help="Install completion for this shell.")
+
     @app.meta.default
     def with_globals(
         *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],

@@ -49,7 +49,10 @@ async def connections(*, session: Injected) -> None:
 
 @app.command
 async def show(
-    name: Annotated[str, Parameter(help="Name of a connector, else of a connection.")], /, *, session: Injected
+    name: Annotated[str, Parameter(help="Name of a connector, else of a connection.")],
+    /,
+    *,
+    session: Injected,
 ) -> None:
     """Print the document of a connector or connection, without stored secrets."""
     async with session.connect() as client:

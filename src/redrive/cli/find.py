@@ -25,7 +25,9 @@ async def find(
     page_size(limit)
     async with session.connect() as client:
         items, after = await gather(
-            lambda most, place: client.search.find(value, field=field, limit=most, cursor=place), limit, cursor
+            lambda most, place: client.search.find(value, field=field, limit=most, cursor=place),
+            limit,
+            cursor,
         )
     if session.json:
         session.output.page(items, after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -56,24 +57,30 @@ async def payload_ids(
 
 async def upload_file(session: Session, client: Client, name: str, form: Form, *, option: str) -> str:
     """Store a file's bytes and give the id. Errors: `file.unknown`, `file.unreadable`."""
-    path = Path(name)
+    base_name = name.rpartition("/")[2]
     media_type = form.media_type
     if form.like is None and media_type is None:
-        media_type = media_type_of(path.name) or BYTES
+        media_type = media_type_of(base_name) or BYTES
+    with _opened(name, option) as file:
+        view = await client.payloads.upload(
+            _with_progress(session, base_name, file),
+            media_type=media_type,
+            items_path=form.items_path,
+            filename=base_name,
+            like=form.like,
+        )
+    return view.id
+
+
+def _opened(name: str, option: str) -> BinaryIO:
     try:
-        file = path.open("rb")
+        return Path(name).open("rb")
     except FileNotFoundError:
         raise UsageError(f"There is no file {name}", code="file.unknown", at=option) from None
     except OSError as error:
         raise UsageError(
             f"The file {name} cannot be read: {error.strerror}", code="file.unreadable", at=option
         ) from None
-    with file:
-        chunks = _with_progress(session, path, _chunks(file))
-        view = await client.payloads.upload(
-            chunks, media_type=media_type, items_path=form.items_path, filename=path.name, like=form.like
-        )
-    return view.id
 
 
 async def _upload_stdin(client: Client, form: Form) -> str:
@@ -109,10 +116,9 @@ async def _chunks(file: BinaryIO | tempfile.SpooledTemporaryFile[bytes]) -> Asyn
         yield chunk
 
 
-async def _with_progress(
-    session: Session, path: Path, chunks: AsyncIterator[bytes]
-) -> AsyncIterator[bytes]:
-    total = path.stat().st_size
+async def _with_progress(session: Session, name: str, file: BinaryIO) -> AsyncIterator[bytes]:
+    chunks = _chunks(file)
+    total = os.fstat(file.fileno()).st_size
     if total < _PROGRESS_FROM or not session.output.shows_progress:
         async for chunk in chunks:
             yield chunk
@@ -122,7 +128,7 @@ async def _with_progress(
     from redrive.cli.output import visible
 
     with Progress(console=session.output.rich(err=True), transient=True) as progress:
-        task = progress.add_task(visible(f"Storing {path.name}"), total=total)
+        task = progress.add_task(visible(f"Storing {name}"), total=total)
         async for chunk in chunks:
             yield chunk
             progress.advance(task, len(chunk))

@@ -83,7 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         named = Fault(
-            f"{error.strerror or error}", code="machine.io", at=str(error.filename) if error.filename else None
+            f"{error.strerror or error}",
+            code="machine.io",
+            at=str(error.filename) if error.filename else None,
         )
         return _fail(named, as_json=as_json)
 
@@ -100,7 +102,9 @@ def _run(words: list[str]) -> int:
         verb = next((word for word in words if word in VERBS), None)
         raise UsageError(
             " ".join(str(error).split()),
-            hint=f"`redrive {verb} --help` lists its options." if verb else "`redrive --help` lists the verbs.",
+            hint=f"`redrive {verb} --help` lists its options."
+            if verb
+            else "`redrive --help` lists the verbs.",
         ) from None
     return result if isinstance(result, int) else 0
 

@@ -59,9 +59,8 @@ async def payload(
 def print_detail(output: Output, detail: PayloadDetail) -> None:
     """The facts on stderr, so that a copy of the text is the text."""
     where = f"run {detail.run} step {detail.step} {detail.side}" if detail.run else "an upload"
-    output.note(
-        f"{detail.id}  {where}  {cell(detail.items)} items  {size(detail.size_bytes)}  {visible(detail.media_type)}"
-    )
+    facts = (detail.id, where, f"{cell(detail.items)} items", size(detail.size_bytes), detail.media_type)
+    output.note(visible("  ".join(facts)))
     if detail.meta:
         output.note(f"meta {cell(detail.meta)}")
     if detail.edited_from:
@@ -80,7 +79,7 @@ def _print_text(output: Output, text: str) -> None:
 
 async def _write(path: Path, chunks: AsyncIterator[bytes]) -> int:
     """Write a file whole or not at all: beside it first, then in its place. A device or pipe: straight."""
-    straight = path.exists() and not path.is_file()
+    straight = _is_no_file(path)
     beside = path if straight else path.with_name(f".{path.name}.{os.getpid()}.part")
     written = 0
     try:
@@ -98,3 +97,7 @@ async def _write(path: Path, chunks: AsyncIterator[bytes]) -> int:
         if not straight:
             beside.unlink(missing_ok=True)
     return written
+
+
+def _is_no_file(path: Path) -> bool:
+    return path.exists() and not path.is_file()

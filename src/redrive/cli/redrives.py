@@ -68,7 +68,9 @@ async def redrive(
     payload: PayloadSources = None,
     edit: Annotated[
         list[str] | None,
-        Parameter(help="ID=FILE: the payload ID of the bucket is replaced by an edited one; may be repeated."),
+        Parameter(
+            help="ID=FILE: the payload ID of the bucket is replaced by an edited one; may be repeated."
+        ),
     ] = None,
     items: Annotated[
         str | None, Parameter(help="Only these items: FIELD = V, FIELD in V,V, failed; joined by and.")
@@ -97,7 +99,7 @@ async def redrive(
         request = RedriveRequest(
             after=after,
             at=at,
-            payloads=await _replacements(session, client, run, step, side, payload),
+            payloads=await _replacements(session, client, payload, run=run, step=step, side=side),
             edits={
                 id: await upload_file(session, client, file, Form(like=id), option="--edit")
                 for id, file in edits.items()
@@ -115,7 +117,9 @@ async def redrive(
             session,
             client,
             look=lambda: client.redrives.plan(run, request),
-            start=lambda confirm: client.redrives.redrive(run, request.model_copy(update={"confirm": confirm})),
+            start=lambda confirm: client.redrives.redrive(
+                run, request.model_copy(update={"confirm": confirm})
+            ),
             only_plan=plan,
             yes=yes,
             no_wait=no_wait,
@@ -134,7 +138,7 @@ def _start_point(after: str | None, at: str | None) -> tuple[str, Side]:
 
 
 async def _replacements(
-    session: Session, client: Client, run: str, step: str, side: Side, sources: Sequence[str] | None
+    session: Session, client: Client, sources: Sequence[str] | None, *, run: str, step: str, side: Side
 ) -> list[str]:
     """The payloads that replace the bucket. A file is in all but its bytes like the first it replaces."""
     form = Form()
@@ -195,7 +199,10 @@ def print_plan(output: Output, plan: PlanView) -> None:
     output.table(
         ("step", "to send", "delivered", "changed", "unknown", "newer"),
         [
-            (step.step, *(_count(n) for n in (step.to_send, step.delivered, step.changed, step.unknown, step.newer)))
+            (
+                step.step,
+                *(_count(n) for n in (step.to_send, step.delivered, step.changed, step.unknown, step.newer)),
+            )
             for step in plan.steps
         ],
         empty="The plan reaches no step that sends.",

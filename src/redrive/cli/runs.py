@@ -21,6 +21,8 @@ from redrive.cli.options import (
     Variables,
     page_size,
     pairs,
+)
+from redrive.cli.options import (
     since as since_when,
 )
 from redrive.cli.output import seconds
@@ -79,7 +81,10 @@ def _read(name: str) -> bytes:
         return Path(name).read_bytes()
     except FileNotFoundError:
         raise UsageError(
-            f"There is no file {name}", code="file.unknown", at=name, hint="A name without / is a flow's name."
+            f"There is no file {name}",
+            code="file.unknown",
+            at=name,
+            hint="A name without / is a flow's name.",
         ) from None
     except OSError as error:
         raise UsageError(
@@ -92,7 +97,9 @@ async def runs(
     status: Annotated[RunStatusName | None, Parameter(help="Only runs in this state.")] = None,
     flow: Annotated[str | None, Parameter(help="Only runs of this flow.")] = None,
     trigger: Annotated[str | None, Parameter(help="Only runs that this kind of trigger started.")] = None,
-    since: Annotated[str | None, Parameter(help="Queued at this time or later; 90m, 2h, 7d mean ago.")] = None,
+    since: Annotated[
+        str | None, Parameter(help="Queued at this time or later; 90m, 2h, 7d mean ago.")
+    ] = None,
     text: Annotated[str | None, Parameter(help="Free text.")] = None,
     version: Annotated[int | None, Parameter(help="Only runs of this flow version.")] = None,
     warnings: Annotated[bool | None, Parameter(help="Only runs with warnings.")] = None,
@@ -122,7 +129,18 @@ async def runs(
     if session.json:
         session.output.page(rows, after)
         return
-    names = ("run", "flow", "version", "status", "trigger", "queued", "duration", "warnings", "links", "summary")
+    names = (
+        "run",
+        "flow",
+        "version",
+        "status",
+        "trigger",
+        "queued",
+        "duration",
+        "warnings",
+        "links",
+        "summary",
+    )
     session.output.table(
         names,
         [

@@ -26,16 +26,14 @@ async def up(
     Runs under way go on at the next start. A second `up` on the same home is an error.
     """
     from redrive import log
-    from redrive.client.connecting import default_home, live_server
+    from redrive.client.connecting import home_of, live_server
     from redrive.settings import FILE_NAME, load
 
     if session.url is not None:
         raise UsageError("`up` serves a home folder, not an address", at="--url", hint="Give --home DIR.")
     given = load(options={"home": str(session.home) if session.home else None})
-    home = Path(given.home).expanduser() if given.home else default_home()
-    settings = load(
-        file=home / FILE_NAME, options={"home": str(home), "host": host, "port": port}
-    )
+    home = home_of(given)
+    settings = load(file=home / FILE_NAME, options={"home": str(home), "host": host, "port": port})
     log.configure(settings.log_level, settings.log_format)
     if (live := await live_server(home)) is not None:
         raise HomeUnusable(

@@ -13,14 +13,15 @@ from redrive.core.nearest import nearest
 from redrive.errors import NotFound
 
 
-
 async def show(
     run: Annotated[str, Parameter(help="Id of the run.")],
     /,
     *,
     step: Annotated[str | None, Parameter(help="Only this step, with its payloads.")] = None,
     logs: Annotated[bool, Parameter(help="With its log lines.")] = False,
-    exchanges: Annotated[bool, Parameter(help="With the requests and answers of its connector steps.")] = False,
+    exchanges: Annotated[
+        bool, Parameter(help="With the requests and answers of its connector steps.")
+    ] = False,
     session: Injected,
 ) -> None:
     """Show one run: its step runs, payloads, log lines and exchanges."""

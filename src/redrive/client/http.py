@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redrive.client.problems import not_redrive
-from redrive.client.transport import Transport, answers
+from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
 from redrive.service.interface import Document, Kind, Side, Which
@@ -44,8 +44,6 @@ from redrive.service.views import (
     TokenView,
     UploadView,
 )
-
-__all__ = ["HttpClient", "answers"]
 
 ENDED: Final = frozenset({"success", "partial_success", "failure", "stopped"})
 _WAIT_S: Final = 25.0
@@ -271,9 +269,7 @@ class _Payloads(_Noun):
         like: str | None = None,
     ) -> UploadView:
         query = {"media_type": media_type, "items_path": items_path, "filename": filename, "like": like}
-        return self._to.read(
-            UploadView, await self._to.call("POST", ("uploads",), query=query, data=chunks)
-        )
+        return self._to.read(UploadView, await self._to.call("POST", ("uploads",), query=query, data=chunks))
 
 
 class _Redrives(_Noun):

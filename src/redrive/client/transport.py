@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -77,19 +76,19 @@ class Transport:
         data: AsyncIterator[bytes] | None = None,
     ) -> bytes:
         """The whole body of a successful answer. Errors: as the server tells; `server.unreachable`."""
-        async with self._answer(method, path, query, body, headers, data) as response:
+        async with self._answer(method, path, query=query, body=body, headers=headers, data=data) as response:
             return await response.read()
 
     async def stream(
         self, *path: str, headers: Mapping[str, str] | None = None, **query: Any
     ) -> AsyncGenerator[bytes, None]:
-        async with self._answer("GET", path, query, None, headers, None) as response:
+        async with self._answer("GET", path, query=query, headers=headers) as response:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 yield chunk
 
     async def events(self, *path: str) -> AsyncGenerator[tuple[str, bytes], None]:
         """Server-sent events as (name, data)."""
-        async with self._answer("GET", path, None, None, None, None) as response:
+        async with self._answer("GET", path) as response:
             name, data = "message", b""
             waiting = b""
             # Not by readline: it has a limit, and a row may be long.
@@ -110,10 +109,11 @@ class Transport:
         self,
         method: str,
         path: tuple[str, ...],
-        query: Mapping[str, Any] | None,
-        body: View | Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-        data: AsyncIterator[bytes] | None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: View | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: AsyncIterator[bytes] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("the client is closed")
@@ -141,7 +141,7 @@ class Transport:
                 yield response
         except aiohttp.ClientConnectorError as error:
             raise unreachable(self.url, error.strerror or str(error.os_error)) from None
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             if begun:
                 raise cut(self.url) from None
             raise unreachable(self.url, str(error) or type(error).__name__) from None
@@ -177,5 +177,5 @@ async def answers(url: str) -> bool:
             session.get(f"{url}/healthz", allow_redirects=False) as response,
         ):
             return response.status == 200 and b'"redrive"' in await response.read()
-    except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError):
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
         return False

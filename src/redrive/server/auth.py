@@ -134,7 +134,7 @@ class Access:
         method: str,
         origin: str | None,
     ) -> str:
-        """Who calls. A token wins over a cookie. Errors: `auth.required`, `auth.invalid`, `origin.required`."""
+        """Who calls. A token wins over a cookie. Errors: `auth.required`, `origin.required`."""
         if authorization is not None:
             return await self._by_token(authorization)
         if not self.has_session(cookie, host):

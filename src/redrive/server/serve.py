@@ -117,9 +117,7 @@ def leave_address(home: Path, *, url: str, token: str) -> None:
         # mkstemp makes the file with mode 0600 from its first instant.
         descriptor, name = tempfile.mkstemp(prefix=f".{SERVER_FILE}.", dir=home)
     except OSError as error:
-        raise HomeUnusable(
-            f"The address cannot be left in {home}: {error.strerror}", at=str(home)
-        ) from None
+        raise HomeUnusable(f"The address cannot be left in {home}: {error.strerror}", at=str(home)) from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -69,7 +69,9 @@ async def test_runs(client, service):
 
 
 async def test_a_run_of_a_document(client, service):
-    await client.runs.start_document(b"flow: \xc3\xb6", "f.yaml", StartRequest(skips=["a"]), idempotency_key="k")
+    await client.runs.start_document(
+        b"flow: \xc3\xb6", "f.yaml", StartRequest(skips=["a"]), idempotency_key="k"
+    )
     args, kwargs = service.asked("runs.start_document")
     assert args == ("flow: ö".encode(), "f.yaml", StartRequest(skips=["a"]))
     assert kwargs == {"trigger": "manual", "idempotency_key": "k"}
@@ -114,7 +116,9 @@ async def test_redrives_and_the_rest(client, service):
     plan = await client.redrives.plan("r1", RedriveRequest(after="send"))
     assert plan.steps[0].unknown is None
     assert (await client.redrives.plan_retry("r1", RetryRequest(from_="start"))).source_run == "r1"
-    assert (await client.redrives.redrive("r1", RedriveRequest(at="send", edits={"p1": "u1"}))).source_run == "r1"
+    assert (
+        await client.redrives.redrive("r1", RedriveRequest(at="send", edits={"p1": "u1"}))
+    ).source_run == "r1"
     assert (await client.redrives.retry("r1", RetryRequest(), idempotency_key="k")).source_run == "r1"
     assert (await client.search.find("1042")).items[0].payload == "p1"
     assert (await client.ledger.list(status="unknown")).items[0].key == "1042"
@@ -225,7 +229,7 @@ async def odd_server():
         b"",
         b"garbage\r\n\r\n",
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\noops",
-        b'HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}',
+        b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",

@@ -28,9 +28,7 @@ async def start(home, *, host="127.0.0.1", port=0, opened=None, service=None):
             opened.append("closed")
 
     serving = asyncio.ensure_future(
-        serve(
-            home, host, port, open_service=open_service, settings=FixedSettings(), ready=ready.set_result
-        )
+        serve(home, host, port, open_service=open_service, settings=FixedSettings(), ready=ready.set_result)
     )
     await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
     return serving, ready

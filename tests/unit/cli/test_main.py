@@ -7,16 +7,35 @@ from pathlib import Path
 import pytest
 
 import redrive as redrive_package
-
 from redrive.cli.app import build
 from redrive.cli.main import VERBS, front_help, main
 from redrive.errors import HomeUnusable, StoreBusy
 
 # The verbs of the specification's table that this release has.
-TABLE = (
-    "demo up check import export deploy run runs queue show payload find retry redrive deliveries resolve "
-    "stop connectors settings token doctor schema"
-).split()
+TABLE = [
+    "demo",
+    "up",
+    "check",
+    "import",
+    "export",
+    "deploy",
+    "run",
+    "runs",
+    "queue",
+    "show",
+    "payload",
+    "find",
+    "retry",
+    "redrive",
+    "deliveries",
+    "resolve",
+    "stop",
+    "connectors",
+    "settings",
+    "token",
+    "doctor",
+    "schema",
+]
 
 
 def test_every_verb_of_the_table_is_there_and_loads():
@@ -96,7 +115,9 @@ def test_a_wrong_option_names_the_nearest_and_the_help(redrive):
     assert "redrive runs --help" in result.err
 
 
-@pytest.mark.parametrize("words", [["--json", "runs"], ["runs", "--json"], ["runs", "--json", "--limit", "2"]])
+@pytest.mark.parametrize(
+    "words", [["--json", "runs"], ["runs", "--json"], ["runs", "--json", "--limit", "2"]]
+)
 def test_global_options_stand_before_or_after_the_verb(redrive, words):
     result = redrive(*words)
     assert result.code == 0
@@ -128,7 +149,11 @@ def test_a_server_that_does_not_answer_exits_3(redrive, unused_tcp_port):
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(StoreBusy("busy"), 3), (HomeUnusable("newer release", code="home.newer"), 3), (OSError(28, "No space"), 3)],
+    [
+        (StoreBusy("busy"), 3),
+        (HomeUnusable("newer release", code="home.newer"), 3),
+        (OSError(28, "No space"), 3),
+    ],
 )
 def test_faults_exit_3(redrive, service, error, code):
     service.raising["list"] = error

@@ -44,7 +44,11 @@ def test_a_stream_with_an_old_encoding_takes_everything():
 
 def test_durations_and_sizes():
     assert [seconds(x) for x in (None, 0.5, 59.994, 61, 7260)] == [
-        "-", "0.50 s", "59.99 s", "1 min 01 s", "2 h 01 min",
+        "-",
+        "0.50 s",
+        "59.99 s",
+        "1 min 01 s",
+        "2 h 01 min",
     ]
     assert [size(x) for x in (0, 1023, 1536, 5 << 30)] == ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]
 

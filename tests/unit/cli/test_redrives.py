@@ -5,9 +5,9 @@ def test_everything_that_a_redrive_takes(redrive, service, tmp_path):
     (tmp_path / "new.json").write_bytes(b"[]")
     (tmp_path / "edited.json").write_bytes(b"{}")
     words = (
-        "redrive", "r1", "--at", "send", "--payload", "p7", "--payload", "new.json", "--edit", "p1=edited.json",
-        "--items", "id in 1042,1043", "--skip", "map", "--var", "a=b", "--version", "deployed", "--clock", "now",
-        "--delivery", "send_all", "--reason", "why", "--force",
+        "redrive", "r1", "--at", "send", "--payload", "p7", "--payload", "new.json",
+        "--edit", "p1=edited.json", "--items", "id in 1042,1043", "--skip", "map", "--var", "a=b",
+        "--version", "deployed", "--clock", "now", "--delivery", "send_all", "--reason", "why", "--force",
     )  # fmt: skip
     assert redrive(*words).code == 0
     (run, request), _ = service.asked("redrives.redrive")

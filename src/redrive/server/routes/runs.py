@@ -87,6 +87,7 @@ async def start_document(
 
 @router.get("/runs", summary="List runs", response_model=Page[RunRow], responses=problems())
 async def list_runs(
+    *,
     service: Service,
     status: RunStatus | None = None,
     flow: Annotated[str | None, Query(max_length=300)] = None,
@@ -118,7 +119,10 @@ async def list_runs(
     "/runs/events",
     summary="Follow all runs",
     response_class=Response,
-    responses={200: {"description": "Server-sent events", "content": {"text/event-stream": {}}}, **problems()},
+    responses={
+        200: {"description": "Server-sent events", "content": {"text/event-stream": {}}},
+        **problems(),
+    },
 )
 async def follow_all(service: Service, request: Request) -> Response:
     """An event `run` with the row of each run that changes, until the caller leaves."""
@@ -214,6 +218,7 @@ async def exchange_body(
     responses=problems(404),
 )
 async def payloads(
+    *,
     service: Service,
     run_id: RunId,
     step: Annotated[str, Path(max_length=300)],
@@ -225,9 +230,7 @@ async def payloads(
     return answer(await service.runs.payloads(run_id, step, side, limit=limit, cursor=cursor))
 
 
-@router.post(
-    "/runs/{run_id}/stop", summary="Stop a run", response_model=RunRow, responses=problems(404, 409)
-)
+@router.post("/runs/{run_id}/stop", summary="Stop a run", response_model=RunRow, responses=problems(404, 409))
 async def stop(service: Service, run_id: RunId, body: StopBody) -> Response:
     """Stop at the next payload boundary, or at once with `force`."""
     return answer(await service.runs.stop(run_id, body.force))

@@ -143,10 +143,11 @@ class _Runs(_Noun):
         flow: str,
         request: StartRequest,
         *,
-        trigger: str = "manual",  # noqa: ARG002  # the server writes what came through it as `api`
+        trigger: str = "manual",
         idempotency_key: str | None = None,
     ) -> RunRow:
-        return await self._to.post(RunRow, "flows", flow, "runs", body=request, key=idempotency_key)
+        path = ("flows", flow, "runs")
+        return await self._to.post(RunRow, *path, body=request, key=idempotency_key, trigger=trigger)
 
     async def start_document(
         self,
@@ -154,11 +155,11 @@ class _Runs(_Noun):
         filename: str,
         request: StartRequest,
         *,
-        trigger: str = "manual",  # noqa: ARG002  # as above
+        trigger: str = "manual",
         idempotency_key: str | None = None,
     ) -> RunRow:
         body = {**request.model_dump(), "document": _texts([(filename, text)])[0]}
-        return await self._to.post(RunRow, "runs", body=body, key=idempotency_key)
+        return await self._to.post(RunRow, "runs", body=body, key=idempotency_key, trigger=trigger)
 
     async def list(
         self,

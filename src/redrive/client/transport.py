@@ -50,10 +50,15 @@ class Transport:
         return kind.from_json(await self.call("GET", path, query=query))
 
     async def post(
-        self, kind: type[V], *path: str, body: View | Mapping[str, Any], key: str | None = None
+        self,
+        kind: type[V],
+        *path: str,
+        body: View | Mapping[str, Any],
+        key: str | None = None,
+        **query: Any,
     ) -> V:
         headers = {"Idempotency-Key": key} if key is not None else None
-        return kind.from_json(await self.call("POST", path, body=body, headers=headers))
+        return kind.from_json(await self.call("POST", path, query=query, body=body, headers=headers))
 
     async def call(
         self,

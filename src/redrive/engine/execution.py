@@ -23,10 +23,13 @@ from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
 from redrive.engine.output import Origins, Output
 from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
+from redrive.log import get_logger
 from redrive.sdk.content import MemoryContent
 from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
 from redrive.store import runs as store
+
+_log = get_logger(__name__)
 
 MAX_BACKOFF_S = 60.0
 # How long a record that nobody waits for may wait for company in a commit: progress that can be
@@ -257,6 +260,7 @@ class StepExecution:
             except RedriveError as error:
                 caught = StepError(error.detail, code=error.code, at=error.at, hint=error.hint)
             except Exception as error:  # noqa: BLE001 - a shape may raise anything
+                _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
                 caught = _crashed(error)
             else:
                 return None

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from redrive import __version__
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
-from redrive.engine.clock import Clock, id_maker
+from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
@@ -56,7 +56,6 @@ from redrive.store.database import Reader, connect_writer, migrate
 from redrive.store.secrets import SecretBox
 
 DATABASE = "redrive.db"
-OBJECTS = "objects"
 LOCK = "lock"
 LOCK_POLL_S = 0.1
 
@@ -311,7 +310,7 @@ async def open_service(
     registry = registry or Registry.discover()
     database = home / DATABASE
     reader = Reader(database)
-    blobs = DiskBlobs(home / OBJECTS, failpoint=lambda name: failpoints.hit(f"blob.{name}"))
+    blobs = DiskBlobs(home, failpoint=failpoints.hit, zstd_level=settings.zstd_level)
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
@@ -332,7 +331,7 @@ async def open_service(
         contents=contents,
         connections=connections,
         flows=FlowCache(reader, registry),
-        ids=id_maker(clock),
+        ids=Ids(clock),
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from redrive.errors import UserError
 from redrive.server.problems import problem_response, problems, request_id_of
-from redrive.server.ranges import Unsatisfiable, byte_range, item_range
+from redrive.server.ranges import Unsatisfiable, byte_range
 from redrive.server.stream import first_chunk
 from redrive.server.wire import ExactRoute, Service, answer, matches, tagged_answer
+from redrive.service.item_range import item_range
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
 
 router = APIRouter(tags=["payloads"], route_class=ExactRoute)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
@@ -39,6 +39,9 @@ router = APIRouter(tags=["runs"], route_class=ExactRoute)
 
 RunId = Annotated[str, Path(max_length=100, description="Id of the run.")]
 StepQuery = Annotated[str | None, Query(max_length=300, description="Only this step.")]
+StartedBy = Annotated[
+    Literal["api", "manual"], Query(description="What the run log names: a program, or a person.")
+]
 MAX_WAIT_S = 60.0
 
 
@@ -53,10 +56,11 @@ async def start(
     service: Service,
     name: Annotated[str, Path(max_length=300)],
     body: StartRequest,
+    trigger: StartedBy = "api",
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Queue a run, with data or without. It is durable when this answers."""
-    row = await service.runs.start(name, body, trigger="api", idempotency_key=idempotency_key)
+    row = await service.runs.start(name, body, trigger=trigger, idempotency_key=idempotency_key)
     return answer(row, status=201, location=f"/api/v1/runs/{row.id}")
 
 
@@ -68,12 +72,15 @@ async def start(
     responses=problems(409, 413),
 )
 async def start_document(
-    service: Service, body: StartDocumentBody, idempotency_key: IdempotencyKey = None
+    service: Service,
+    body: StartDocumentBody,
+    trigger: StartedBy = "api",
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Freeze a flow document as a numbered inactive version and queue a run of it."""
     filename, text = body.document.pair()
     row = await service.runs.start_document(
-        text, filename, body.request(), trigger="api", idempotency_key=idempotency_key
+        text, filename, body.request(), trigger=trigger, idempotency_key=idempotency_key
     )
     return answer(row, status=201, location=f"/api/v1/runs/{row.id}")
 

@@ -1,0 +1,38 @@
+"""What every command gets: the global options, the client they lead to, and the output."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from redrive.cli.output import Output
+
+if TYPE_CHECKING:
+    from redrive.client import Client
+
+
+@dataclass
+class Session:
+    """One call of the command."""
+
+    home: Path | None
+    url: str | None
+    token: str | None
+    json: bool
+
+    @cached_property
+    def output(self) -> Output:
+        return Output(json=self.json)
+
+    def connect(self) -> AbstractAsyncContextManager[Client]:
+        from redrive.client import connect
+
+        return connect(home=self.home, url=self.url, token=self.token)
+
+
+Injected = Annotated[Session, Parameter(parse=False)]

@@ -59,7 +59,7 @@ class StepExecution:
         shape: ShapeBase,
         step: StepRun,
         context: EngineContext,
-        inputs: list[int],
+        inputs: list[int] | None,
         checkpoints: dict[str, Any],
         key_field: str | None,
         retries: int,
@@ -74,7 +74,8 @@ class StepExecution:
         self._shape = shape
         self._step = step
         self._context = context
-        self._inputs = inputs
+        self._inputs = inputs or []
+        self._without_data = inputs is None
         self._checkpoints = checkpoints
         self._key_field = key_field
         self._retries = retries
@@ -140,9 +141,9 @@ class StepExecution:
 
     async def _each(self, shape: Shape) -> None:
         step = self._step
-        if not self._inputs:
+        if self._without_data:
             if not step.done:
-                # A start without data: one empty payload, which has no record.
+                # One empty payload, which has no record.
                 empty = Payload(MemoryContent(b""), position=0)
                 await self._finish_payload(0, empty, 0, partial(shape.run, empty, self._context), [])
             return
@@ -221,6 +222,7 @@ class StepExecution:
                 self._stopping_error = error
         step.done = number + 1
         step.checkpoint = None
+        self._progressed()
         failpoints.hit("payload.finished")
         if self._journal.full or error is not None or context.ledger.keyed:
             self._record(OUTCOME_S)
@@ -291,6 +293,7 @@ class StepExecution:
                 if out.checkpoint is not None:
                     step.checkpoint = encode(out.checkpoint)
                     self._output.keep()
+                    self._progressed()
                     self._record(OUTCOME_S)
                     await self._journal.pace()
                     self._check_stop()
@@ -313,6 +316,12 @@ class StepExecution:
         self._record()
         await self._context.sleep(delay)
         self._step.next_attempt_at = None
+
+    def _progressed(self) -> None:
+        """A run that gets anywhere is not one that kills its workers."""
+        if self._journal.run.losses:
+            self._journal.run.losses = 0
+            self._journal.run_changed()
 
     def _record(self, within_s: float = 0.0) -> None:
         self._journal.step(self._step)

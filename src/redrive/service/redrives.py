@@ -116,7 +116,7 @@ class Redrives:
         if request.from_ == "failed":
             step = failed_step(source, steps)
             new = Plan(
-                start="failed", step=step.step, skips=list(plan.skips), finished=outputs_of(step)
+                start="failed", step=step.step, skips=list(plan.skips), finished=outputs_of(step) or []
             )
             draft = Draft(run=run, plan=new)
             drafting = Drafting(self._kernel.deps, draft, source)
@@ -195,7 +195,7 @@ class Redrives:
 
     def _stored(
         self, source: Run, steps: Sequence[StepRun], node: StepNode, *, after: bool, given: bool
-    ) -> list[int]:
+    ) -> list[int] | None:
         """The buckets that stand at the start point of the source run.
 
         Errors: `step.not_reached`, `step.not_finished`.
@@ -226,26 +226,26 @@ class Redrives:
         self,
         draft: Draft,
         source: Run,
-        there: list[int],
+        there: list[int] | None,
         request: RedriveRequest,
         name: str,
         *,
         after: bool,
-    ) -> list[int]:
+    ) -> list[int] | None:
         deps = self._kernel.deps
         drafting = Drafting(deps, draft, source)
         inputs = there
         if request.payloads:
 
             async def first() -> Any:
-                async for _, row, _ in Buckets(deps.reader, deps.contents).rows(there):
+                async for _, row, _ in Buckets(deps.reader, deps.contents).rows(there or []):
                     return row
                 return None
 
             inputs = await drafting.of_payloads(request.payloads, first)
         if request.edits:
-            drafting.use(inputs)
-            inputs = await drafting.edited(inputs, request.edits, request.reason, force=request.force)
+            drafting.use(inputs or [])
+            inputs = await drafting.edited(inputs or [], request.edits, request.reason, force=request.force)
         if request.items is not None:
             try:
                 selection = parse(request.items)
@@ -255,9 +255,9 @@ class Redrives:
                     code="items.invalid",
                     hint="Write FIELD = V, FIELD in V,V or failed, joined by and.",
                 ) from None
-            drafting.use(inputs)
-            inputs = await drafting.selected(inputs, selection, name, after=after)
-        drafting.forget_all_but(inputs)
+            drafting.use(inputs or [])
+            inputs = await drafting.selected(inputs or [], selection, name, after=after)
+        drafting.forget_all_but(inputs or [])
         return inputs
 
     async def _version(self, source: Run, asked: str) -> Chosen:

@@ -432,6 +432,7 @@ class Execution:
             endpoint=shape.endpoint,
             policy=policy,
             keyed=direction == "send" and key is not None,
+            key_field=key,
         )
         return target, key, direction
 

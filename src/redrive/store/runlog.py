@@ -219,6 +219,12 @@ def redrives_of(rows: Rows, run_ids: Sequence[int]) -> dict[int, list[int]]:
     return found
 
 
+def names_of_runs(rows: Rows, run_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """Flow name and time of queueing of runs."""
+    query = select(_r.c.id, _r.c.flow, _r.c.queued_at).where(_r.c.id.in_(run_ids))
+    return {row[0]: (row[1], row[2]) for row in rows.query(query)} if run_ids else {}
+
+
 # ---- one run
 
 

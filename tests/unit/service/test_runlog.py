@@ -61,9 +61,7 @@ async def test_one_status_or_several(home, log):
 
 
 async def test_pages_of_several_statuses_and_flows_stay_in_order(home, log):
-    runs = []
-    for n in range(12):
-        runs.append(await home.run(flow_id=1 + n % 2, status=("success", "failure")[n // 2 % 2]))
+    runs = [await home.run(flow_id=1 + n % 2, status=("success", "failure")[n // 2 % 2]) for n in range(12)]
     shown, cursor = [], None
     while True:
         page = await log.list(status="success,failure", flow="orders", limit=5, cursor=cursor)

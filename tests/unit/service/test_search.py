@@ -72,7 +72,7 @@ async def test_a_delivery_key_leads_to_the_item_that_was_sent(home, search, sent
 
 async def test_every_run_keeps_its_own_outcome(home, search):
     target = await home.target()
-    first, page, marked = await sent_run(home)
+    first, _, marked = await sent_run(home)
     number = await home.delivery(target, "1042", first, "delivered", payload_id=marked.id)
     await home.event(number, first, "rejected", payload_id=marked.id)
     again = await home.run(source_run=first.id, trigger="retry")

@@ -35,14 +35,13 @@ def test_origins_survive(pieces: list[tuple[str, object]], payload: int) -> None
             builder.add_all(ranges, items)
             origins = [(source, n) for source, first, length in ranges for n in range(first, first + length)]
             expected += [origins] * items
+        elif kind == "run":
+            builder.add_range(*what)
+            source, first, length = what
+            expected += [[(source, number)] for number in range(first, first + length)]
         else:
-            if kind == "run":
-                builder.add_range(*what)
-                source, first, length = what
-                expected += [[(source, number)] for number in range(first, first + length)]
-            else:
-                builder.add_items(Item(b"", *origin) for origin in what)
-                expected += [[origin] for origin in what]
+            builder.add_items(Item(b"", *origin) for origin in what)
+            expected += [[origin] for origin in what]
     back = Lineage.decode(builder.encode(), items=builder.items, payload=payload)
     assert [back.origins(item) for item in range(len(expected))] == expected
     known = {origin for origins in expected for origin in origins}

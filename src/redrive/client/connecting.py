@@ -53,9 +53,14 @@ class Live:
 
 def default_home() -> Path:
     """The folder that is used where none is named: of this user, where the platform keeps data."""
-    from platformdirs import user_data_path
+    from platformdirs import user_data_path  # noqa: PLC0415  # mostly a home is named
 
     return user_data_path("redrive", appauthor=False)
+
+
+def home_of(settings: Settings) -> Path:
+    """The home folder that settings name, or the default one."""
+    return Path(settings.home).expanduser() if settings.home else default_home()
 
 
 @asynccontextmanager
@@ -79,19 +84,19 @@ async def connect(
     if url is None and home is None:
         url = settings.url
     if url is not None:
-        from redrive.client.http import HttpClient
+        from redrive.client.http import HttpClient  # noqa: PLC0415  # not loaded for work on a home
 
         async with HttpClient(url, token or settings.token) as client:
             yield client
         return
-    folder = home or (Path(settings.home).expanduser() if settings.home else default_home())
+    folder = home or home_of(settings)
     if (live := await live_server(folder)) is not None:
-        from redrive.client.http import HttpClient
+        from redrive.client.http import HttpClient  # noqa: PLC0415  # as above
 
         async with HttpClient(live.url, live.token, home=folder) as client:
             yield client
         return
-    from redrive.client.local import open_local
+    from redrive.client.local import open_local  # noqa: PLC0415  # not loaded for work on a server
 
     chosen = load(file=folder / FILE_NAME, options={"home": str(folder)})
     async with open_local(folder, chosen, actor=actor) as local:
@@ -107,7 +112,7 @@ async def live_server(home: Path) -> Live | None:
         return None
     if not _alive(live.pid):
         return None
-    from redrive.client.http import answers
+    from redrive.client.transport import answers  # noqa: PLC0415  # as above
 
     return live if await answers(live.url) else None
 

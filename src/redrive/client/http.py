@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redrive.client.problems import not_redrive
-from redrive.client.transport import Transport, answers
+from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
 from redrive.service.interface import Document, Kind, Side, Which
@@ -27,6 +27,7 @@ from redrive.service.views import (
     Health,
     Imported,
     ItemRange,
+    LoginLink,
     LogLine,
     NewToken,
     Page,
@@ -43,8 +44,6 @@ from redrive.service.views import (
     TokenView,
     UploadView,
 )
-
-__all__ = ["HttpClient", "answers"]
 
 ENDED: Final = frozenset({"success", "partial_success", "failure", "stopped"})
 _WAIT_S: Final = 25.0
@@ -111,9 +110,8 @@ class _Flows(_Noun):
         return await self._to.post(FlowVersionView, "flows", name, "deploy", body={"version": version})
 
     async def enable(self, name: str, enabled: bool) -> FlowView:
-        return FlowView.from_json(
-            await self._to.call("PATCH", ("flows", name), body={"enabled": enabled})
-        )
+        body = {"enabled": enabled}
+        return self._to.read(FlowView, await self._to.call("PATCH", ("flows", name), body=body))
 
     async def delete(self, name: str) -> None:
         await self._to.call("DELETE", ("flows", name))
@@ -131,7 +129,11 @@ class _Flows(_Noun):
         return await self._to.call("GET", ("connections", name, "document"))
 
     async def schema(self, kind: Kind) -> dict[str, Any]:
-        schema: Any = decode(await self._to.call("GET", ("schemas", kind)))
+        body = await self._to.call("GET", ("schemas", kind))
+        try:
+            schema: Any = decode(body)
+        except ValueError:
+            schema = None
         if not isinstance(schema, dict):
             raise not_redrive(self._to.url, 200)
         return schema
@@ -143,10 +145,11 @@ class _Runs(_Noun):
         flow: str,
         request: StartRequest,
         *,
-        trigger: str = "manual",  # noqa: ARG002  # the server writes what came through it as `api`
+        trigger: str = "manual",
         idempotency_key: str | None = None,
     ) -> RunRow:
-        return await self._to.post(RunRow, "flows", flow, "runs", body=request, key=idempotency_key)
+        path = ("flows", flow, "runs")
+        return await self._to.post(RunRow, *path, body=request, key=idempotency_key, trigger=trigger)
 
     async def start_document(
         self,
@@ -154,11 +157,11 @@ class _Runs(_Noun):
         filename: str,
         request: StartRequest,
         *,
-        trigger: str = "manual",  # noqa: ARG002  # as above
+        trigger: str = "manual",
         idempotency_key: str | None = None,
     ) -> RunRow:
         body = {**request.model_dump(), "document": _texts([(filename, text)])[0]}
-        return await self._to.post(RunRow, "runs", body=body, key=idempotency_key)
+        return await self._to.post(RunRow, "runs", body=body, key=idempotency_key, trigger=trigger)
 
     async def list(
         self,
@@ -232,7 +235,7 @@ class _Runs(_Noun):
         path = ("runs", "events") if run_id is None else ("runs", run_id, "events")
         async for name, data in self._to.events(*path):
             if name == "run":
-                yield RunRow.from_json(data)
+                yield self._to.read(RunRow, data)
 
 
 class _Payloads(_Noun):
@@ -266,7 +269,7 @@ class _Payloads(_Noun):
         like: str | None = None,
     ) -> UploadView:
         query = {"media_type": media_type, "items_path": items_path, "filename": filename, "like": like}
-        return UploadView.from_json(await self._to.call("POST", ("uploads",), query=query, data=chunks))
+        return self._to.read(UploadView, await self._to.call("POST", ("uploads",), query=query, data=chunks))
 
 
 class _Redrives(_Noun):
@@ -373,5 +376,4 @@ class HttpClient:
         return await self.runs.wait(run_id)
 
     async def login_link(self) -> str:
-        link = decode(await self._to.call("POST", ("login-links",), body={}))
-        return str(link["link"])
+        return (await self._to.post(LoginLink, "login-links", body={})).link

@@ -36,9 +36,7 @@ class LocalClient:
         return await self._service.doctor()
 
     async def settings(self) -> Page[SettingView]:
-        return Page[SettingView](
-            items=[SettingView.model_validate(row) for row in self._settings.rows()]
-        )
+        return Page[SettingView](items=[SettingView.model_validate(row) for row in self._settings.rows()])
 
     async def finish(self, run_id: str) -> RunRow:
         return await self._service.execute_until(run_id)
@@ -53,7 +51,7 @@ def open_home(
     home: Path, settings: Settings, *, serve: bool = False, actor: str = "local"
 ) -> AbstractAsyncContextManager[CheckedServices]:
     """The service of a home; with `serve` as its runner for as long as it is open."""
-    from redrive.service.app import open_service
+    from redrive.service.app import open_service  # noqa: PLC0415  # the engine is loaded to execute only
 
     return open_service(home, settings, serve=serve, actor=actor)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -29,8 +28,7 @@ class Transport:
     """One server and one token. Redirects are not followed: they would carry the token elsewhere."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_address(url):
             raise UsageError(f"{url!r} is not an address", at="--url", hint="Write http://HOST:PORT.")
         self.url = url.rstrip("/")
         self._headers = {"User-Agent": f"redrive/{__version__}"}
@@ -47,13 +45,25 @@ class Transport:
             self._session = None
 
     async def get(self, kind: type[V], *path: str, **query: Any) -> V:
-        return kind.from_json(await self.call("GET", path, query=query))
+        return self.read(kind, await self.call("GET", path, query=query))
 
     async def post(
-        self, kind: type[V], *path: str, body: View | Mapping[str, Any], key: str | None = None
+        self,
+        kind: type[V],
+        *path: str,
+        body: View | Mapping[str, Any],
+        key: str | None = None,
+        **query: Any,
     ) -> V:
         headers = {"Idempotency-Key": key} if key is not None else None
-        return kind.from_json(await self.call("POST", path, body=body, headers=headers))
+        return self.read(kind, await self.call("POST", path, query=query, body=body, headers=headers))
+
+    def read(self, kind: type[V], body: bytes) -> V:
+        """The record that a successful answer holds. Errors: `server.unreachable` for anything else."""
+        try:
+            return kind.from_json(body)
+        except ValueError:
+            raise not_redrive(self.url, 200) from None
 
     async def call(
         self,
@@ -66,19 +76,19 @@ class Transport:
         data: AsyncIterator[bytes] | None = None,
     ) -> bytes:
         """The whole body of a successful answer. Errors: as the server tells; `server.unreachable`."""
-        async with self._answer(method, path, query, body, headers, data) as response:
+        async with self._answer(method, path, query=query, body=body, headers=headers, data=data) as response:
             return await response.read()
 
     async def stream(
         self, *path: str, headers: Mapping[str, str] | None = None, **query: Any
     ) -> AsyncGenerator[bytes, None]:
-        async with self._answer("GET", path, query, None, headers, None) as response:
+        async with self._answer("GET", path, query=query, headers=headers) as response:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 yield chunk
 
     async def events(self, *path: str) -> AsyncGenerator[tuple[str, bytes], None]:
         """Server-sent events as (name, data)."""
-        async with self._answer("GET", path, None, None, None, None) as response:
+        async with self._answer("GET", path) as response:
             name, data = "message", b""
             waiting = b""
             # Not by readline: it has a limit, and a row may be long.
@@ -99,10 +109,11 @@ class Transport:
         self,
         method: str,
         path: tuple[str, ...],
-        query: Mapping[str, Any] | None,
-        body: View | Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-        data: AsyncIterator[bytes] | None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: View | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: AsyncIterator[bytes] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("the client is closed")
@@ -130,10 +141,18 @@ class Transport:
                 yield response
         except aiohttp.ClientConnectorError as error:
             raise unreachable(self.url, error.strerror or str(error.os_error)) from None
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             if begun:
                 raise cut(self.url) from None
             raise unreachable(self.url, str(error) or type(error).__name__) from None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _query(query: Mapping[str, Any]) -> dict[str, str]:
@@ -158,5 +177,5 @@ async def answers(url: str) -> bool:
             session.get(f"{url}/healthz", allow_redirects=False) as response,
         ):
             return response.status == 200 and b'"redrive"' in await response.read()
-    except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError):
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
         return False

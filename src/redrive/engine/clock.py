@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from redrive.core.ids import IdMaker
@@ -28,6 +28,18 @@ def micros_of(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def id_maker(clock: Clock) -> IdMaker:
-    now_ms: Callable[[], int] = lambda: clock.micros() // 1000  # noqa: E731
-    return IdMaker(now_ms, secrets.randbits)
+class Ids:
+    """Ids for all threads of the process: the committer's thread makes some too."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._maker = IdMaker(lambda: clock.micros() // 1000, secrets.randbits)
+        self._lock = threading.Lock()
+
+    def next(self) -> int:
+        with self._lock:
+            return self._maker.next()
+
+    def block(self, count: int) -> range:
+        """So many ids in a row; none made later stands among them."""
+        with self._lock:
+            return self._maker.block(count)

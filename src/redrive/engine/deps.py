@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from redrive.core.ids import IdMaker
 from redrive.core.jsonvalue import decode
 from redrive.core.run import Run
-from redrive.engine.clock import Clock
+from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.ledger import LedgerSignal
@@ -30,7 +29,7 @@ class Deps(msgspec.Struct):
     contents: ContentStore
     connections: Connections
     flows: FlowCache
-    ids: IdMaker
+    ids: Ids
     clock: Clock
     signal: LedgerSignal
     settings: Settings

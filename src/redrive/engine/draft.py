@@ -24,6 +24,7 @@ from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.contents import INSERT_CONTENT, StoredContent
 from redrive.engine.deps import Deps
 from redrive.engine.tracing import failed_items
+from redrive.engine.worker import buckets_of
 from redrive.errors import NotFound, PayloadError, StateConflict, UsageError
 from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
@@ -182,7 +183,9 @@ class Drafting:
 
     # ---- what is left of a failed step
 
-    async def unfinished(self, step: StepRun, inputs: list[int]) -> tuple[list[int], dict[str, Any]]:
+    async def unfinished(
+        self, step: StepRun, inputs: list[int] | None
+    ) -> tuple[list[int] | None, dict[str, Any]]:
         """The payloads of a failed step that failed or were not reached, as a bucket, and the
         checkpoints inside them."""
         checkpoints: dict[str, Any] = {}
@@ -205,9 +208,9 @@ class Drafting:
                 break
             start = page[-1][0] + 1
         begun = decode(step.checkpoint) if step.checkpoint else None
-        if not inputs:
+        if inputs is None:
             point = begun if begun is not None else next((decode(p) for _, _, p in failed if p), None)
-            return [], {"0": point} if point is not None else {}
+            return None, {"0": point} if point is not None else {}
         if not step.done:
             return inputs, {"0": begun} if begun is not None else {}
         bucket, held = self._bucket()
@@ -398,13 +401,10 @@ def failed_step(run: Run, steps: Sequence[StepRun]) -> StepRun:
     )
 
 
-def inputs_of(step: StepRun) -> list[int]:
-    buckets: list[int] = msgspec.json.decode(step.inputs)
-    return buckets
+def inputs_of(step: StepRun) -> list[int] | None:
+    """None: a start without data."""
+    return buckets_of(step.inputs)
 
 
-def outputs_of(step: StepRun) -> list[int]:
-    buckets: list[int] = msgspec.json.decode(step.outputs)
-    return buckets
-
-
+def outputs_of(step: StepRun) -> list[int] | None:
+    return buckets_of(step.outputs)

@@ -23,10 +23,13 @@ from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
 from redrive.engine.output import Origins, Output
 from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
+from redrive.log import get_logger
 from redrive.sdk.content import MemoryContent
 from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
 from redrive.store import runs as store
+
+_log = get_logger(__name__)
 
 MAX_BACKOFF_S = 60.0
 # How long a record that nobody waits for may wait for company in a commit: progress that can be
@@ -56,7 +59,7 @@ class StepExecution:
         shape: ShapeBase,
         step: StepRun,
         context: EngineContext,
-        inputs: list[int],
+        inputs: list[int] | None,
         checkpoints: dict[str, Any],
         key_field: str | None,
         retries: int,
@@ -71,7 +74,8 @@ class StepExecution:
         self._shape = shape
         self._step = step
         self._context = context
-        self._inputs = inputs
+        self._inputs = inputs or []
+        self._without_data = inputs is None
         self._checkpoints = checkpoints
         self._key_field = key_field
         self._retries = retries
@@ -137,9 +141,9 @@ class StepExecution:
 
     async def _each(self, shape: Shape) -> None:
         step = self._step
-        if not self._inputs:
+        if self._without_data:
             if not step.done:
-                # A start without data: one empty payload, which has no record.
+                # One empty payload, which has no record.
                 empty = Payload(MemoryContent(b""), position=0)
                 await self._finish_payload(0, empty, 0, partial(shape.run, empty, self._context), [])
             return
@@ -218,6 +222,7 @@ class StepExecution:
                 self._stopping_error = error
         step.done = number + 1
         step.checkpoint = None
+        self._progressed()
         failpoints.hit("payload.finished")
         if self._journal.full or error is not None or context.ledger.keyed:
             self._record(OUTCOME_S)
@@ -257,6 +262,7 @@ class StepExecution:
             except RedriveError as error:
                 caught = StepError(error.detail, code=error.code, at=error.at, hint=error.hint)
             except Exception as error:  # noqa: BLE001 - a shape may raise anything
+                _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
                 caught = _crashed(error)
             else:
                 return None
@@ -287,6 +293,7 @@ class StepExecution:
                 if out.checkpoint is not None:
                     step.checkpoint = encode(out.checkpoint)
                     self._output.keep()
+                    self._progressed()
                     self._record(OUTCOME_S)
                     await self._journal.pace()
                     self._check_stop()
@@ -309,6 +316,12 @@ class StepExecution:
         self._record()
         await self._context.sleep(delay)
         self._step.next_attempt_at = None
+
+    def _progressed(self) -> None:
+        """A run that gets anywhere is not one that kills its workers."""
+        if self._journal.run.losses:
+            self._journal.run.losses = 0
+            self._journal.run_changed()
 
     def _record(self, within_s: float = 0.0) -> None:
         self._journal.step(self._step)

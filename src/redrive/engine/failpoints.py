@@ -25,8 +25,8 @@ NAMES: tuple[str, ...] = (
     "run.ending",  # all steps done, the run not ended
     "commit.before",  # inside the transaction of a group
     "commit.after",  # it is durable, nobody has been told
-    "blob.temp_written",
-    "blob.synced",
+    "blob.written",
+    "blob.fsynced",
     "blob.renamed",
     "blob.folder_synced",
 )

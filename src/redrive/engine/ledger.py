@@ -15,10 +15,10 @@ import msgspec
 from blake3 import blake3
 
 from redrive.core.delivery import LEFT_OUT, Asker, Known, Policy, judge
-from redrive.core.ids import IdMaker, from_text, to_text
+from redrive.core.ids import from_text, to_text
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import StepRun
-from redrive.engine.clock import Clock, instant
+from redrive.engine.clock import Clock, Ids, instant
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
@@ -91,7 +91,7 @@ class StepLedger:
         journal: Journal,
         reader: Reader,
         contents: ContentStore,
-        ids: IdMaker,
+        ids: Ids,
         clock: Clock,
         signal: LedgerSignal,
         counted: Counted | None,
@@ -551,7 +551,7 @@ def exchange_row(
     head: dict[str, Any] = {
         "method": request.method,
         "url": request.url,
-        "headers": [list(pair) for pair in request.headers],
+        "headers": _pairs(request.headers),
     }
     if request.idempotency_key is not None:
         head["idempotency_key"] = request.idempotency_key
@@ -565,7 +565,7 @@ def exchange_row(
 
 def answer_json(answer: Answer, reason: str | None = None) -> bytes:
     """Head of an answer as the store keeps it."""
-    head: dict[str, Any] = {"headers": [list(pair) for pair in answer.headers]}
+    head: dict[str, Any] = {"headers": _pairs(answer.headers)}
     if answer.error is not None:
         head["error"] = answer.error
     if reason is not None:
@@ -573,3 +573,6 @@ def answer_json(answer: Answer, reason: str | None = None) -> bytes:
     return encode(head)
 
 
+def _pairs(headers: Sequence[tuple[str, str]]) -> list[list[str]]:
+    # HTTP libraries give subclasses of str, which the encoder does not take.
+    return [[str(name), str(value)] for name, value in headers]

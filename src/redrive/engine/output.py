@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from redrive.core.ids import IdMaker
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, StepRun
+from redrive.engine.clock import Ids
 from redrive.engine.buckets import YoungBucket
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.failpoints import failpoints
@@ -34,7 +34,7 @@ class Output:
         step: StepRun,
         journal: Journal,
         contents: ContentStore,
-        ids: IdMaker,
+        ids: Ids,
         young: YoungBucket | None,
     ) -> None:
         self._step = step

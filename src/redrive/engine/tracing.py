@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from redrive.core.lineage import Lineage
 from redrive.core.run import Run, StepRun
 from redrive.engine.buckets import Buckets
 from redrive.engine.deps import Deps
+from redrive.engine.worker import buckets_of
 from redrive.store import runs as store
 
 Places = set[tuple[int, int]]
@@ -33,8 +32,8 @@ async def _into_inputs(buckets: Buckets, step: StepRun, wanted: Places) -> Place
     """From items of a step's output to the items of its input that they were made from."""
     if not wanted:
         return set()
-    inputs: list[int] = msgspec.json.decode(step.inputs)
-    outputs: list[int] = msgspec.json.decode(step.outputs)
+    inputs = buckets_of(step.inputs) or []
+    outputs = buckets_of(step.outputs) or []
     if inputs == outputs:
         return wanted
     by_payload: dict[int, list[int]] = {}
@@ -50,7 +49,7 @@ async def _into_inputs(buckets: Buckets, step: StepRun, wanted: Places) -> Place
 
 
 async def _failed_in(deps: Deps, buckets: Buckets, source: Run, step: StepRun) -> Places:
-    inputs: list[int] = msgspec.json.decode(step.inputs)
+    inputs = buckets_of(step.inputs) or []
     if not inputs:
         return set()
     failed = await deps.reader.run(

@@ -34,6 +34,9 @@ from redrive.store import ledger as ledger_store
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 
+Inputs = list[int] | None
+"""The buckets of an input; None: a start without data, which is one empty payload."""
+
 DONE = frozenset({"success", "partial_success", "skipped", "kept"})
 
 
@@ -134,6 +137,8 @@ class Execution:
             error = failed.step
         except Stopped:
             if self._control.suspended and not self._control.stop:
+                run.losses = 0  # let go of, not lost
+                journal.run_changed()
                 await journal.barrier()
                 raise
             status = "stopped"
@@ -181,10 +186,10 @@ class Execution:
 
     # ---- lists of steps
 
-    async def _list(self, nodes: Sequence[StepNode], inputs: list[int] | None) -> list[int]:
+    async def _list(self, nodes: Sequence[StepNode], inputs: Inputs) -> Inputs:
         """Run a list of steps; the buckets that the last one puts out."""
-        outputs = inputs or []
-        previous: list[int] = []
+        outputs = inputs
+        previous: set[int] = set()
         for node in nodes:
             step = self._steps.get(node.id)
             if step is not None and step.status in DONE:
@@ -198,13 +203,12 @@ class Execution:
                 raise
             outputs = await self._step(node, step, outputs_before)
             # Only the bucket at hand is held in memory.
-            for bucket in previous:
-                if bucket not in outputs and bucket not in outputs_before:
-                    self._buckets.young.pop(bucket, None)
-            previous = list({*previous, *outputs_before})
+            previous.update(outputs_before or ())
+            for bucket in previous.difference(outputs or (), outputs_before or ()):
+                self._buckets.young.pop(bucket, None)
         return outputs
 
-    def _after(self, node: StepNode, step: StepRun) -> list[int]:
+    def _after(self, node: StepNode, step: StepRun) -> Inputs:
         """The buckets that follow a finished or kept step; the plan may have replaced them."""
         plan = self._plan
         first = plan.inputs is not None and plan.step == node.id
@@ -213,8 +217,7 @@ class Execution:
         following = self._first_executed
         if plan.inputs is not None and plan.start in {"at", "failed"} and following == node.id:
             return plan.inputs
-        outputs: list[int] = msgspec.json.decode(step.outputs)
-        return outputs
+        return buckets_of(step.outputs)
 
     @property
     def _first_executed(self) -> str | None:
@@ -228,14 +231,14 @@ class Execution:
 
     # ---- one step
 
-    async def _step(self, node: StepNode, step: StepRun | None, inputs: list[int]) -> list[int]:
+    async def _step(self, node: StepNode, step: StepRun | None, inputs: Inputs) -> Inputs:
         plan = self._plan
         resumed = step is not None
         if step is None:
             step = self._new_step(node, inputs)
             step.started_at = self._deps.clock.micros()
         else:
-            inputs = msgspec.json.decode(step.inputs)
+            inputs = buckets_of(step.inputs)
         step.status = "running"
         starts_here = plan.step == node.id and plan.start in {"at", "failed"}
         if node.skip or node.id in plan.skips:
@@ -274,7 +277,7 @@ class Execution:
         """Whether a plan has counted what this step would send."""
         return any(counted.step == node.id for counted in self._counted or ())
 
-    def _new_step(self, node: StepNode, inputs: list[int]) -> StepRun:
+    def _new_step(self, node: StepNode, inputs: Inputs) -> StepRun:
         step = StepRun(
             run_id=self._run.id,
             position=self._built.positions[node.id],
@@ -286,7 +289,7 @@ class Execution:
         self._steps[node.id] = step
         return step
 
-    def _not_begun(self, node: StepNode, step: StepRun | None, inputs: list[int]) -> None:
+    def _not_begun(self, node: StepNode, step: StepRun | None, inputs: Inputs) -> None:
         """Stopped right before a step: a retry goes on there."""
         if self._control.stop:
             step = step or self._new_step(node, inputs)
@@ -309,7 +312,7 @@ class Execution:
             step.status, step.finished_at = "running", None
         self._journal.step(step)
 
-    def _skip(self, step: StepRun, inputs: list[int]) -> list[int]:
+    def _skip(self, step: StepRun, inputs: Inputs) -> Inputs:
         step.status = "skipped"
         step.outputs = encode(inputs).decode()
         step.finished_at = self._deps.clock.micros()
@@ -337,7 +340,7 @@ class Execution:
         node: StepNode,
         shape: ShapeBase,
         step: StepRun,
-        inputs: list[int],
+        inputs: Inputs,
         starts_here: bool,  # noqa: FBT001
         resumed: bool,  # noqa: FBT001
     ) -> StepExecution:
@@ -435,6 +438,12 @@ class Execution:
             key_field=key,
         )
         return target, key, direction
+
+
+def buckets_of(text: str) -> Inputs:
+    """The buckets that a step record names."""
+    buckets: Inputs = msgspec.json.decode(text)
+    return buckets
 
 
 async def take_over(deps: Deps, run: Run) -> tuple[list[StepRun], bool]:

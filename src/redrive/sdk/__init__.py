@@ -3,6 +3,7 @@
 from redrive.core.conditions import Condition
 from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
 from redrive.core.functions import Functions
+from redrive.core.invalid import Invalid
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
@@ -60,6 +61,7 @@ __all__ = [
     "Functions",
     "FunctionsField",
     "GatherShape",
+    "Invalid",
     "Item",
     "ItemReader",
     "ItemTest",

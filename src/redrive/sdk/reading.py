@@ -70,6 +70,10 @@ class RawReader:
             else:
                 self._other.append((number, start, rest))
         self._count = len(paths)
+        # Each path has its own single value: nothing is to be put in order.
+        self._flat = (
+            [start for _, start in self._plain] == list(range(len(paths))) == list(range(len(starts)))
+        )
         self._fields = Fields([Path.of(start) for start in starts])
         self._lists = [
             (
@@ -82,8 +86,10 @@ class RawReader:
 
     def read(self, raw: Any) -> list[Any]:
         """What each path finds. Errors: `ValueError` if the value is not JSON."""
-        found: list[Any] = [None] * self._count
         raws = self._fields.read_raw(raw)
+        if self._flat:
+            return [None if value is MISSING else bytes(value) for value in raws]
+        found: list[Any] = [None] * self._count
         for number, start in self._plain:
             if (value := raws[start]) is not MISSING:
                 found[number] = bytes(value)

@@ -45,7 +45,9 @@ def check_host(host: str | None) -> None:
     The port may be any, so that a tunnel from another port works.
     """
     try:
-        name = urlsplit(f"//{host}").hostname if host else None
+        parts = urlsplit(f"//{host or ''}")
+        # A part before an @ is no host; a port that is no number makes an error.
+        name = parts.hostname if parts.username is None and parts.port != 0 else None
     except ValueError:
         name = None
     if name is None or not is_loopback(name):
@@ -132,7 +134,7 @@ class Access:
         method: str,
         origin: str | None,
     ) -> str:
-        """Who calls. A token wins over a cookie. Errors: `auth.required`, `auth.invalid`, `origin.required`."""
+        """Who calls. A token wins over a cookie. Errors: `auth.required`, `origin.required`."""
         if authorization is not None:
             return await self._by_token(authorization)
         if not self.has_session(cookie, host):

@@ -14,8 +14,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from redrive.errors import Forbidden, RedriveError, UserError
+from redrive.log import get_logger
 from redrive.server.auth import Access, check_host, check_origin, is_open
 from redrive.server.problems import problem_response, unforeseen
+
+log = get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 UPLOAD_PATH: Final = "/api/v1/uploads"
@@ -41,7 +44,7 @@ class _Refused(Exception):
 
 
 class Guard:
-    """ASGI middleware. `log_fault(request_id, exception)` is told of each unforeseen fault, once."""
+    """ASGI middleware. An unforeseen fault is logged once, under the request id that its answer names."""
 
     def __init__(self, app: ASGIApp, *, access: Access, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
@@ -77,11 +80,11 @@ class Guard:
         except _Refused as refused:
             answer = problem_response(refused.error, request_id, status=refused.status)
             await answer(scope, receive, send_safely)
-        except Exception:
-            if not started:
-                await problem_response(unforeseen(request_id), request_id)(scope, receive, send_safely)
-            # Raised on: the server logs it with its trace and, where the answer had begun, cuts it.
-            raise
+        except Exception as error:
+            log.error("request.failed", error=error, request_id=request_id, path=scope["path"])
+            if started:
+                raise  # the server then cuts the answer, so that nobody takes a part for the whole
+            await problem_response(unforeseen(request_id), request_id)(scope, receive, send_safely)
 
     async def _admit(self, scope: Scope, headers: Headers) -> str:
         host = headers.get("host")

@@ -38,9 +38,8 @@ def _page(title: str, body: str) -> str:
 
 def front_page(*, version: str, reference: str, signed_in: bool) -> str:
     if signed_in:
-        way_on = (
-            f'<p>You are signed in. The <a href="{escape(reference)}">API reference</a> lists every route.</p>'
-        )
+        link = f'<a href="{escape(reference)}">API reference</a>'
+        way_on = f"<p>You are signed in. The {link} lists every route.</p>"
     else:
         way_on = (
             "<h2>Sign in</h2><p>Open the one-time link that <code>redrive up</code> printed, or make a new "

@@ -64,10 +64,21 @@ async def serve(
                 ready(Address(url, f"{url}/login/{access.new_code()}"))
 
             server = _Server(app, closing, announce)
+            halted = asyncio.create_task(_end_when_halted(service, server))
             try:
                 await server.serve(sockets=[listener])
             finally:
                 remove_address(home)
+                halted.cancel()
+            if halted.done() and not halted.cancelled():
+                raise halted.result()
+
+
+async def _end_when_halted(service: CheckedServices, server: _Server) -> RedriveError:
+    """A home that cannot be written any more is not served either: the operator has to act."""
+    error = await service.halted()
+    server.should_exit = True
+    return error
 
 
 def check_host_option(host: str) -> None:
@@ -117,9 +128,7 @@ def leave_address(home: Path, *, url: str, token: str) -> None:
         # mkstemp makes the file with mode 0600 from its first instant.
         descriptor, name = tempfile.mkstemp(prefix=f".{SERVER_FILE}.", dir=home)
     except OSError as error:
-        raise HomeUnusable(
-            f"The address cannot be left in {home}: {error.strerror}", at=str(home)
-        ) from None
+        raise HomeUnusable(f"The address cannot be left in {home}: {error.strerror}", at=str(home)) from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

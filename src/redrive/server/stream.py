@@ -37,7 +37,9 @@ async def first_chunk(
 
 def sse_response(events: AsyncIterator[bytes]) -> Response:
     return StreamingResponse(
-        events, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        events,
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
@@ -65,9 +67,7 @@ async def unless_closing(work: Coroutine[Any, Any, T], closing: asyncio.Event) -
         await asyncio.gather(doing, ending, return_exceptions=True)
 
 
-async def event_stream(
-    service: Services, run_id: str | None, closing: asyncio.Event
-) -> AsyncIterator[bytes]:
+async def event_stream(service: Services, run_id: str | None, closing: asyncio.Event) -> AsyncIterator[bytes]:
     """Rows as events; of one run also its present row first, and `end` last. Comments keep it alive."""
     rows = service.runs.watch(run_id)
     ending = asyncio.ensure_future(closing.wait())

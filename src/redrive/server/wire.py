@@ -98,12 +98,6 @@ class TokenBody(_Body):
     days: int | None = Field(None, ge=1, le=36_500)
 
 
-class LoginLink(View):
-    """An address that signs a browser in, once."""
-
-    link: str
-
-
 class ExactRequest(Request):
     """A request whose JSON numbers keep their digits; NaN and endless nesting do not parse."""
 

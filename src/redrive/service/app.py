@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from redrive import __version__
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
-from redrive.engine.clock import Clock, id_maker
+from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
@@ -24,6 +24,7 @@ from redrive.engine.flows import FlowCache
 from redrive.engine.ledger import LedgerSignal
 from redrive.engine.runner import Runner
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
+from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.service.doctor import doctor
@@ -56,9 +57,12 @@ from redrive.store.database import Reader, connect_writer, migrate
 from redrive.store.secrets import SecretBox
 
 DATABASE = "redrive.db"
-OBJECTS = "objects"
 LOCK = "lock"
+SERVER_FILE = "server.json"
+"""Left by `redrive up`: where it listens, and the local token."""
 LOCK_POLL_S = 0.1
+
+_log = get_logger(__name__)
 
 
 class Runs:
@@ -244,12 +248,10 @@ class Service:
             if not self.take_lock():
                 continue
             runner = self.start_runner(up_to=number)
-            waiting = asyncio.ensure_future(self.runs.wait(run_id))
+            waiting: asyncio.Future[Any] = asyncio.ensure_future(self.runs.wait(run_id))
+            halted: asyncio.Future[Any] = runner.halted
             try:
-                await asyncio.wait(
-                    {waiting, asyncio.ensure_future(asyncio.shield(runner.halted))},
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                await asyncio.wait({waiting, halted}, return_when=asyncio.FIRST_COMPLETED)
                 if not waiting.done() and runner.halted.done():
                     raise runner.halted.result()
                 return await waiting
@@ -282,6 +284,27 @@ def _prepare(home: Path) -> None:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
 
+async def _become_runner(home: Path, lock: FileLock) -> None:
+    """Take the lock; a command that only executes its own run is waited for."""
+    said = False
+    while True:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if (home / SERVER_FILE).exists():
+                raise HomeUnusable(
+                    f"the home {home} is in use by another `redrive up`",
+                    code="home.locked",
+                    hint="Use that one, stop it, or name another home.",
+                ) from None
+        else:
+            return
+        if not said:
+            said = True
+            _log.info("home.busy", home=str(home), waiting_for="a command that executes its own run")
+        await asyncio.sleep(LOCK_POLL_S)
+
+
 @asynccontextmanager
 async def open_service(
     home: Path,
@@ -299,19 +322,12 @@ async def open_service(
     _prepare(home)
     lock = FileLock(home / LOCK)
     if serve:
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise HomeUnusable(
-                f"the home {home} is in use by another `redrive up`",
-                code="home.locked",
-                hint="Use that one, stop it, or name another home.",
-            ) from None
+        await _become_runner(home, lock)
     clock = clock or Clock()
     registry = registry or Registry.discover()
     database = home / DATABASE
     reader = Reader(database)
-    blobs = DiskBlobs(home / OBJECTS, failpoint=lambda name: failpoints.hit(f"blob.{name}"))
+    blobs = DiskBlobs(home, failpoint=failpoints.hit, zstd_level=settings.zstd_level)
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
@@ -332,7 +348,7 @@ async def open_service(
         contents=contents,
         connections=connections,
         flows=FlowCache(reader, registry),
-        ids=id_maker(clock),
+        ids=Ids(clock),
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,

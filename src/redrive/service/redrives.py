@@ -25,15 +25,15 @@ from redrive.engine.draft import (
     outputs_of,
     require_ended,
 )
-from redrive.engine.flows import BuiltFlow, build
+from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import Counted
 from redrive.engine.preview import Discard
 from redrive.engine.worker import Control, Execution
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
+from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.starts import PRIORITIES, Starts, check_steps, read_variables, require_reason
-from redrive.service.versions import Chosen, freeze, version_to_run
 from redrive.service.views import PlanStep, PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
@@ -110,13 +110,13 @@ class Redrives:
     async def _draft_retry(self, run_id: str, request: RetryRequest) -> Drafted:
         source, steps, plan = await self._source(run_id)
         chosen = await self._version(source, "original")
-        built = build(chosen.text, chosen.file, self._kernel.registry)
+        built = chosen.built(self._kernel)
         run = self._new_run(source, built.flow, "retry", source.clock, source.variables)
         asked = {"retry": request.from_, **_overrides(plan)}
         if request.from_ == "failed":
             step = failed_step(source, steps)
             new = Plan(
-                start="failed", step=step.step, skips=list(plan.skips), finished=outputs_of(step)
+                start="failed", step=step.step, skips=list(plan.skips), finished=outputs_of(step) or []
             )
             draft = Draft(run=run, plan=new)
             drafting = Drafting(self._kernel.deps, draft, source)
@@ -167,7 +167,7 @@ class Redrives:
         after = request.after is not None
         source, steps, source_plan = await self._source(run_id)
         chosen = await self._version(source, request.version)
-        built = build(chosen.text, chosen.file, self._kernel.registry)
+        built = chosen.built(self._kernel)
         node = built.flow.step(name)
         check_steps(built.flow, request.skips)
         overrides = read_variables(built.flow, request.variables, manual=False)
@@ -195,7 +195,7 @@ class Redrives:
 
     def _stored(
         self, source: Run, steps: Sequence[StepRun], node: StepNode, *, after: bool, given: bool
-    ) -> list[int]:
+    ) -> list[int] | None:
         """The buckets that stand at the start point of the source run.
 
         Errors: `step.not_reached`, `step.not_finished`.
@@ -226,26 +226,26 @@ class Redrives:
         self,
         draft: Draft,
         source: Run,
-        there: list[int],
+        there: list[int] | None,
         request: RedriveRequest,
         name: str,
         *,
         after: bool,
-    ) -> list[int]:
+    ) -> list[int] | None:
         deps = self._kernel.deps
         drafting = Drafting(deps, draft, source)
         inputs = there
         if request.payloads:
 
             async def first() -> Any:
-                async for _, row, _ in Buckets(deps.reader, deps.contents).rows(there):
+                async for _, row, _ in Buckets(deps.reader, deps.contents).rows(there or []):
                     return row
                 return None
 
             inputs = await drafting.of_payloads(request.payloads, first)
         if request.edits:
-            drafting.use(inputs)
-            inputs = await drafting.edited(inputs, request.edits, request.reason, force=request.force)
+            drafting.use(inputs or [])
+            inputs = await drafting.edited(inputs or [], request.edits, request.reason, force=request.force)
         if request.items is not None:
             try:
                 selection = parse(request.items)
@@ -255,17 +255,17 @@ class Redrives:
                     code="items.invalid",
                     hint="Write FIELD = V, FIELD in V,V or failed, joined by and.",
                 ) from None
-            drafting.use(inputs)
-            inputs = await drafting.selected(inputs, selection, name, after=after)
-        drafting.forget_all_but(inputs)
+            drafting.use(inputs or [])
+            inputs = await drafting.selected(inputs or [], selection, name, after=after)
+        drafting.forget_all_but(inputs or [])
         return inputs
 
     async def _version(self, source: Run, asked: str) -> Chosen:
         if asked == "original":
-            return await version_to_run(
-                self._kernel, source.flow, str(source.version), flow_id=source.flow_id
+            return await choose_original(
+                self._kernel, source.flow, source.flow_id, source.version
             )
-        return await version_to_run(self._kernel, source.flow, asked)
+        return await choose(self._kernel, source.flow, asked)
 
     def _new_run(
         self, source: Run, flow: Flow, trigger: str, clock: int, variables: bytes | None

@@ -19,10 +19,9 @@ from redrive.core.run import ENDED, Plan, Run
 from redrive.engine.clock import micros_of
 from redrive.engine.draft import Draft, Drafting
 from redrive.engine.failpoints import failpoints
-from redrive.engine.flows import BuiltFlow, build
 from redrive.errors import NotFound, StateConflict, StoreFull, UsageError
+from redrive.service.chosen import Chosen, choose, choose_document, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.versions import freeze, version_to_run
 from redrive.service.views import RunRow, StartRequest
 from redrive.store import runs as store
 from redrive.store import tables
@@ -63,11 +62,8 @@ class Starts:
         Errors: `flow.unknown`, `version.unknown`, `variable.unknown`, `variable.invalid`,
         `variable.missing`, `step.unknown` (a skip), `payload.unknown`, `idempotency.conflict`.
         """
-        chosen = await version_to_run(self._kernel, flow, request.version)
-        built = build(chosen.text, chosen.file, self._kernel.registry)
-        return await self._start(
-            built, chosen.flow_id, chosen.number, chosen, request, trigger, idempotency_key
-        )
+        chosen = await choose(self._kernel, flow, request.version)
+        return await self._start(chosen, request, trigger, idempotency_key)
 
     async def start_document(
         self,
@@ -81,18 +77,12 @@ class Starts:
         """Queue a run of a document that need not be in the store: it is kept as a version."""
         if request.version is not None:
             raise UsageError("a run of a file has no other version", hint="Leave --version out.")
-        built = build(text.decode(), filename, self._kernel.registry)
-        chosen = await version_to_run(self._kernel, built.flow.name, None, text=text.decode(), file=filename)
-        return await self._start(
-            built, chosen.flow_id, chosen.number, chosen, request, trigger, idempotency_key
-        )
+        chosen = await choose_document(self._kernel, text, filename)
+        return await self._start(chosen, request, trigger, idempotency_key)
 
     async def _start(
         self,
-        built: BuiltFlow,
-        flow_id: int | None,
-        number: int | None,
-        chosen: Any,
+        chosen: Chosen,
         request: StartRequest,
         trigger: str,
         idempotency_key: str | None,
@@ -100,15 +90,15 @@ class Starts:
         kernel = self._kernel
         deps = kernel.deps
         self.refuse_when_full()
-        flow = built.flow
+        flow = chosen.built(kernel).flow
         check_steps(flow, request.skips)
         variables = read_variables(flow, request.variables, manual=trigger == "manual")
         now = deps.clock.micros()
         run = Run(
             id=deps.ids.next(),
-            flow_id=flow_id or 0,
+            flow_id=chosen.flow_id or 0,
             flow=flow.name,
-            version=number or 0,
+            version=chosen.number or 0,
             status="queued",
             trigger=trigger,
             priority=PRIORITIES[flow.settings.priority],

@@ -399,3 +399,9 @@ class SettingView(View):
     source: str
     unit: str | None = None
     help: str
+
+
+class LoginLink(View):
+    """An address that signs a browser in, once."""
+
+    link: str

@@ -108,7 +108,10 @@ class Connector(Shape, kind="connector", version=1, group="systems"):
             yield out
 
     async def opened(self, ctx: StepContext) -> Endpoint:
-        """The endpoint, ready to use. Errors (they stop the step): `connection.unknown`, `endpoint.unknown`."""
+        """The endpoint, ready to use.
+
+        Errors, which stop the step: `connection.unknown`, `endpoint.unknown`.
+        """
         try:
             connection = await ctx.connection(self.connection)
         except NotFound as error:

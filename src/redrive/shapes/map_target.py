@@ -110,15 +110,20 @@ class Record:
 class Series:
     """A list, as long as the longest that its fields found (or that is there already)."""
 
-    __slots__ = ("_fields", "element")
+    __slots__ = ("_fields", "_form", "_plain", "element")
 
     def __init__(self, element: Node) -> None:
         self.element = element
+        self._form = b"%b"
+        self._plain: list[int] | None = None
         self._fields: list[int] | None = None
 
     def write(self, found: Sequence[Found], places: Places, write: Write, base: Any) -> bytes:
         there = None if base is None else elements(base)
         count = max(len(there or ()), self._length(found, places))
+        if there is None and (columns := self._columns(found, places, count)) is not None:
+            form = self._form
+            return b"[" + b",".join([form % row for row in zip(*columns, strict=True)]) + b"]"
         parts = [
             self.element.write(
                 found, (*places, number), write, there[number] if there and number < len(there) else None
@@ -126,6 +131,25 @@ class Series:
             for number in range(count)
         ]
         return b"[" + b",".join(parts) + b"]"
+
+    def _columns(self, found: Sequence[Found], places: Places, count: int) -> list[list[bytes]] | None:
+        """The values of each slot of the elements, where all of these are plain."""
+        if self._plain is None:
+            form, slots = self.element.form() if isinstance(self.element, Record) else (b"%b", [self.element])
+            leaves = [slot.field for slot in slots if isinstance(slot, Leaf) and slot.plain]
+            self._form = form
+            self._plain = leaves if len(leaves) == len(slots) else []
+        if not self._plain:
+            return None
+        columns = []
+        for field in self._plain:
+            here = at_places(found[field][0], places)
+            if isinstance(here, list):
+                column = [value or NULL for value in here] + [NULL] * (count - len(here))
+            else:
+                column = [here or NULL] * count
+            columns.append(column)
+        return columns
 
     def _length(self, found: Sequence[Found], places: Places) -> int:
         """Of the lists that were found here; 1 where there is only a single value."""

@@ -64,7 +64,11 @@ async def served(answer: Answering) -> AsyncIterator[Site]:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         seen = Seen(
-            request.method, request.raw_path, dict(request.query), request.headers.copy(), await request.read()
+            request.method,
+            request.raw_path,
+            dict(request.query),
+            request.headers.copy(),
+            await request.read(),
         )
         site.seen.append(seen)
         made = answer(seen)
@@ -92,7 +96,11 @@ async def spoken(*answers: bytes, hang: bool = False) -> AsyncIterator[Site]:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
-            (int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")),
+            (
+                int(line.partition(b":")[2])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length")
+            ),
             0,
         )
         body = await reader.readexactly(length)
@@ -228,7 +236,12 @@ class Bench:
         )
 
     async def run(
-        self, given: Sequence[Any] = (b"",), *, ctx: MemoryContext | None = None, attempts: int = 1, **settings: Any
+        self,
+        given: Sequence[Any] = (b"",),
+        *,
+        ctx: MemoryContext | None = None,
+        attempts: int = 1,
+        **settings: Any,
     ) -> Result:
         shape = Connector.model_validate({"connection": "site", "endpoint": "it", **settings})
         ctx = ctx or self.context()

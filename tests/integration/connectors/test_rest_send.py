@@ -1,5 +1,6 @@
 """Send endpoints against real servers on loopback, with a ledger that keeps to the protocol."""
 
+# ruff: noqa: SIM117 - first the server, then the connection to it
 from __future__ import annotations
 
 import asyncio
@@ -7,6 +8,9 @@ import asyncio
 import pytest
 from aiohttp import web
 from blake3 import blake3
+
+from redrive.core.jsonvalue import decode
+from redrive.sdk import Request, UnknownRequest
 from tests.integration.connectors.bench import (
     SECRET,
     Held,
@@ -17,9 +21,6 @@ from tests.integration.connectors.bench import (
     served,
     spoken,
 )
-
-from redrive.core.jsonvalue import decode
-from redrive.sdk import Request, UnknownRequest
 
 ORDERS = b'[{"id": 1, "total": 1.10},{"id": 2, "total": 2.0},{"id": 3, "total": 3}]'
 
@@ -41,7 +42,9 @@ async def test_a_payload_is_sent_byte_for_byte_and_its_answer_put_out():
     assert site.seen[0].headers["Content-Type"] == "application/json"
     assert result.values == [{"ok": True}]
     assert ledger.statuses() == {"1": "delivered", "2": "delivered", "3": "delivered"}
-    assert [request.body.digest for request in (claim.request for claim in ledger.claims)] == [blake3(ORDERS).digest()]
+    assert [request.body.digest for request in (claim.request for claim in ledger.claims)] == [
+        blake3(ORDERS).digest()
+    ]
     assert result.payloads[0].lineage == [[(0, 0), (0, 1), (0, 2)]]
 
 
@@ -141,11 +144,20 @@ async def test_an_object_body_holds_the_bytes_of_the_payload():
     request = {
         "method": "POST",
         "path": "/bulk",
-        "body": {"source": "redrive", "orders": "{{ payload }}", "run": "{{ run.id }}", "count": 3, "none": None},
+        "body": {
+            "source": "redrive",
+            "orders": "{{ payload }}",
+            "run": "{{ run.id }}",
+            "count": 3,
+            "none": None,
+        },
     }
     async with served(ok) as site, bench(site, sending(request=request)) as at:
         await at.run([ORDERS], ctx=at.context(MemoryLedger()), key="id")
-    assert site.seen[0].body == b'{"source":"redrive","orders":' + ORDERS + b',"run":"run-1","count":3,"none":null}'
+    assert (
+        site.seen[0].body
+        == b'{"source":"redrive","orders":' + ORDERS + b',"run":"run-1","count":3,"none":null}'
+    )
 
 
 async def test_a_form_is_sent_as_a_form():
@@ -202,7 +214,11 @@ async def test_what_never_left_is_rejected_and_tried_again():
         result = await at.run([ORDERS], ctx=at.context(ledger), key="id")
     assert set(ledger.statuses().values()) == {"rejected"}
     assert result.error is not None
-    assert (result.error.code, result.error.retry, result.error.stops_step) == ("remote.unavailable", "backoff", True)
+    assert (result.error.code, result.error.retry, result.error.stops_step) == (
+        "remote.unavailable",
+        "backoff",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,7 +285,11 @@ async def test_the_same_bytes_go_again_though_the_payload_has_changed():
     async with served(lambda _: answers.pop(0)) as site, bench(site, sending(idempotency={})) as at:
         await at.run([b'[{"id": 1},{"id": 2}]'], ctx=at.context(ledger), key="id")
         result = await at.run([b'[{"id": 2},{"id": 9}]'], ctx=at.context(ledger), key="id")
-    assert [seen.body for seen in site.seen] == [b'[{"id": 1},{"id": 2}]', b'[{"id": 1},{"id": 2}]', b'[{"id": 9}]']
+    assert [seen.body for seen in site.seen] == [
+        b'[{"id": 1},{"id": 2}]',
+        b'[{"id": 1},{"id": 2}]',
+        b'[{"id": 9}]',
+    ]
     assert result.values == [{"a": 1}, {"b": 1}]
     assert [payload.lineage for payload in result.payloads] == [[[(0, 0)]], [[(0, 1)]]]
     assert set(ledger.statuses().values()) == {"delivered"}
@@ -277,9 +297,11 @@ async def test_the_same_bytes_go_again_though_the_payload_has_changed():
 
 async def test_a_resend_that_fails_again_is_tried_once_per_attempt():
     ledger = MemoryLedger()
-    async with served(lambda _: web.Response(status=500)) as site:
-        async with bench(site, sending(request={"method": "PUT", "path": "/all", "body": "{{ payload }}"})) as at:
-            result = await at.run([ORDERS], ctx=at.context(ledger), key="id", attempts=3)
+    async with (
+        served(lambda _: web.Response(status=500)) as site,
+        bench(site, sending(request={"method": "PUT", "path": "/all", "body": "{{ payload }}"})) as at,
+    ):
+        result = await at.run([ORDERS], ctx=at.context(ledger), key="id", attempts=3)
     assert len(site.seen) == 3
     assert set(ledger.statuses().values()) == {"unknown"}
     assert result.error is not None
@@ -487,7 +509,9 @@ async def test_an_interrupted_request_without_a_key_goes_again_where_that_is_saf
     async with served(ok) as site, bench(site, sending(repeat="safe")) as at:
         ledger = MemoryLedger(keyed=False)
         body = await at.context().store(b'["as it was"]')
-        ledger.interrupted = [UnknownRequest("x0", (), (), Request(method="POST", url=f"{site.url}/orders", body=body))]
+        ledger.interrupted = [
+            UnknownRequest("x0", (), (), Request(method="POST", url=f"{site.url}/orders", body=body))
+        ]
         result = await at.run([ORDERS], ctx=at.context(ledger))
     assert [seen.body for seen in site.seen] == [b'["as it was"]']
     assert result.values == [{"ok": True}]
@@ -497,7 +521,9 @@ async def test_per_item_without_a_key_only_the_interrupted_item_is_held_back():
     async with served(ok) as site, bench(site, sending(per="item")) as at:
         ledger = MemoryLedger(keyed=False)
         body = await at.context().store(b'{"id": 2, "total": 2.0}')
-        ledger.interrupted = [UnknownRequest("x0", (), (), Request(method="POST", url=f"{site.url}/orders", body=body))]
+        ledger.interrupted = [
+            UnknownRequest("x0", (), (), Request(method="POST", url=f"{site.url}/orders", body=body))
+        ]
         result = await at.run([ORDERS], ctx=at.context(ledger))
     assert [seen.json["id"] for seen in site.seen] == [1, 3]
     assert result.error is not None

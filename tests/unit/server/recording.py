@@ -25,8 +25,8 @@ from redrive.service.views import (
     DeliveryView,
     ErrorView,
     ExchangeView,
-    FindItem,
     Finding,
+    FindItem,
     FlowVersionView,
     FlowView,
     Health,
@@ -479,7 +479,9 @@ class RecordingService:
         self.uploads: list[bytes] = []
         self.changes: list[RunRow] = []
         self.outcome = "success"
-        self.rows = {one.id: one for one in (row("r1"), row("r2", status="success"), row("r3", status="queued"))}
+        self.rows = {
+            one.id: one for one in (row("r1"), row("r2", status="success"), row("r3", status="queued"))
+        }
         self.details = {"p1": detail()}
         self.flows = Flows(self)
         self.runs = Runs(self)
@@ -502,7 +504,9 @@ class RecordingService:
 
     def known(self, name: str, only: str, kind: str) -> None:
         if name != only:
-            raise NotFound(f"There is no {kind} {name}; did you mean {only}?", code=f"{kind}.unknown", at=name)
+            raise NotFound(
+                f"There is no {kind} {name}; did you mean {only}?", code=f"{kind}.unknown", at=name
+            )
 
     def refuse_invalid(self, documents: Sequence[tuple[str, bytes]]) -> None:
         problems = [

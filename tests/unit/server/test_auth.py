@@ -6,8 +6,8 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 
-from redrive.server.auth import Access, check_host, check_origin, cookie_name, is_open
 from redrive.errors import Forbidden
+from redrive.server.auth import Access, check_host, check_origin, cookie_name, is_open
 
 
 def leaves(routes):
@@ -89,7 +89,9 @@ async def test_a_session_changes_things_only_from_its_own_origin(stranger, acces
     own = await stranger.post("/api/v1/runs/r3/stop", json=body, headers={"Origin": "http://127.0.0.1:8765"})
     assert own.status_code == 200
     # Another port of this machine is the same site, so the cookie comes along; the origin differs.
-    other = await stranger.post("/api/v1/runs/r3/stop", json=body, headers={"Origin": "http://127.0.0.1:3000"})
+    other = await stranger.post(
+        "/api/v1/runs/r3/stop", json=body, headers={"Origin": "http://127.0.0.1:3000"}
+    )
     assert other.status_code == 403
     assert other.json()["code"] == "origin.not_allowed"
 
@@ -114,7 +116,9 @@ async def test_a_session_ends_with_its_time():
     assert not access.has_session(header, "localhost:1")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8765", "10.0.0.1", "", "localhost@x"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example:8765", "10.0.0.1", "", "localhost@x"]
+)
 async def test_a_rebound_host_name_is_refused_with_a_good_token_and_on_open_routes(api, host):
     for path in ("/api/v1/runs", "/healthz", "/"):
         answer = await api.get(path, headers={"Host": host})

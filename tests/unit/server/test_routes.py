@@ -192,13 +192,17 @@ async def test_a_plan_starts_nothing_and_a_start_may_need_a_confirmation(api, se
     refused = await api.post("/api/v1/runs/r2/redrive", json={"after": "send"})
     assert refused.status_code == 409
     assert refused.json()["code"] == "confirmation.needed"
-    assert (await api.post("/api/v1/runs/r2/redrive", json={"after": "send", "confirm": True})).status_code == 201
+    assert (
+        await api.post("/api/v1/runs/r2/redrive", json={"after": "send", "confirm": True})
+    ).status_code == 201
     assert (await api.post("/api/v1/runs/r1/retry/plan", json={})).json()["source_run"] == "r1"
 
 
 async def test_flows_and_documents(api, service):
     assert (await api.get("/api/v1/flows")).json()["items"][0]["name"] == "orders"
-    assert (await api.get("/api/v1/flows/orders/document")).content == b"flow: orders  # as it was\r\nsteps: []\n"
+    assert (
+        await api.get("/api/v1/flows/orders/document")
+    ).content == b"flow: orders  # as it was\r\nsteps: []\n"
     assert (await api.get("/api/v1/flows/orders/versions")).json()["items"][0]["number"] == 3
     assert (await api.patch("/api/v1/flows/orders", json={"enabled": False})).json()["enabled"] is False
     assert (await api.post("/api/v1/flows/orders/deploy", json={"version": 2})).json()["number"] == 2

@@ -6,35 +6,73 @@ last_success with connection response`. Paths and conditions are relative to the
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
-    StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
 from redrive.sdk import (
+    CONNECTOR_ROOTS,
     ConnectorConditionField,
     ConnectorTemplatedValue,
     Field,
+    Invalid,
     PathText,
+    compile_value,
     item_reader,
+    nearest,
 )
 
 Direction = Literal["receive", "send"]
 Then = Literal["success", "retry", "fail", "fail_run", "reauthenticate"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-StatusText = Annotated[str, StringConstraints(pattern=r"^[1-5]xx$")]
-Status = Annotated[int, Field(help="An HTTP status.", ge=100, le=599)] | StatusText
+Status = int | str
+"""A number, or `2xx` for a hundred of them."""
 
 
 def _items_path(value: str) -> str:
     item_reader("application/json", value)
     return value
 
+
+def _statuses(value: Any) -> list[Status]:
+    many = value if isinstance(value, list) else [value]
+    for number, one in enumerate(many):
+        known = isinstance(one, int) and not isinstance(one, bool) and 100 <= one <= 599
+        if not (known or (isinstance(one, str) and _STATUS_CLASS.match(one))):
+            raise Invalid(
+                "this is not an HTTP status",
+                setting=f"[{number}]" if many is value else "",
+                expected="a number from 100 to 599, or one of 1xx, 2xx, 3xx, 4xx, 5xx",
+            )
+    return many
+
+
+def _templates_parse(value: Any) -> Any:
+    compile_value(value, CONNECTOR_ROOTS)
+    return value
+
+
+_STATUS_CLASS = re.compile(r"[1-5]xx\Z")
+_ONE_STATUS = {
+    "anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"pattern": "^[1-5]xx$", "type": "string"}]
+}
+
+Statuses = Annotated[
+    list[Status],
+    BeforeValidator(_statuses),
+    WithJsonSchema(
+        {"anyOf": [*_ONE_STATUS["anyOf"], {"type": "array", "items": _ONE_STATUS, "minItems": 1}]}
+    ),
+]
+"""One status or a list of them."""
 
 ItemsPath = Annotated[str, AfterValidator(_items_path)]
 
@@ -115,7 +153,7 @@ class Call(Model):
     """One request, with templates."""
 
     method: Method = Field("GET", help="The HTTP method.")
-    path: str = Field(
+    path: Annotated[str, AfterValidator(_templates_parse)] = Field(
         "",
         help="Path below the base URL. What a template puts in is percent-encoded, so it stays in its "
         "segment; one that gives nothing is an error.",
@@ -129,7 +167,7 @@ class Call(Model):
         default_factory=dict,
         help="Request headers. One whose template gives null or empty text is left out.",
     )
-    body: Any = Field(
+    body: Annotated[Any, AfterValidator(_templates_parse)] = Field(
         None,
         help='What is sent: `"{{ payload }}"` sends the payload byte for byte (with `per: item` the '
         "item); an object or list is sent as JSON, in which `{{ payload }}` and `{{ item }}` stand "
@@ -212,9 +250,7 @@ Paginate = Annotated[
 class Success(Model):
     """Which answers count as success."""
 
-    status: list[Status] | Status | None = Field(
-        None, help="Statuses of success, as numbers or `2xx`. Default: 2xx."
-    )
+    status: Statuses | None = Field(None, help="Statuses of success, as numbers or `2xx`. Default: 2xx.")
     unless: ConnectorConditionField | None = Field(
         None, help="An answer with such a status and for which this holds is an error all the same."
     )
@@ -223,7 +259,7 @@ class Success(Model):
 class Rule(Model):
     """What an answer means. The first rule that matches wins; none: the ordinary meaning of the status."""
 
-    status: list[Status] | Status | None = Field(None, help="Statuses that match. Default: any.")
+    status: Statuses | None = Field(None, help="Statuses that match. Default: any.")
     when: ConnectorConditionField | None = Field(
         None,
         help="Condition on the body. Status and headers: `{{ response.status }}`, "
@@ -342,8 +378,11 @@ class EndpointModel(Model):
         foreign = _SEND_ONLY if self.direction == "receive" else _RECEIVE_ONLY
         if wrong := [name for name in foreign if name in self.model_fields_set]:
             other = "send" if self.direction == "receive" else "receive"
-            names = ", ".join(f"`{name}`" for name in wrong)
-            raise ValueError(f"{names}: only on an endpoint with `direction: {other}`")
+            raise Invalid(
+                f"`{wrong[0]}` is for endpoints that {other}",
+                setting=wrong[0],
+                expected=f"`direction: {other}`, or no `{wrong[0]}`",
+            )
         return self
 
     @property
@@ -391,7 +430,14 @@ class ConnectorModel(Model):
         for name, endpoint in self.endpoints.items():
             other = endpoint.lookup.endpoint if endpoint.lookup else None
             if other is not None:
-                found = self.endpoints.get(other)
-                if found is None or found.direction != "receive":
-                    raise ValueError(f"endpoint {name!r}: its lookup {other!r} is no receive endpoint")
+                known = [one for one, model in self.endpoints.items() if model.direction == "receive"]
+                if other not in known:
+                    raise Invalid(
+                        f"there is no receive endpoint {other!r}",
+                        setting=f"endpoints.{name}.lookup.endpoint",
+                        expected=f"one of {', '.join(known)}"
+                        if known
+                        else "a receive endpoint of this connector",
+                        nearest=nearest(other, known),
+                    )
         return self

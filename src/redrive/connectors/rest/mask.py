@@ -12,6 +12,7 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
@@ -86,7 +87,8 @@ class Masker:
 
     def hidden(self, text: str) -> str:
         """`text` without any secret value."""
-        return self.hidden_bytes(text.encode()).decode()
+        data = text.encode(errors="surrogateescape")
+        return self.hidden_bytes(data).decode(errors="surrogateescape") if self.occurs(data) else text
 
     def hidden_bytes(self, data: bytes) -> bytes:
         if not self.occurs(data):
@@ -95,7 +97,10 @@ class Masker:
 
     def occurs(self, data: bytes) -> bool:
         """Whether a secret value stands in it."""
-        return any(secret in data for secret in self._hide)
+        for secret in self._hide:  # noqa: SIM110 - several times as fast as any() over so few
+            if secret in data:
+                return True
+        return False
 
     @property
     def overlap(self) -> int:
@@ -133,13 +138,21 @@ class Masker:
     ) -> Sequence[tuple[str, str]]:
         """Headers as they may be recorded. `credentials`: names that are hidden whatever they are."""
         always = {name.casefold() for name in credentials}
+        pairs = list(headers)
+        # Most requests hold no secret outside of their credentials: one look at all values tells.
+        clean = not self.occurs("\n".join([value for _, value in pairs]).encode(errors="surrogateescape"))
         masked: list[tuple[str, str]] = []
-        for name, value in headers:
-            shown = self.hidden(value)
-            if shown == value and (name.casefold() in always or _SENSITIVE_HEADER.search(name)):
+        for name, value in pairs:
+            shown = value if clean else self.hidden(value)
+            if shown == value and (name.casefold() in always or _is_sensitive(name)):
                 shown = _masked_header(value)
             masked.append((name, shown))
         return masked
+
+
+@lru_cache(maxsize=512)
+def _is_sensitive(name: str) -> bool:
+    return _SENSITIVE_HEADER.search(name) is not None
 
 
 def _masked_parameter(part: str) -> str:

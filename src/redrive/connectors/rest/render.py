@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -229,6 +230,7 @@ class Renderer:
         return self._value(value, scope, ctx, where)
 
 
+@lru_cache(maxsize=256)
 def check_base_url(text: str, connection: str) -> str:
     """A base URL that may be used, without a slash at the end.
 

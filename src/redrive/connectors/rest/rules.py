@@ -53,7 +53,7 @@ class Judge:
                 rule.then, f"{answered}, which is `{rule.then}` by rule {number + 1} of the endpoint"
             )
         wanted = self._success.status
-        if matches(wanted if wanted is not None else "2xx", status):
+        if matches(wanted if wanted is not None else ["2xx"], status):
             return self._successful(answered, body, scope)
         return Verdict(_ordinary(status, self._direction), answered)
 
@@ -72,10 +72,9 @@ class Judge:
         return Verdict("success", answered)
 
 
-def matches(wanted: Sequence[Status] | Status, status: int) -> bool:
+def matches(wanted: Sequence[Status], status: int) -> bool:
     """Whether a status is one of these (`2xx` stands for a hundred of them)."""
-    many = wanted if isinstance(wanted, list) else [wanted]
-    return any(one == status or one == f"{status // 100}xx" for one in many)
+    return any(one in {status, f"{status // 100}xx"} for one in wanted)
 
 
 def _ordinary(status: int, direction: Direction) -> Meaning:

@@ -61,9 +61,7 @@ async def import_documents(service: Service, body: ImportBody) -> Response:
     return answer(Page[Imported](items=list(done)))
 
 
-@router.post(
-    "/checks", summary="Check documents", response_model=CheckResult, responses=problems(413)
-)
+@router.post("/checks", summary="Check documents", response_model=CheckResult, responses=problems(413))
 async def check_documents(service: Service, body: CheckBody) -> Response:
     """Validate documents and list every problem found. Nothing is stored."""
     return answer(await service.flows.check([document.pair() for document in body.documents]))
@@ -84,9 +82,7 @@ async def list_flows(service: Service, limit: Limit = 50, cursor: Cursor = None)
     return answer(await service.flows.list(limit=limit, cursor=cursor))
 
 
-@router.get(
-    "/flows/{name}", summary="Show a flow", response_model=FlowView, responses=problems(404)
-)
+@router.get("/flows/{name}", summary="Show a flow", response_model=FlowView, responses=problems(404))
 async def get_flow(service: Service, request: Request, name: Name) -> Response:
     return tagged_answer(request, await service.flows.get(name))
 
@@ -120,9 +116,7 @@ async def delete_flow(service: Service, name: Name) -> Response:
     response_model=Page[FlowVersionView],
     responses=problems(404),
 )
-async def list_versions(
-    service: Service, name: Name, limit: Limit = 50, cursor: Cursor = None
-) -> Response:
+async def list_versions(service: Service, name: Name, limit: Limit = 50, cursor: Cursor = None) -> Response:
     return answer(await service.flows.versions(name, limit=limit, cursor=cursor))
 
 

@@ -16,9 +16,7 @@ router = APIRouter(tags=["ledger"], route_class=ExactRoute)
 DeliveryId = Annotated[str, Path(max_length=200, description="Id of the delivery.")]
 
 
-@router.get(
-    "/deliveries", summary="List deliveries", response_model=Page[DeliveryView], responses=problems()
-)
+@router.get("/deliveries", summary="List deliveries", response_model=Page[DeliveryView], responses=problems())
 async def list_deliveries(
     service: Service,
     status: DeliveryStatus | None = None,

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from redrive.errors import UserError
 from redrive.server.problems import problem_response, problems, request_id_of
-from redrive.server.ranges import Unsatisfiable, byte_range, item_range
+from redrive.server.ranges import Unsatisfiable, byte_range
 from redrive.server.stream import first_chunk
 from redrive.server.wire import ExactRoute, Service, answer, matches, tagged_answer
+from redrive.service.item_range import item_range
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
 
 router = APIRouter(tags=["payloads"], route_class=ExactRoute)
@@ -128,6 +129,7 @@ async def content(
     },
 )
 async def upload(
+    *,
     service: Service,
     request: Request,
     media_type: Annotated[str | None, Query(max_length=200, pattern=r"^[^/\s]+/[^/\s]+.*$")] = None,
@@ -138,7 +140,7 @@ async def upload(
         Query(max_length=200, description="Payload that gives media type, items path and meta."),
     ] = None,
 ) -> Response:
-    """Store the bytes of the body, of any size, to be used as a payload of a start. Kept a day if not used."""
+    """Store the bytes of the body, of any size, as a payload for a start. Kept a day if not used."""
     view = await service.payloads.upload(
         request.stream(), media_type=media_type, items_path=items_path, filename=filename, like=like
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
@@ -39,6 +39,9 @@ router = APIRouter(tags=["runs"], route_class=ExactRoute)
 
 RunId = Annotated[str, Path(max_length=100, description="Id of the run.")]
 StepQuery = Annotated[str | None, Query(max_length=300, description="Only this step.")]
+StartedBy = Annotated[
+    Literal["api", "manual"], Query(description="What the run log names: a program, or a person.")
+]
 MAX_WAIT_S = 60.0
 
 
@@ -53,10 +56,11 @@ async def start(
     service: Service,
     name: Annotated[str, Path(max_length=300)],
     body: StartRequest,
+    trigger: StartedBy = "api",
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Queue a run, with data or without. It is durable when this answers."""
-    row = await service.runs.start(name, body, trigger="api", idempotency_key=idempotency_key)
+    row = await service.runs.start(name, body, trigger=trigger, idempotency_key=idempotency_key)
     return answer(row, status=201, location=f"/api/v1/runs/{row.id}")
 
 
@@ -68,18 +72,22 @@ async def start(
     responses=problems(409, 413),
 )
 async def start_document(
-    service: Service, body: StartDocumentBody, idempotency_key: IdempotencyKey = None
+    service: Service,
+    body: StartDocumentBody,
+    trigger: StartedBy = "api",
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Freeze a flow document as a numbered inactive version and queue a run of it."""
     filename, text = body.document.pair()
     row = await service.runs.start_document(
-        text, filename, body.request(), trigger="api", idempotency_key=idempotency_key
+        text, filename, body.request(), trigger=trigger, idempotency_key=idempotency_key
     )
     return answer(row, status=201, location=f"/api/v1/runs/{row.id}")
 
 
 @router.get("/runs", summary="List runs", response_model=Page[RunRow], responses=problems())
 async def list_runs(
+    *,
     service: Service,
     status: RunStatus | None = None,
     flow: Annotated[str | None, Query(max_length=300)] = None,
@@ -111,7 +119,10 @@ async def list_runs(
     "/runs/events",
     summary="Follow all runs",
     response_class=Response,
-    responses={200: {"description": "Server-sent events", "content": {"text/event-stream": {}}}, **problems()},
+    responses={
+        200: {"description": "Server-sent events", "content": {"text/event-stream": {}}},
+        **problems(),
+    },
 )
 async def follow_all(service: Service, request: Request) -> Response:
     """An event `run` with the row of each run that changes, until the caller leaves."""
@@ -207,6 +218,7 @@ async def exchange_body(
     responses=problems(404),
 )
 async def payloads(
+    *,
     service: Service,
     run_id: RunId,
     step: Annotated[str, Path(max_length=300)],
@@ -218,9 +230,7 @@ async def payloads(
     return answer(await service.runs.payloads(run_id, step, side, limit=limit, cursor=cursor))
 
 
-@router.post(
-    "/runs/{run_id}/stop", summary="Stop a run", response_model=RunRow, responses=problems(404, 409)
-)
+@router.post("/runs/{run_id}/stop", summary="Stop a run", response_model=RunRow, responses=problems(404, 409))
 async def stop(service: Service, run_id: RunId, body: StopBody) -> Response:
     """Stop at the next payload boundary, or at once with `force`."""
     return answer(await service.runs.stop(run_id, body.force))

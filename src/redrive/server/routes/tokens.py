@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from redrive.errors import Forbidden
 from redrive.server.auth import SESSION_S, Access, cookie_name
 from redrive.server.problems import problem_response, problems, request_id_of
-from redrive.server.wire import ExactRoute, LoginLink, Service, TokenBody, answer
-from redrive.service.views import NewToken, Page, TokenView
+from redrive.server.wire import ExactRoute, Service, TokenBody, answer
+from redrive.service.views import LoginLink, NewToken, Page, TokenView
 
 router = APIRouter(tags=["tokens"], route_class=ExactRoute)
 sign_in = APIRouter()

@@ -1,0 +1,184 @@
+"""The verb show, and how a run is printed wherever one is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from redrive.cli.output import Output, cell, instant, seconds, size, visible
+from redrive.cli.session import Injected
+from redrive.client.records import ExchangeView, LogLine, PayloadView, RunView, StepRunView
+from redrive.core.nearest import nearest
+from redrive.errors import NotFound
+
+
+async def show(
+    run: Annotated[str, Parameter(help="Id of the run.")],
+    /,
+    *,
+    step: Annotated[str | None, Parameter(help="Only this step, with its payloads.")] = None,
+    logs: Annotated[bool, Parameter(help="With its log lines.")] = False,
+    exchanges: Annotated[
+        bool, Parameter(help="With the requests and answers of its connector steps.")
+    ] = False,
+    session: Injected,
+) -> None:
+    """Show one run: its step runs, payloads, log lines and exchanges."""
+    output = session.output
+    async with session.connect() as client:
+        found = await client.runs.get(run)
+        if step is not None:
+            found = found.model_copy(update={"steps": [_step(found, step)]})
+        lines = await client.runs.logs(run, step, limit=500) if logs else None
+        calls = await client.runs.exchanges(run, step, limit=500) if exchanges else None
+    if session.json:
+        document: dict[str, Any] = found.model_dump(by_alias=True)
+        if lines is not None:
+            document |= {"logs": lines.model_dump()["items"], "logs_next": lines.next}
+        if calls is not None:
+            document |= {"exchanges": calls.model_dump()["items"], "exchanges_next": calls.next}
+        output.value(document)
+        return
+    print_run(output, found, payloads=step is not None)
+    if lines is not None:
+        _print_logs(output, lines.items, cut=lines.next is not None)
+    if calls is not None:
+        _print_exchanges(output, calls.items, cut=calls.next is not None)
+
+
+def _step(run: RunView, step: str) -> StepRunView:
+    for one in run.steps:
+        if one.step == step:
+            return one
+    near = nearest(step, [one.step for one in run.steps])
+    raise NotFound(
+        f"Run {run.id} has no step {step}",
+        code="step.unknown",
+        at=step,
+        hint=f"Did you mean {near}?" if near else "`redrive show RUN` lists its steps.",
+    )
+
+
+def print_run(output: Output, run: RunView, *, payloads: bool = False) -> None:
+    """One run: as its object with `--json`, else its facts, steps and errors."""
+    if output.json:
+        output.view(run)
+        return
+    output.facts(
+        [
+            ("run", run.id),
+            ("flow", f"{run.flow} version {run.version}"),
+            ("status", run.status),
+            ("summary", run.summary or None),
+            ("trigger", run.trigger),
+            ("queued", run.queued_at),
+            ("started", run.started_at),
+            ("finished", run.finished_at),
+            ("duration", seconds(run.duration_s)),
+            ("clock", run.clock),
+            ("variables", run.variables or None),
+            ("source run", run.source_run),
+            ("start", run.start_step),
+            ("redrives", ", ".join(run.redrives) or None),
+            ("warnings", run.warnings or None),
+        ]
+    )
+    output.text()
+    output.table(
+        ("step", "shape", "status", "attempts", "duration", "in", "out", "failed", "deliveries", "warnings"),
+        [_row(step) for step in run.steps],
+        empty="No steps.",
+    )
+    for step in run.steps:
+        if step.error is not None:
+            output.text()
+            output.text(f"{visible(step.step)}: {visible(step.error.detail)} ({visible(step.error.code)})")
+            if step.error.at:
+                output.text(f"  at: {visible(step.error.at)}")
+            if step.error.hint:
+                output.text(f"  hint: {visible(step.error.hint)}")
+    if payloads:
+        for step in run.steps:
+            _print_payloads(output, step)
+
+
+def _row(step: StepRunView) -> tuple[object, ...]:
+    return (
+        step.step if step.name is None else f"{step.step} ({step.name})",
+        step.shape,
+        step.status,
+        step.attempts,
+        seconds(step.duration_s),
+        _amount(step.payloads_in, step.payloads_in_next),
+        _amount(step.payloads_out, step.payloads_out_next),
+        _amount(step.failed_payloads, step.failed_payloads_next),
+        _deliveries(step),
+        step.warnings or "",
+    )
+
+
+def _amount(payloads: list[PayloadView], after: str | None) -> str:
+    if not payloads:
+        return "0"
+    more = "+" if after else ""
+    return f"{len(payloads)}{more} ({size(sum(one.size_bytes for one in payloads))}{more})"
+
+
+def _deliveries(step: StepRunView) -> str:
+    counts = step.deliveries.model_dump()
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
+def _print_payloads(output: Output, step: StepRunView) -> None:
+    for title, payloads, after in (
+        ("payloads in", step.payloads_in, step.payloads_in_next),
+        ("payloads out", step.payloads_out, step.payloads_out_next),
+        ("failed payloads", step.failed_payloads, step.failed_payloads_next),
+    ):
+        if not payloads:
+            continue
+        output.text()
+        output.text(f"{title}{' (the first 100)' if after else ''}")
+        output.table(
+            ("payload", "items", "size", "media type", "meta"),
+            [(one.id, one.items, size(one.size_bytes), one.media_type, one.meta or "") for one in payloads],
+            empty="",
+        )
+
+
+def _print_logs(output: Output, lines: list[LogLine], *, cut: bool) -> None:
+    output.text()
+    for line in lines:
+        step = f" {visible(line.step)}" if line.step else ""
+        data = f" {cell(line.data)}" if line.data else ""
+        output.text(f"{instant(line.at)} {line.level}{step}: {visible(line.message)}{data}")
+    if not lines:
+        output.note("No log lines.")
+    if cut:
+        output.note("There are more log lines; --step narrows them.")
+
+
+def _print_exchanges(output: Output, calls: list[ExchangeView], *, cut: bool) -> None:
+    output.text()
+    output.table(
+        ("exchange", "step", "payload", "attempt", "request", "sent", "status", "received", "took", "error"),
+        [
+            (
+                call.id,
+                call.step,
+                call.payload,
+                call.attempt,
+                f"{call.method} {call.url}",
+                size(call.request_bytes),
+                call.status,
+                size(call.response_bytes),
+                "-" if call.duration_ms is None else f"{call.duration_ms:.0f} ms",
+                call.error or "",
+            )
+            for call in calls
+        ],
+        empty="No exchanges.",
+    )
+    if cut:
+        output.note("There are more exchanges; --step narrows them.")

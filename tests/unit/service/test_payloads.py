@@ -230,10 +230,10 @@ async def test_an_answer_of_items_is_bounded_and_says_where_it_stopped(home, pay
     [
         ("text/csv", b"id,sku\r\n1,a\r\n2,b\r\n3,c\r\n", (1, 3), b"id,sku\r\n2,b\r\n3,c\r\n"),
         ("text/csv", b"id,sku\n1,a\n", (5, 9), b"id,sku\n"),
-        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', 1, 2, b'{"a":2}\n'),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', (1, 2), b'{"a":2}\n'),
         ("application/xml", b"<orders><o/></orders>", (0, 1), b"<orders><o/></orders>"),
         ("application/octet-stream", b"\xff\0", (0, 5), b"\xff\0"),
-        ("application/json", b'{"id": 1}', 0, 1, b'[{"id": 1}]'),
+        ("application/json", b'{"id": 1}', (0, 1), b'[{"id": 1}]'),
         ("application/json", b"", (0, 1), b"[]"),
     ],
 )

@@ -258,6 +258,14 @@ async def test_payload_lists_of_a_step_come_from_its_buckets(home, log):
     assert shown.duration_s == 1.5
 
 
+async def test_the_empty_payload_of_a_start_without_data_is_not_listed(home, log):
+    await home.version()
+    run = await home.run()
+    for inputs in (None, []):
+        await home.step(run, "pull", inputs=inputs)
+        assert (await log.get(rid(run))).steps[0].payloads_in == []
+
+
 async def test_payload_lists_end_at_a_hundred_and_their_cursor_leads_on(home, log):
     await home.version()
     run = await home.run()

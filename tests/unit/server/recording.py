@@ -16,6 +16,7 @@ from redrive.errors import (
     Problem,
     StateConflict,
     StoreBusy,
+    UserError,
 )
 from redrive.service.views import (
     CheckResult,
@@ -241,6 +242,8 @@ class Runs(Noun):
 
     async def list(self, *, limit: int = 50, cursor: str | None = None, **kwargs: Any) -> Page[RunRow]:
         self.note("list", limit=limit, cursor=cursor, **kwargs)
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
+            raise UserError("The cursor is not one of this list", code="cursor.invalid")
         start = int(cursor or 0)
         rows = list(self.service.rows.values())
         after = start + limit

@@ -56,6 +56,22 @@ def made_at_ms(number: int) -> int:
     return (number >> _RANDOM_BITS) + _EPOCH_MS
 
 
+def lowest_at(ms: int) -> int:
+    """The least id that can have been made in that millisecond of the Unix clock."""
+    return min(max(ms - _EPOCH_MS, 0) << _RANDOM_BITS, _END - 1)
+
+
+def digits_value(digits: str) -> int | None:
+    """The number that some digits of an id's text stand for; None if one of them is no digit."""
+    number = 0
+    for digit in digits:
+        value = _DIGITS.find(digit)
+        if value < 0:
+            return None
+        number = number << 5 | value
+    return number
+
+
 def to_text(letter: str, number: int) -> str:
     """The id as people and the API see it: `r` and 13 characters, sorting as the numbers do."""
     if not 0 <= number < _END:

@@ -63,6 +63,8 @@ class Target(msgspec.Struct, frozen=True):
     endpoint: str
     policy: Policy
     keyed: bool
+    key_field: str | None = None
+    """Path of the key in an item."""
 
 
 class Counted(msgspec.Struct):
@@ -376,7 +378,8 @@ class StepLedger:
             found = self._ids.next()
             target = self._target
             transaction.insert(
-                store.INSERT_TARGET, (found, target.ledger, target.connection, target.endpoint)
+                store.INSERT_TARGET,
+                (found, target.ledger, target.connection, target.endpoint, target.key_field),
             )
         return found
 

@@ -435,6 +435,7 @@ class Execution:
             endpoint=shape.endpoint,
             policy=policy,
             keyed=direction == "send" and key is not None,
+            key_field=key,
         )
         return target, key, direction
 

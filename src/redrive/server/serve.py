@@ -64,10 +64,21 @@ async def serve(
                 ready(Address(url, f"{url}/login/{access.new_code()}"))
 
             server = _Server(app, closing, announce)
+            halted = asyncio.create_task(_end_when_halted(service, server))
             try:
                 await server.serve(sockets=[listener])
             finally:
                 remove_address(home)
+                halted.cancel()
+            if halted.done() and not halted.cancelled():
+                raise halted.result()
+
+
+async def _end_when_halted(service: CheckedServices, server: _Server) -> RedriveError:
+    """A home that cannot be written any more is not served either: the operator has to act."""
+    error = await service.halted()
+    server.should_exit = True
+    return error
 
 
 def check_host_option(host: str) -> None:

@@ -24,6 +24,7 @@ from redrive.engine.flows import FlowCache
 from redrive.engine.ledger import LedgerSignal
 from redrive.engine.runner import Runner
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
+from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.service.doctor import doctor
@@ -57,7 +58,11 @@ from redrive.store.secrets import SecretBox
 
 DATABASE = "redrive.db"
 LOCK = "lock"
+SERVER_FILE = "server.json"
+"""Left by `redrive up`: where it listens, and the local token."""
 LOCK_POLL_S = 0.1
+
+_log = get_logger(__name__)
 
 
 class Runs:
@@ -243,12 +248,10 @@ class Service:
             if not self.take_lock():
                 continue
             runner = self.start_runner(up_to=number)
-            waiting = asyncio.ensure_future(self.runs.wait(run_id))
+            waiting: asyncio.Future[Any] = asyncio.ensure_future(self.runs.wait(run_id))
+            halted: asyncio.Future[Any] = runner.halted
             try:
-                await asyncio.wait(
-                    {waiting, asyncio.ensure_future(asyncio.shield(runner.halted))},
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                await asyncio.wait({waiting, halted}, return_when=asyncio.FIRST_COMPLETED)
                 if not waiting.done() and runner.halted.done():
                     raise runner.halted.result()
                 return await waiting
@@ -281,6 +284,27 @@ def _prepare(home: Path) -> None:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
 
+async def _become_runner(home: Path, lock: FileLock) -> None:
+    """Take the lock; a command that only executes its own run is waited for."""
+    said = False
+    while True:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if (home / SERVER_FILE).exists():
+                raise HomeUnusable(
+                    f"the home {home} is in use by another `redrive up`",
+                    code="home.locked",
+                    hint="Use that one, stop it, or name another home.",
+                ) from None
+        else:
+            return
+        if not said:
+            said = True
+            _log.info("home.busy", home=str(home), waiting_for="a command that executes its own run")
+        await asyncio.sleep(LOCK_POLL_S)
+
+
 @asynccontextmanager
 async def open_service(
     home: Path,
@@ -298,14 +322,7 @@ async def open_service(
     _prepare(home)
     lock = FileLock(home / LOCK)
     if serve:
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise HomeUnusable(
-                f"the home {home} is in use by another `redrive up`",
-                code="home.locked",
-                hint="Use that one, stop it, or name another home.",
-            ) from None
+        await _become_runner(home, lock)
     clock = clock or Clock()
     registry = registry or Registry.discover()
     database = home / DATABASE

@@ -219,12 +219,14 @@ def _import_flow(transaction: Transaction, kernel: Kernel, item: FlowImport, *, 
     if deploy:
         number = freeze(transaction, kernel, flow.id, item.text, item.file, item.digest)
         moved = set_deployed(transaction, kernel, flow, number)
-    result: Literal["created", "changed", "unchanged"]
-    if flow.draft is None:
-        result = "created"
-    else:
-        result = "unchanged" if equal and not moved else "changed"
+    result = _result(new=flow.draft is None, same=equal and not moved)
     return Imported(kind="flow", name=item.name, result=result, version=number)
+
+
+def _result(*, new: bool, same: bool = False) -> Literal["created", "changed", "unchanged"]:
+    if new:
+        return "created"
+    return "unchanged" if same else "changed"
 
 
 def set_deployed(transaction: Transaction, kernel: Kernel, flow: FlowRow, number: int) -> bool:
@@ -250,7 +252,7 @@ def _import_connector(transaction: Transaction, kernel: Kernel, item: ConnectorI
     # A version that was there before keeps its old spelling otherwise.
     connection_store.respell_connector(transaction, new)
     kernel.audit(transaction, "connector.imported", new.name, digest=new.digest.hex())
-    return Imported(kind="connector", name=new.name, result="changed" if old else "created")
+    return Imported(kind="connector", name=new.name, result=_result(new=old is None))
 
 
 def _import_connection(transaction: Transaction, kernel: Kernel, item: ConnectionImport) -> Imported:
@@ -288,7 +290,7 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
     return Imported(
         kind="connection",
         name=spec.name,
-        result="changed" if old else "created",
+        result=_result(new=old is None),
         warnings=warnings,
     )
 

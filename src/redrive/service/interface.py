@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
+from redrive.errors import RedriveError
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
@@ -208,6 +209,10 @@ class CheckedServices(Services, Protocol):
 
     @property
     def tokens(self) -> CheckedTokens: ...
+    async def halted(self) -> RedriveError:
+        """Waits until this process can no longer execute (a full or broken disk), and says why."""
+        ...
+
     async def execute_until(self, run_id: str) -> RunRow:
         """Take the runner lock when it is free, execute what is queued up to this run, and its end."""
         ...

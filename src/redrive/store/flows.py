@@ -79,9 +79,7 @@ _PUT_DRAFT = Statement(
     .where(_f.c.id == bindparam("flow_id"))
     .values(draft=bindparam("b_draft"), draft_file=bindparam("b_draft_file"))
 )
-_ENABLE = Statement(
-    update(_f).where(_f.c.id == bindparam("flow_id")).values(enabled=bindparam("b_enabled"))
-)
+_ENABLE = Statement(update(_f).where(_f.c.id == bindparam("flow_id")).values(enabled=bindparam("b_enabled")))
 _DELETE = Statement(delete(_f).where(_f.c.id == bindparam("flow_id")))
 _UNFINISHED = Statement(
     select(func.count())
@@ -93,9 +91,7 @@ _VERSION = select(_v.c.flow_id, _v.c.number, _v.c.state, _v.c.digest, _v.c.creat
     _v.c.flow_id == bindparam("flow_id")
 )
 _VERSIONS = Statement(
-    _VERSION.where(_v.c.number < bindparam("before"))
-    .order_by(_v.c.number.desc())
-    .limit(bindparam("at_most"))
+    _VERSION.where(_v.c.number < bindparam("before")).order_by(_v.c.number.desc()).limit(bindparam("at_most"))
 )
 _VERSION_OF = Statement(_VERSION.where(_v.c.number == bindparam("number")))
 _DEPLOYED = Statement(_VERSION.where(_v.c.state == DEPLOYED))
@@ -114,9 +110,7 @@ _ALL_DEPLOYED = Statement(
 )
 _INSERT_VERSION = Insert(_v)
 _RETIRE = Statement(
-    update(_v)
-    .where(_v.c.flow_id == bindparam("flow_id"), _v.c.state == DEPLOYED)
-    .values(state=INACTIVE)
+    update(_v).where(_v.c.flow_id == bindparam("flow_id"), _v.c.state == DEPLOYED).values(state=INACTIVE)
 )
 _DEPLOY = Statement(
     update(_v)

@@ -237,6 +237,7 @@ targets = Table(
     Column("ledger", Text, nullable=False),
     Column("connection", Text, nullable=False),
     Column("endpoint", Text, nullable=False),
+    Column("key_field", Text),  # path of the key in an item, to tell in which field a value was found
     UniqueConstraint("ledger", "connection", "endpoint"),
 )
 
@@ -277,7 +278,7 @@ delivery_events = Table(
     Column("status", Text, nullable=False),  # as of a delivery, or `skipped`
     Column("reason", Text),
     Column("at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("delivery_id", "sequence"),
+    PrimaryKeyConstraint("delivery_id", "run_id", "sequence"),
     Index(None, "run_id", "position"),
     sqlite_with_rowid=False,
 )

@@ -85,7 +85,7 @@ def upgrade() -> None:
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=True),
     sa.Column('at', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('delivery_id', 'sequence', name=op.f('pk_delivery_events')),
+    sa.PrimaryKeyConstraint('delivery_id', 'run_id', 'sequence', name=op.f('pk_delivery_events')),
     sqlite_with_rowid=False
     )
     op.create_index(op.f('ix_delivery_events_run_id_position'), 'delivery_events', ['run_id', 'position'], unique=False)
@@ -250,6 +250,7 @@ def upgrade() -> None:
     sa.Column('ledger', sa.Text(), nullable=False),
     sa.Column('connection', sa.Text(), nullable=False),
     sa.Column('endpoint', sa.Text(), nullable=False),
+    sa.Column('key_field', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_targets')),
     sa.UniqueConstraint('ledger', 'connection', 'endpoint', name=op.f('uq_targets_ledger_connection_endpoint'))
     )

@@ -1,0 +1,308 @@
+"""Looks at a home and says what is not as it should be, and how to mend it. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from blake3 import blake3
+from filelock import FileLock, Timeout
+
+from redrive.documents.check import check
+from redrive.documents.load import Loaded, load_one
+from redrive.engine.contents import ContentStore
+from redrive.errors import FlowInvalid, PayloadGone, RedriveError, StoreCorrupt
+from redrive.service.home import LOCK
+from redrive.service.importing import endpoints_of
+from redrive.service.kernel import Kernel
+from redrive.service.views import Finding
+from redrive.store import checks
+from redrive.store import connections as connection_store
+from redrive.store import flows as flow_store
+from redrive.store.connections import ConnectionRow
+from redrive.store.database import SCHEMA, Rows
+from redrive.store.secrets import KEY_FILE
+
+SAMPLE: Final = 32
+"""How many of the newest contents are read where not all are asked for."""
+
+_AT_ONCE: Final = 500
+_NAMED: Final = 3
+
+_Check = Callable[[Kernel], Awaitable[Sequence[Finding]]]
+
+
+async def doctor(kernel: Kernel, *, all_contents: bool = False) -> list[Finding]:
+    """Every check, in a fixed order. One that cannot be carried out is a finding too.
+
+    `all_contents` reads and hashes everything that is stored, which takes as long as it is large.
+    """
+
+    async def contents(kernel: Kernel) -> Sequence[Finding]:
+        return await _contents(kernel, every=all_contents)
+
+    checklist: Sequence[tuple[str, _Check]] = (
+        ("home", _home),
+        ("disk", _disk),
+        ("schema", _schema),
+        ("database", _database),
+        ("contents", contents),
+        ("plug-ins", _plugins),
+        ("connections", _connections),
+        ("flows", _flows),
+        ("runner", _runner),
+        ("deliveries", _deliveries),
+    )
+    findings: list[Finding] = []
+    for name, look in checklist:
+        try:
+            findings.extend(await look(kernel))
+        except RedriveError as error:
+            findings.append(Finding(ok=False, name=name, detail=error.detail, hint=error.hint))
+    return findings
+
+
+async def _home(kernel: Kernel) -> Sequence[Finding]:
+    home = kernel.home
+    found = []
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        found.append(_bad("home", f"the home {home} cannot be written", "Mend its permissions or its owner."))
+    if os.name == "posix":
+        private = [(home, 0o700), (home / KEY_FILE, 0o600), (home / "server.json", 0o600)]
+        found.extend(
+            _bad(
+                "home",
+                f"other users of this machine have access to {path} (mode {mode:04o})",
+                f"chmod {wanted:o} {path}",
+            )
+            for path, wanted in private
+            if (mode := _mode(path)) is not None and mode & 0o077
+        )
+    return found or [_good("home", f"{home} is writable, and private to its owner")]
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+
+
+async def _disk(kernel: Kernel) -> Sequence[Finding]:
+    usage = shutil.disk_usage(kernel.home)
+    percent = usage.free * 100 / usage.total
+    least = kernel.deps.settings.free_disk_percent
+    detail = f"{usage.free / (1 << 30):.1f} GiB ({percent:.0f} %) of the disk are free"
+    if percent < least:
+        return [
+            _bad(
+                "disk",
+                f"{detail}; below {least:g} % no new run is started",
+                "Free some space, or lower the setting free_disk_percent.",
+            )
+        ]
+    return [_good("disk", detail)]
+
+
+async def _schema(kernel: Kernel) -> Sequence[Finding]:
+    present = await kernel.deps.reader.run(checks.schema)
+    if present == SCHEMA:
+        return [_good("schema", f"the records have schema {present}")]
+    return [
+        _bad(
+            "schema",
+            f"the records have schema {present or 'none'}, this release works with {SCHEMA}",
+            "Install the newest of the releases that were used on this home.",
+        )
+    ]
+
+
+async def _database(kernel: Kernel) -> Sequence[Finding]:
+    damage = await kernel.deps.reader.run(checks.damage)
+    if not damage:
+        return [_good("database", "the record store is whole")]
+    return [
+        _bad(
+            "database",
+            f"the record store is damaged: {'; '.join(damage[:_NAMED])}",
+            "Stop everything that uses this home, keep a copy of it, and restore a backup.",
+        )
+    ]
+
+
+async def _contents(kernel: Kernel, *, every: bool) -> Sequence[Finding]:
+    # A store of its own: one in use would answer from memory.
+    store = ContentStore(kernel.deps.reader, kernel.blobs)
+    count, bad = 0, []
+    try:
+        async for digest, size in _digests(kernel, every=every):
+            count += 1
+            if not await _is_whole(store, digest, size):
+                bad.append(digest.hex()[:12])
+    finally:
+        store.close()
+    which = f"all {count} contents" if every else f"the {count} newest contents"
+    if not bad:
+        return [_good("contents", f"{which} match their hashes")]
+    named = ", ".join(bad[:_NAMED]) + (", …" if len(bad) > _NAMED else "")
+    return [
+        _bad(
+            "contents",
+            f"of {which} {len(bad)} cannot be read as they were stored: {named}",
+            "Restore a backup; payloads that have these contents cannot be redriven.",
+        )
+    ]
+
+
+async def _digests(kernel: Kernel, *, every: bool) -> AsyncIterator[tuple[bytes, int]]:
+    reader = kernel.deps.reader
+    if not every:
+        for one in await reader.run(lambda rows: checks.newest_contents(rows, SAMPLE)):
+            yield one
+        return
+    after = b""
+    while page := await reader.run(lambda rows, after=after: checks.contents_after(rows, after, _AT_ONCE)):  # type: ignore[misc]
+        for one in page:
+            yield one
+        after = page[-1][0]
+
+
+async def _is_whole(store: ContentStore, digest: bytes, size: int) -> bool:
+    hasher, length = blake3(), 0
+    try:
+        async for chunk in store.known(digest, size).stream():
+            hasher.update(chunk)
+            length += len(chunk)
+    except (PayloadGone, StoreCorrupt):
+        return False
+    return length == size and hasher.digest() == digest
+
+
+async def _plugins(kernel: Kernel) -> Sequence[Finding]:
+    registry = kernel.registry
+    if registry.broken:
+        return [
+            _bad("plug-ins", str(plugin), f"Mend or remove the package {plugin.package}.")
+            for plugin in registry.broken
+        ]
+    return [_good("plug-ins", f"{len(registry.shapes)} shapes, {len(registry.protocols)} protocols")]
+
+
+async def _connections(kernel: Kernel) -> Sequence[Finding]:
+    def work(rows: Rows) -> Sequence[Finding]:
+        connectors = {one.name for one in connection_store.connectors(rows)}
+        connections = connection_store.connections(rows)
+        found = [bad for one in connections for bad in _of_connection(kernel, one, connectors)]
+        return found or [
+            _good("connections", f"{len(connections)} connections; their connectors and secrets are there")
+        ]
+
+    return await kernel.deps.reader.run(work)
+
+
+def _of_connection(kernel: Kernel, connection: ConnectionRow, connectors: set[str]) -> Sequence[Finding]:
+    found = []
+    if connection.connector not in connectors:
+        found.append(
+            _bad(
+                "connections",
+                f"the connection {connection.name!r} names the connector {connection.connector!r}, "
+                "which does not exist",
+                "Import the connector's document.",
+            )
+        )
+    for name, where in connection.secrets.items():
+        try:
+            kernel.deps.connections.secret(connection.name, name, where)
+        except RedriveError as error:
+            found.append(_bad("connections", error.detail, error.hint))
+    return found
+
+
+async def _flows(kernel: Kernel) -> Sequence[Finding]:
+    def work(rows: Rows) -> Sequence[Finding]:
+        deployed = flow_store.all_deployed(rows)
+        connections = {one.name: one.connector for one in connection_store.connections(rows)}
+        endpoints = {one.name: endpoints_of(one) for one in connection_store.connectors(rows)}
+        found: list[Finding] = []
+        for name, number, text, file in deployed:
+            try:
+                documents = [load_one(text.decode(), file)]
+                checked = check(
+                    Loaded(documents), kernel.registry, connections=connections, endpoints=endpoints
+                )
+                checked.raise_if_any()
+            except FlowInvalid as error:
+                detail = f"version {number} of {name}, which is deployed, does not validate any more"
+                found.append(
+                    _bad("flows", f"{detail}: {error.detail}", "Mend the document, import and deploy it.")
+                )
+                continue
+            found.extend(
+                _bad("flows", f"{name}, version {number}: {notice}", "Import that connection.")
+                for notice in checked.notices
+                if notice.code == "connection.unknown"
+            )
+        return found or [_good("flows", f"{len(deployed)} deployed flows validate")]
+
+    return await kernel.deps.reader.run(work)
+
+
+async def _runner(kernel: Kernel) -> Sequence[Finding]:
+    def counts(rows: Rows) -> tuple[int, int]:
+        return checks.count_runs(rows, "running"), checks.count_runs(rows, "queued")
+
+    running, queued = await kernel.deps.reader.run(counts)
+    state = f"{running} runs under way, {queued} queued"
+    if kernel.runner is not None:
+        return [_good("runner", f"this process executes; {state}")]
+    if _locked(kernel.home):
+        return [_good("runner", f"another process executes; {state}")]
+    if running:
+        return [
+            _bad(
+                "runner",
+                f"nobody executes, and {running} runs were interrupted; {queued} are queued",
+                "Start `redrive up`, or any run: they go on where they stopped.",
+            )
+        ]
+    return [_good("runner", f"nobody executes; {queued} runs are queued")]
+
+
+def _locked(home: Path) -> bool:
+    """Whether a process holds the runner lock."""
+    path = home / LOCK
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+async def _deliveries(kernel: Kernel) -> Sequence[Finding]:
+    count = await kernel.deps.reader.run(checks.count_unknown_deliveries)
+    if not count:
+        return [_good("deliveries", "it is known of every delivery how it ended")]
+    return [
+        _bad(
+            "deliveries",
+            f"of {count} deliveries nobody knows whether they were carried out; they are not sent again",
+            "`redrive deliveries --status unknown` lists them, `redrive resolve` settles one.",
+        )
+    ]
+
+
+def _good(name: str, detail: str) -> Finding:
+    return Finding(ok=True, name=name, detail=detail)
+
+
+def _bad(name: str, detail: str, hint: str | None = None) -> Finding:
+    return Finding(ok=False, name=name, detail=detail, hint=hint)

@@ -1,0 +1,323 @@
+"""The run log: which runs there are, what each did, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, get_args
+
+from redrive.core.flow import Priority
+from redrive.core.ids import from_text, to_text
+from redrive.core.nearest import nearest
+from redrive.core.run import Run, StepRun
+from redrive.engine.clock import instant, micros_of
+from redrive.engine.flows import BuiltFlow
+from redrive.errors import NotFound, RedriveError, UsageError
+from redrive.service import present
+from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
+from redrive.service.interface import Side, Which
+from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.views import (
+    ExchangeView,
+    LogLine,
+    Page,
+    PayloadView,
+    QueueItem,
+    RunRow,
+    RunStatus,
+    RunView,
+)
+from redrive.store import runlog as store
+from redrive.store import runs as run_store
+from redrive.store.database import Rows
+
+LISTED = 100
+"""Payloads of each list in a run's view; the rest is behind its cursor."""
+
+STATUSES: tuple[str, ...] = get_args(RunStatus)
+PRIORITIES: tuple[str, ...] = get_args(Priority)
+
+
+class RunLog:
+    """The reading part of the noun `runs`."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    # ---- lists
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        flow: str | None = None,
+        trigger: str | None = None,
+        since: datetime | None = None,
+        text: str | None = None,
+        version: int | None = None,
+        warnings: bool | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[RunRow]:
+        """Runs, newest first. `status` may name several, separated by commas; `since` counts from
+        when a run was queued; `text` stands in summary, flow name or id, in either case.
+
+        Errors: `status.unknown`, `since.invalid`, `limit.invalid`, `cursor.invalid`.
+        """
+        size = page_size(limit)
+        before = place_of(cursor, int)
+        wanted = store.RunFilter(
+            statuses=_statuses(status),
+            flow=flow,
+            trigger=trigger,
+            since=_since(since),
+            text=text,
+            version=version,
+            warnings=warnings,
+        )
+        if not storable(flow, trigger, text) or (version is not None and version >= 1 << 63):
+            return Page(items=[])
+
+        def read(rows: Rows) -> tuple[Any, dict[int, Any]]:
+            runs = store.runs_page(rows, wanted, before[0] if before else None, size + 1)
+            return runs, store.redrives_of(rows, [run.id for run in runs[:size]])
+
+        found, redrives = await self._kernel.deps.reader.run(read)
+        now = self._kernel.deps.clock.micros()
+        return page(
+            found,
+            size,
+            lambda run: present.run_row(run, redrives.get(run.id, []), now),
+            lambda run: cursor_of(run.id),
+        )
+
+    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
+        """Queued runs in the order in which they would start, and why they wait."""
+        size = page_size(limit)
+        priority, after = place_of(cursor, int, int) or (-1, -1)
+
+        def read(rows: Rows) -> tuple[Any, int]:
+            queued = rows.all(store.QUEUE, priority=priority, after=after, at_most=size + 1)
+            return queued, (rows.one(store.COUNT_RUNNING) or (0,))[0]
+
+        queued, running = await self._kernel.deps.reader.run(read)
+        reason = self._why(running)
+
+        def view(row: Any) -> QueueItem:
+            run_id, flow, rank, queued_at = row
+            return QueueItem(
+                run=to_text("r", run_id),
+                flow=flow,
+                priority=PRIORITIES[rank] if 0 <= rank < len(PRIORITIES) else str(rank),
+                queued_at=instant(queued_at),
+                reason=reason,
+            )
+
+        return page(queued, size, view, lambda row: cursor_of(row[2], row[0]))
+
+    def _why(self, running: int) -> str:
+        most = self._kernel.deps.settings.max_running_runs
+        if running >= most:
+            return f"limit: {running} runs are running (max_running_runs is {most})"
+        if self._kernel.runner is None and not running:
+            return "no process executes the runs of this home; `redrive up` does"
+        return "starts next"
+
+    # ---- one run
+
+    async def row(self, number: int) -> RunRow:
+        """The row of a run by its number. Errors: `run.unknown`."""
+
+        def read(rows: Rows) -> tuple[Run | None, Any]:
+            return run_store.get_run(rows, number), store.redrives_of(rows, [number]).get(number, [])
+
+        run, redrives = await self._kernel.deps.reader.run(read)
+        if run is None:
+            raise unknown("run", to_text("r", number))
+        return present.run_row(run, redrives, self._kernel.deps.clock.micros())
+
+    async def get(self, run_id: str) -> RunView:
+        """A run with every step of its version in document order; one it did not reach is `pending`.
+
+        Errors: `run.unknown`.
+        """
+        number = number_of("r", run_id, "run")
+
+        def read(rows: Rows) -> tuple[Any, ...]:
+            run = run_store.get_run(rows, number)
+            if run is None:
+                raise unknown("run", run_id)
+            steps = run_store.step_runs(rows, number)
+            redrives = store.redrives_of(rows, [number]).get(number, [])
+            return run, redrives, [(step, _lists(rows, step)) for step in steps]
+
+        run, redrives, steps = await self._kernel.deps.reader.run(read)
+        now = self._kernel.deps.clock.micros()
+        views = {step.step: present.step_view(step, run, lists, now) for step, lists in steps}
+        if (built := self._built(run)) is not None:
+            ordered = [
+                views.pop(node.id) if node.id in views else present.pending_step(node)
+                for node in built.flow.walk()
+            ]
+        else:
+            ordered = []  # its version cannot be read any more: what there is are the records
+        return RunView(
+            **present.run_fields(run, redrives, now),
+            steps=[*ordered, *views.values()],
+            plan=present.plan_view(run),
+        )
+
+    def _built(self, run: Run) -> BuiltFlow | None:
+        try:
+            return self._kernel.deps.flows.get(run.flow_id, run.version)
+        except RedriveError:
+            return None
+
+    # ---- inside a run
+
+    async def logs(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[LogLine]:
+        """Log lines, oldest first. Errors: `run.unknown`, `step.unknown`."""
+        size = page_size(limit)
+        after = (place_of(cursor, int) or (-1,))[0]
+        number, position, names = await self._place(run_id, step)
+        found = await self._kernel.deps.reader.run(
+            lambda rows: store.log_page(rows, number, position, after, size + 1)
+        )
+        return page(
+            found, size, lambda row: present.log_line(row, names), lambda row: cursor_of(row.sequence)
+        )
+
+    async def exchanges(
+        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[ExchangeView]:
+        """Requests and answers in the order of the steps. Errors: `run.unknown`, `step.unknown`."""
+        size = page_size(limit)
+        position_after, id_after = place_of(cursor, int, int) or (-2, -1)
+        number, position, names = await self._place(run_id, step)
+        found = await self._kernel.deps.reader.run(
+            lambda rows: store.exchanges_page(rows, number, position, (position_after, id_after), size + 1)
+        )
+        return page(
+            found,
+            size,
+            lambda row: present.exchange_view(row, names),
+            lambda row: cursor_of(row.position, row.id),
+        )
+
+    async def payloads(
+        self, run_id: str, step: str, side: Side, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[PayloadView]:
+        """The input or output bucket of a step, or its failed payloads, in bucket order.
+
+        Errors: `run.unknown`, `step.unknown`, `side.unknown`.
+        """
+        if side not in {"in", "out", "failed"}:
+            raise UsageError(
+                f"a step has no payloads {side!r}", code="side.unknown", hint="in, out or failed."
+            )
+        size = page_size(limit)
+        start = max(0, (place_of(cursor, int) or (0,))[0])
+        number, position, _ = await self._place(run_id, step)
+
+        def read(rows: Rows) -> Any:
+            record = next((s for s in run_store.step_runs(rows, number) if s.position == position), None)
+            return _page(rows, record, side, start, size + 1) if record is not None else []
+
+        found = await self._kernel.deps.reader.run(read)
+        return page(found, size, lambda row: present.payload_view(row[1]), lambda row: cursor_of(row[0] + 1))
+
+    async def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]:
+        """The exact bytes of a request or an answer; none where it had no body.
+
+        Errors: `exchange.unknown`, `payload.expired`.
+        """
+        number = from_text("x", exchange_id)
+        reader = self._kernel.deps.reader
+        found = await reader.run(lambda rows: rows.one(store.BODY, exchange_id=number)) if number else None
+        if found is None:
+            raise NotFound(
+                f"there is no exchange {exchange_id!r}",
+                code="exchange.unknown",
+                hint="`redrive show RUN --exchanges` lists them.",
+            )
+        digest, size = found[:2] if which == "request" else found[2:]
+        if digest is not None:
+            async for chunk in self._kernel.deps.contents.known(digest, size).stream():
+                yield chunk
+
+    async def _place(self, run_id: str, step: str | None) -> tuple[int, int | None, dict[int, str]]:
+        """The run's number, the step's position in it, and the names of its steps by position."""
+        number = number_of("r", run_id, "run")
+
+        def read(rows: Rows) -> tuple[Run | None, dict[int, str]]:
+            return run_store.get_run(rows, number), store.step_names(rows, number)
+
+        run, names = await self._kernel.deps.reader.run(read)
+        if run is None:
+            raise unknown("run", run_id)
+        if step is None:
+            return number, None, names
+        positions = {name: position for position, name in names.items()}
+        if step not in positions and (built := self._built(run)) is not None:
+            positions |= built.positions
+        if step not in positions:
+            near = nearest(step, list(positions))
+            raise NotFound(
+                f"run {run_id} has no step {step!r}",
+                code="step.unknown",
+                at=step,
+                hint=f"Did you mean {near!r}?" if near else "`redrive show RUN` lists its steps.",
+            )
+        return number, positions[step], names
+
+
+def _statuses(text: str | None) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+    for name in names:
+        if name not in STATUSES:
+            near = nearest(name, list(STATUSES))
+            raise UsageError(
+                f"{name!r} is not the status of a run",
+                code="status.unknown",
+                at="status",
+                hint=f"Did you mean {near!r}?" if near else f"One or several of {', '.join(STATUSES)}.",
+            )
+    return names
+
+
+def _since(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    if moment.utcoffset() is None:
+        raise UsageError(
+            "`since` needs a time zone",
+            code="since.invalid",
+            at="since",
+            hint="2026-01-31T12:00:00Z is in UTC.",
+        )
+    return micros_of(moment)
+
+
+def _page(rows: Rows, step: StepRun, side: str, start: int, at_most: int) -> Any:
+    if side == "failed":
+        return store.failed_page(rows, step.run_id, step.position, start, at_most)
+    buckets = present.inputs_of(step) if side == "in" else present.outputs_of(step)
+    return store.payloads_page(rows, buckets, start, at_most)
+
+
+def _lists(rows: Rows, step: StepRun) -> present.Lists:
+    lists: present.Lists = {}
+    for name, side in (("payloads_in", "in"), ("payloads_out", "out"), ("failed_payloads", "failed")):
+        if side == "failed" and not step.failed:
+            lists[name] = []
+            continue
+        found = page(
+            _page(rows, step, side, 0, LISTED + 1),
+            LISTED,
+            lambda row: present.payload_view(row[1]),
+            lambda row: cursor_of(row[0] + 1),
+        )
+        lists |= {name: found.items, f"{name}_next": found.next}
+    return lists

@@ -1,0 +1,63 @@
+"""What `doctor` asks of the record store: is it whole, and what in it waits for somebody."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from sqlalchemy import bindparam, func, literal_column, select, text
+
+from redrive.store import tables
+from redrive.store.committer import Transaction
+from redrive.store.database import Rows
+from redrive.store.statements import Statement
+
+Source: TypeAlias = Rows | Transaction
+
+_r, _d, _k = tables.runs, tables.deliveries, tables.contents
+
+_QUICK_CHECK = Statement(text("PRAGMA quick_check(10)"))
+_SCHEMA = Statement(text("SELECT version_num FROM alembic_version"))
+_RUNS = Statement(select(func.count()).select_from(_r).where(_r.c.status == bindparam("status")))
+_DELIVERIES = Statement(
+    select(func.count())
+    .select_from(_d)
+    # Written out as the partial index says it, or the planner does not use it.
+    .where(text("deliveries.status IN ('begun', 'unknown')"), _d.c.status == "unknown")
+)
+_CONTENT = select(_k.c.digest, _k.c.size_bytes)
+_NEWEST = Statement(_CONTENT.order_by(literal_column("contents.rowid").desc()).limit(bindparam("at_most")))
+_NEXT = Statement(
+    _CONTENT.where(_k.c.digest > bindparam("after")).order_by(_k.c.digest).limit(bindparam("at_most"))
+)
+
+
+def damage(rows: Rows) -> list[str]:
+    """What is wrong with the database file, in the words of the database; at most ten lines."""
+    found = [str(line) for (line,) in rows.all(_QUICK_CHECK)]
+    return [] if found == ["ok"] else found
+
+
+def schema(rows: Rows) -> str | None:
+    """The migration that the database stands at."""
+    found = rows.one(_SCHEMA)
+    return str(found[0]) if found else None
+
+
+def count_runs(source: Source, status: str) -> int:
+    found = source.one(_RUNS, status=status)
+    return int(found[0]) if found else 0
+
+
+def count_unknown_deliveries(source: Source) -> int:
+    found = source.one(_DELIVERIES)
+    return int(found[0]) if found else 0
+
+
+def newest_contents(source: Source, at_most: int) -> list[tuple[bytes, int]]:
+    """Hash and size of the contents that were written last."""
+    return [(bytes(digest), size) for digest, size in source.all(_NEWEST, at_most=at_most)]
+
+
+def contents_after(source: Source, after: bytes, at_most: int) -> list[tuple[bytes, int]]:
+    """Hash and size of further contents, in the order of their hashes."""
+    return [(bytes(digest), size) for digest, size in source.all(_NEXT, after=after, at_most=at_most)]

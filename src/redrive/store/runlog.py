@@ -1,0 +1,279 @@
+"""Statements of the run log: runs by filters, what stands in one run, the queue."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, select, tuple_
+
+from redrive.core.ids import digits_value, lowest_at
+from redrive.core.run import PayloadRow, Run
+from redrive.store import tables
+from redrive.store.database import Rows
+from redrive.store.runs import bucket_count, payload_record, payloads_from, run_record
+from redrive.store.statements import Statement
+
+_r, _s, _p = tables.runs, tables.step_runs, tables.payloads
+_x, _l, _f = tables.exchanges, tables.log_lines, tables.failed_payloads
+
+# Ids are made right before their run is queued, but the clock may be set back in between.
+_SLACK_MS = 60_000
+_ID_DIGITS = 13
+# Shorter words stand in many ids by chance.
+_LEAST_DIGITS = 4
+_MANY = 5_000
+_MOST = (1 << 63) - 1
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def _flow_ids() -> Statement:
+    # One step from flow to flow in the index; runs of a deleted flow keep the name it had.
+    here, after, newest = _r.alias("here"), _r.alias("after"), _r.alias("newest")
+    seen = select(func.min(here.c.flow_id).label("flow_id")).cte("seen", recursive=True)
+    following = select(func.min(after.c.flow_id)).where(after.c.flow_id > seen.c.flow_id)
+    seen = seen.union_all(select(following.scalar_subquery()).where(seen.c.flow_id.is_not(None)))
+    name = (
+        select(newest.c.flow).where(newest.c.flow_id == seen.c.flow_id).order_by(newest.c.id.desc()).limit(1)
+    )
+    return Statement(select(seen.c.flow_id).where(name.scalar_subquery() == bindparam("flow")))
+
+
+_FLOW_IDS = _flow_ids()
+_COUNT_FLOW = Statement(
+    select(func.count()).select_from(
+        select(_r.c.id).where(_r.c.flow_id == bindparam("flow_id")).limit(_MANY).subquery()
+    )
+)
+_COUNT_STATUS = Statement(
+    select(func.count()).select_from(
+        select(_r.c.id).where(_r.c.status == bindparam("status")).limit(_MANY).subquery()
+    )
+)
+STEP_NAMES = Statement(select(_s.c.position, _s.c.step).where(_s.c.run_id == bindparam("run_id")))
+STEP_NAME = Statement(
+    select(_s.c.step).where(_s.c.run_id == bindparam("run_id"), _s.c.position == bindparam("position"))
+)
+COUNT_RUNNING = Statement(select(func.count()).where(_r.c.status == "running"))
+QUEUE = Statement(
+    select(_r.c.id, _r.c.flow, _r.c.priority, _r.c.queued_at)
+    .where(
+        _r.c.status == "queued",
+        tuple_(_r.c.priority, _r.c.id) > tuple_(bindparam("priority"), bindparam("after")),
+    )
+    .order_by(_r.c.priority, _r.c.id)
+    .limit(bindparam("at_most"))
+)
+_FAILED = Statement(
+    select(_f.c.number, _p)
+    .select_from(_f.join(_p, _p.c.id == _f.c.payload_id))
+    .where(
+        _f.c.run_id == bindparam("run_id"),
+        _f.c.position == bindparam("position"),
+        _f.c.number >= bindparam("start"),
+    )
+    .order_by(_f.c.number)
+    .limit(bindparam("at_most"))
+)
+BODY = Statement(
+    select(_x.c.request_body, _x.c.request_bytes, _x.c.response_body, _x.c.response_bytes).where(
+        _x.c.id == bindparam("exchange_id")
+    )
+)
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs a list shows. `since` is in microseconds; None and () let everything through."""
+
+    statuses: tuple[str, ...] = ()
+    flow: str | None = None
+    trigger: str | None = None
+    since: int | None = None
+    text: str | None = None
+    version: int | None = None
+    warnings: bool | None = None
+
+
+class LogRow(msgspec.Struct, frozen=True):
+    sequence: int
+    position: int
+    at: int
+    level: str
+    message: str
+    data: bytes | None
+
+
+class ExchangeRow(msgspec.Struct, frozen=True):
+    id: int
+    run_id: int
+    position: int
+    payload_id: int | None
+    attempt: int
+    request: bytes
+    request_body: bytes | None
+    request_bytes: int
+    status: int | None
+    response: bytes | None
+    response_body: bytes | None
+    response_bytes: int
+    at: int
+    duration_us: int | None
+
+
+# ---- lists of runs
+
+
+def runs_page(rows: Rows, wanted: RunFilter, before: int | None, at_most: int) -> list[Run]:
+    """The newest runs that fit, newest first, older than the run `before`.
+
+    One query for each flow or each status that is asked for: an index then gives its runs in
+    order, and no query reads more than it shows unless a filter without an index asks for it.
+    """
+    conditions = list(_conditions(wanted))
+    if before is not None:
+        conditions.append(_r.c.id < before)
+    parts = _parts(rows, wanted)
+    found: list[tuple[Any, ...]] = []
+    for part in parts:
+        query = select(_r).where(*part, *conditions).order_by(_r.c.id.desc()).limit(at_most)
+        found += rows.query(query)
+    if len(parts) > 1:
+        found.sort(key=lambda row: -row[0])
+    return [run_record(row) for row in found[:at_most]]
+
+
+def _parts(rows: Rows, wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
+    statuses = wanted.statuses
+    by_status = [_r.c.status == status for status in statuses]
+    if wanted.flow is None:
+        return [[one] for one in by_status] or [[]]
+    flow_ids = [row[0] for row in rows.all(_FLOW_IDS, flow=wanted.flow)]
+    by_flow = [_r.c.flow_id == flow_id for flow_id in flow_ids]
+    if not statuses:
+        return [[one] for one in by_flow]
+    # Through whichever index is narrower; the plus keeps the planner from taking the other one.
+    of_flow = sum(_count(rows, _COUNT_FLOW, flow_id=flow_id) for flow_id in flow_ids)
+    of_status = sum(_count(rows, _COUNT_STATUS, status=status) for status in statuses)
+    if of_status < of_flow:
+        other = literal_column("+runs.flow_id").in_(flow_ids)
+        return [[one, other] for one in by_status]
+    other = literal_column("+runs.status").in_(statuses)
+    return [[one, other] for one in by_flow]
+
+
+def _count(rows: Rows, statement: Statement, **parameters: Any) -> int:
+    found = rows.one(statement, **parameters)
+    return int(found[0]) if found else 0
+
+
+def _conditions(wanted: RunFilter) -> Sequence[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.trigger is not None:
+        conditions.append(_r.c.trigger == wanted.trigger)
+    if wanted.version is not None:
+        conditions.append(_r.c.version == wanted.version)
+    if wanted.warnings is not None:
+        conditions.append(_r.c.warnings > 0 if wanted.warnings else _r.c.warnings == 0)
+    if wanted.since is not None:
+        # The id says it too, up to the slack, and ends the walk through the index there.
+        conditions.append(_r.c.id >= lowest_at(wanted.since // 1000 - _SLACK_MS))
+        conditions.append(_r.c.queued_at >= wanted.since)
+    if wanted.text:
+        conditions.append(_holds(wanted.text))
+    return conditions
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    """The text stands in summary, flow name or id. `instr` knows no wildcards; as in SQL's lower
+    only ASCII letters are equal in both cases.
+    """
+    lowered = text.translate(_LOWER)
+    places = [func.instr(func.lower(column), lowered) > 0 for column in (_r.c.summary, _r.c.flow)]
+    return or_(*places, *_in_id(lowered))
+
+
+def _in_id(text: str) -> list[ColumnElement[bool]]:
+    """An id is `r` and 13 digits of 5 bits each: a piece of it is a piece of the number."""
+    found: list[ColumnElement[bool]] = []
+    first = digits_value(text[1:]) if text.startswith("r") and 1 < len(text) <= _ID_DIGITS + 1 else None
+    if first is not None and first <= _MOST:
+        found.append(_r.c.id.bitwise_rshift(5 * (_ID_DIGITS + 1 - len(text))) == first)
+    anywhere = digits_value(text) if _LEAST_DIGITS <= len(text) <= _ID_DIGITS else None
+    if anywhere is not None and anywhere <= _MOST:
+        mask = min((1 << 5 * len(text)) - 1, _MOST)
+        found += [
+            _r.c.id.bitwise_rshift(5 * shift).bitwise_and(mask) == anywhere
+            for shift in range(_ID_DIGITS + 1 - len(text))
+        ]
+    return found
+
+
+def redrives_of(rows: Rows, run_ids: Sequence[int]) -> dict[int, list[int]]:
+    """The runs made from each of these, in the order in which they were made."""
+    found: dict[int, list[int]] = {}
+    query = select(_r.c.source_run, _r.c.id).where(_r.c.source_run.in_(run_ids)).order_by(_r.c.id)
+    for source, run_id in rows.query(query) if run_ids else ():
+        found.setdefault(source, []).append(run_id)
+    return found
+
+
+# ---- one run
+
+
+def step_names(rows: Rows, run_id: int) -> dict[int, str]:
+    """Position to step id, of the steps that have a record."""
+    return dict(rows.all(STEP_NAMES, run_id=run_id))
+
+
+def payloads_page(
+    rows: Rows, buckets: Sequence[int], start: int, at_most: int
+) -> list[tuple[int, PayloadRow]]:
+    """Payloads of the buckets one after the other, numbered through, from number `start` on."""
+    found: list[tuple[int, PayloadRow]] = []
+    offset = 0
+    for bucket in buckets:
+        payloads = payloads_from(rows, bucket, max(0, start - offset), at_most - len(found))
+        found += [(offset + payload.position, payload) for payload in payloads]
+        if len(found) >= at_most:
+            break
+        offset += bucket_count(rows, bucket)
+    return found
+
+
+def failed_page(
+    rows: Rows, run_id: int, position: int, start: int, at_most: int
+) -> list[tuple[int, PayloadRow]]:
+    """Failed payloads of a step by their number in its input; the empty payload of a start without
+    data has no record and is not among them.
+    """
+    page = rows.all(_FAILED, run_id=run_id, position=position, start=start, at_most=at_most)
+    return [(row[0], payload_record(row[1:])) for row in page]
+
+
+def log_page(rows: Rows, run_id: int, position: int | None, after: int, at_most: int) -> list[LogRow]:
+    query = (
+        select(_l.c.sequence, _l.c.position, _l.c.at, _l.c.level, _l.c.message, _l.c.data)
+        .where(_l.c.run_id == run_id, _l.c.sequence > after)
+        .order_by(_l.c.sequence)
+        .limit(at_most)
+    )
+    if position is not None:
+        query = query.where(_l.c.position == position)
+    return [LogRow(*row) for row in rows.query(query)]
+
+
+def exchanges_page(
+    rows: Rows, run_id: int, position: int | None, after: tuple[int, int], at_most: int
+) -> list[ExchangeRow]:
+    """In the order of the steps, those of one step in the order in which they were made."""
+    query = (
+        select(_x)
+        .where(_x.c.run_id == run_id, tuple_(_x.c.position, _x.c.id) > tuple_(*after))
+        .order_by(_x.c.position, _x.c.id)
+        .limit(at_most)
+    )
+    if position is not None:
+        query = query.where(_x.c.position == position)
+    return [ExchangeRow(*row) for row in rows.query(query)]

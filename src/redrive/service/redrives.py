@@ -123,7 +123,7 @@ class Redrives:
             drafting = Drafting(self._kernel.deps, draft, source)
             new.inputs, new.checkpoints = await drafting.unfinished(step, inputs_of(step))
             draft.kept = keep_steps(run.id, built.flow, steps, step.step, through=False)
-            start = {"from": "failed", "step": step.step}
+            start: dict[str, Any] = {"from": "failed", "step": step.step}
         else:
             origin, origin_plan = await self._origin(source, plan)
             new = msgspec.structs.replace(origin_plan, finished=[], checkpoints={}, delivery=None)

@@ -137,9 +137,7 @@ class StepLedger:
             await event.wait()
         return await self._decision(payload, entries, verdicts)
 
-    async def _judge(
-        self, entries: Sequence[Entry]
-    ) -> tuple[list[tuple[str, Known | None]], bool]:
+    async def _judge(self, entries: Sequence[Entry]) -> tuple[list[tuple[str, Known | None]], bool]:
         def read(rows: Rows) -> tuple[list[tuple[str, Known | None]], bool]:
             target_id = self._find_target(rows)
             verdicts: list[tuple[str, Known | None]] = []
@@ -161,9 +159,7 @@ class StepLedger:
     def _find_target(self, source: Rows | Transaction) -> int | None:
         if self._target_id is None:
             target = self._target
-            self._target_id = store.target(
-                source, target.ledger, target.connection, target.endpoint
-            )
+            self._target_id = store.target(source, target.ledger, target.connection, target.endpoint)
         return self._target_id
 
     async def _decision(
@@ -199,11 +195,9 @@ class StepLedger:
         requests = [await self._unknown(number, held) for number, held in unknown.items()]
         return Decision(payload, tuple(send), tuple(left_out), tuple(requests))
 
-    def _count(
-        self, send: Sequence[Entry], left_out: Sequence[LeftOut], changed: int, unknown: int
-    ) -> None:
+    def _count(self, send: Sequence[Entry], left_out: Sequence[LeftOut], changed: int, unknown: int) -> None:
         counted = self._counted
-        assert counted is not None  # noqa: S101 - only called in a plan
+        assert counted is not None
         counted.to_send += len(send)
         counted.changed += changed
         counted.unknown += unknown
@@ -323,6 +317,9 @@ class StepLedger:
         at = self._clock.micros()
         claimed: dict[str, int] = {}
         asker = self._asker
+        items = {entry.key: entry for entry in unknown.entries}
+        payload_id = from_text("p", payload.id) or 0
+        position = self._step.position
 
         def work(transaction: Transaction) -> None:
             claimed.clear()
@@ -330,14 +327,19 @@ class StepLedger:
             if len(held) != len(unknown.keys):
                 return
             transaction.insert(run_store.INSERT_EXCHANGE, insert)
-            for delivery_id, key, _payload_id, _item in held:
+            for delivery_id, key, *place in held:
+                if (entry := items.get(key)) is not None:
+                    place = [position, payload_id, entry.item]
                 transaction.run(
                     store.RECLAIM,
                     delivery_id=delivery_id,
                     old_exchange_id=old_id,
                     b_run_id=asker.run_id,
                     b_epoch=asker.epoch,
+                    b_position=place[0],
                     b_exchange_id=exchange_id,
+                    b_payload_id=place[1],
+                    b_item=place[2],
                     b_at=at,
                 )
                 claimed[key] = delivery_id
@@ -358,7 +360,6 @@ class StepLedger:
         if not claimed:
             return None
         claimed.pop("")
-        payload_id = from_text("p", payload.id) or 0
         return self._opened(exchange_id, claimed, unknown.entries, payload_id)
 
     def idempotency_key(self, entries: Sequence[Entry], body: Content | None) -> str:
@@ -371,9 +372,7 @@ class StepLedger:
         return hasher.hexdigest(16)
 
     def _ensure_target(self, transaction: Transaction) -> int:
-        found = store.target(
-            transaction, self._target.ledger, self._target.connection, self._target.endpoint
-        )
+        found = store.target(transaction, self._target.ledger, self._target.connection, self._target.endpoint)
         if found is None:
             found = self._ids.next()
             target = self._target
@@ -383,9 +382,7 @@ class StepLedger:
             )
         return found
 
-    async def _exchange_row(
-        self, exchange_id: int, payload: Payload, request: Request
-    ) -> tuple[Any, ...]:
+    async def _exchange_row(self, exchange_id: int, payload: Payload, request: Request) -> tuple[Any, ...]:
         body = await self._contents.adopt(request.body) if request.body is not None else None
         if body is not None:
             self._journal.content(body)
@@ -468,7 +465,8 @@ class StepLedger:
 
     def finish(self, key_field: str | None) -> None:
         """One input payload is done, one way or the other: record the items that were left out,
-        and make those findable that got no outcome."""
+        and make those findable that got no outcome.
+        """
         payload = self._payload
         self._payload = None
         left_out, self._left_out = self._left_out, {}

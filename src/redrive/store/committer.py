@@ -141,9 +141,7 @@ class Committer:
         if self.failed is not None:
             raise self.failed
 
-    def submit(
-        self, function: Callable[[Transaction], T], *, within_s: float = 0.0
-    ) -> asyncio.Future[T]:
+    def submit(self, function: Callable[[Transaction], T], *, within_s: float = 0.0) -> asyncio.Future[T]:
         """Queue work; the future ends after COMMIT. Order of submission is order of application."""
         deadline = time.monotonic() + within_s if within_s else 0.0
         work = _Work(function, asyncio.get_running_loop(), deadline)

@@ -23,13 +23,15 @@ from tests.crash.site import PAGES
 BLOBS = tuple(name for name in NAMES if name.startswith("blob."))
 # How many commits there are depends on what meets in a group.
 LOOSE = ("commit.before", "commit.after")
-WHICH = ("first", "second", "last")
+WHICH = ("every",) if os.environ.get("REDRIVE_TEST_ALL") else ("first", "second", "last")
 
 Made = Callable[..., House]
 
 
 def chosen() -> list[Any]:
-    """Each point at its first, second and last pass, the ways of sending in turn."""
+    """Each point at its first, second and last pass, the ways of sending in turn; or all of both."""
+    if WHICH == ("every",):
+        return [pytest.param(name, "every", mode, id=f"{name}-{mode}") for name in NAMES for mode in MODES]
     modes = itertools.cycle(MODES)
     return [
         pytest.param(name, which, next(modes), id=f"{name}-{which}")
@@ -57,15 +59,8 @@ def test_the_reference_flow_visits_every_failpoint(passes: dict[str, int]) -> No
 async def test_a_run_survives_the_death_of_its_process(
     make_house: Made, passes: dict[str, int], name: str, which: str, mode: str
 ) -> None:
-    at = min({"first": 1, "second": 2, "last": passes[name]}[which], passes[name])
-    await dies_and_goes_on(make_house, name, at, mode)
-
-
-@pytest.mark.skipif(not os.environ.get("REDRIVE_TEST_ALL"), reason="every pass of every point takes minutes")
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", NAMES)
-async def test_a_run_survives_at_every_pass(make_house: Made, passes: dict[str, int], name: str, mode: str) -> None:
-    for at in range(1, passes[name] + 1):
+    last = passes[name]
+    for at in range(1, last + 1) if which == "every" else [min({"first": 1, "second": 2}.get(which, last), last)]:
         await dies_and_goes_on(make_house, name, at, mode)
 
 

@@ -185,7 +185,8 @@ class Service:
         """Waits until the runner of this process had to give up (a full disk, a broken store)."""
         runner = self._kernel.runner
         if runner is None:
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError  # nothing ends that future
         return await asyncio.shield(runner.halted)
 
     async def health(self) -> Health:
@@ -248,10 +249,10 @@ class Service:
             if not self.take_lock():
                 continue
             runner = self.start_runner(up_to=number)
-            waiting: asyncio.Future[Any] = asyncio.ensure_future(self.runs.wait(run_id))
-            halted: asyncio.Future[Any] = runner.halted
+            waiting = asyncio.ensure_future(self.runs.wait(run_id))
+            ends: tuple[asyncio.Future[Any], ...] = (waiting, runner.halted)
             try:
-                await asyncio.wait({waiting, halted}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([*ends], return_when=asyncio.FIRST_COMPLETED)
                 if not waiting.done() and runner.halted.done():
                     raise runner.halted.result()
                 return await waiting

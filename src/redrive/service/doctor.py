@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -145,14 +146,16 @@ async def _contents(kernel: Kernel, *, every: bool) -> Sequence[Finding]:
                 bad.append(digest.hex()[:12])
     finally:
         store.close()
-    which = f"all {count} contents" if every else f"the {count} newest contents"
+    which = f"{'stored' if every else 'newest'} contents"
+    if not count:
+        return [_good("contents", "nothing is stored yet")]
     if not bad:
-        return [_good("contents", f"{which} match their hashes")]
+        return [_good("contents", f"{count} of the {which} read, each matches its hash")]
     named = ", ".join(bad[:_NAMED]) + (", …" if len(bad) > _NAMED else "")
     return [
         _bad(
             "contents",
-            f"of {which} {len(bad)} cannot be read as they were stored: {named}",
+            f"of {count} {which} {len(bad)} cannot be read as stored: {named}",
             "Restore a backup; payloads that have these contents cannot be redriven.",
         )
     ]
@@ -165,7 +168,7 @@ async def _digests(kernel: Kernel, *, every: bool) -> AsyncIterator[tuple[bytes,
             yield one
         return
     after = b""
-    while page := await reader.run(lambda rows, after=after: checks.contents_after(rows, after, _AT_ONCE)):  # type: ignore[misc]
+    while page := await reader.run(partial(checks.contents_after, after=after, at_most=_AT_ONCE)):
         for one in page:
             yield one
         after = page[-1][0]
@@ -198,7 +201,10 @@ async def _connections(kernel: Kernel) -> Sequence[Finding]:
         connections = connection_store.connections(rows)
         found = [bad for one in connections for bad in _of_connection(kernel, one, connectors)]
         return found or [
-            _good("connections", f"{len(connections)} connections; their connectors and secrets are there")
+            _good(
+                "connections",
+                f"{_count(len(connections), 'connection', 'connections')}; connectors and secrets are there",
+            )
         ]
 
     return await kernel.deps.reader.run(work)
@@ -247,7 +253,7 @@ async def _flows(kernel: Kernel) -> Sequence[Finding]:
                 for notice in checked.notices
                 if notice.code == "connection.unknown"
             )
-        return found or [_good("flows", f"{len(deployed)} deployed flows validate")]
+        return found or [_good("flows", f"{_count(len(deployed), 'flow', 'flows')} deployed, all valid")]
 
     return await kernel.deps.reader.run(work)
 
@@ -257,7 +263,7 @@ async def _runner(kernel: Kernel) -> Sequence[Finding]:
         return checks.count_runs(rows, "running"), checks.count_runs(rows, "queued")
 
     running, queued = await kernel.deps.reader.run(counts)
-    state = f"{running} runs under way, {queued} queued"
+    state = f"{_count(running, 'run', 'runs')} under way, {queued} queued"
     if kernel.runner is not None:
         return [_good("runner", f"this process executes; {state}")]
     if _locked(kernel.home):
@@ -266,11 +272,11 @@ async def _runner(kernel: Kernel) -> Sequence[Finding]:
         return [
             _bad(
                 "runner",
-                f"nobody executes, and {running} runs were interrupted; {queued} are queued",
+                f"nobody executes; interrupted: {_count(running, 'run', 'runs')}, queued: {queued}",
                 "Start `redrive up`, or any run: they go on where they stopped.",
             )
         ]
-    return [_good("runner", f"nobody executes; {queued} runs are queued")]
+    return [_good("runner", f"nobody executes; {_count(queued, 'run', 'runs')} queued")]
 
 
 def _locked(home: Path) -> bool:
@@ -294,10 +300,15 @@ async def _deliveries(kernel: Kernel) -> Sequence[Finding]:
     return [
         _bad(
             "deliveries",
-            f"of {count} deliveries nobody knows whether they were carried out; they are not sent again",
+            f"{_count(count, 'delivery', 'deliveries')} may have been carried out or not: nobody knows, "
+            "and nothing is sent again until it is settled",
             "`redrive deliveries --status unknown` lists them, `redrive resolve` settles one.",
         )
     ]
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _good(name: str, detail: str) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -92,9 +93,8 @@ class Flows:
         def work(rows: Rows) -> CheckResult:
             loaded = importing.read_documents(documents, {}, registry)
             checked = importing.check_with_home(rows, loaded, registry)
-            problems = sorted(checked.problems, key=lambda one: (one.file or "", one.line or 0))
             return CheckResult(
-                problems=[ProblemView(**asdict(one)) for one in problems],
+                problems=[ProblemView(**asdict(one)) for one in checked.problems],
                 warnings=[str(notice) for notice in checked.notices],
             )
 
@@ -146,9 +146,7 @@ class Flows:
         """
         while True:
             target = await self._read(lambda rows: self._target(rows, name, version))
-            done = await self._kernel.write(
-                lambda transaction, target=target: self._deploy(transaction, name, target)  # type: ignore[misc]
-            )
+            done = await self._kernel.write(partial(self._deploy, name=name, target=target))
             if done is not None:
                 return _version_view(name, done)
 

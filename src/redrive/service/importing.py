@@ -102,13 +102,23 @@ def _joined(files: Iterable[Loaded]) -> Loaded:
 
 
 def check_with_home(source: Source, loaded: Loaded, registry: Registry) -> Checked:
-    """Check documents together with the connections and connectors that the home has."""
-    return check(
+    """Check documents together with the connections and connectors that the home has.
+
+    Problems and notices stand in the order of files and lines.
+    """
+    checked = check(
         loaded,
         registry,
         connections={one.name: one.connector for one in connection_store.connections(source)},
         endpoints={one.name: endpoints_of(one) for one in connection_store.connectors(source)},
     )
+    checked.problems.sort(key=_place)
+    checked.notices.sort(key=_place)
+    return checked
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    return problem.file or "", problem.line or 0
 
 
 def endpoints_of(connector: ConnectorRow) -> Mapping[str, str]:

@@ -121,13 +121,14 @@ def step_view(step: StepRun, run: Run, lists: Lists, now: int) -> StepRunView:
 
 
 def inputs_of(step: StepRun) -> list[int]:
-    buckets: list[int] = msgspec.json.decode(step.inputs)
-    return buckets
+    """The buckets of a step's input; none where a start without data gave it one empty payload."""
+    buckets: list[int] | None = msgspec.json.decode(step.inputs)
+    return buckets or []
 
 
 def outputs_of(step: StepRun) -> list[int]:
     """The buckets that a step has put out; while it runs, the one that it writes."""
-    buckets: list[int] = msgspec.json.decode(step.outputs)
+    buckets: list[int] | None = msgspec.json.decode(step.outputs)
     return buckets or ([step.bucket] if step.bucket is not None else [])
 
 

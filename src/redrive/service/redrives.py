@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -112,7 +113,7 @@ class Redrives:
         chosen = await self._version(source, "original")
         built = chosen.built(self._kernel)
         run = self._new_run(source, built.flow, "retry", source.clock, source.variables)
-        asked = {"retry": request.from_, **_overrides(plan)}
+        asked: dict[str, Any] = {"retry": request.from_, **_overrides(plan)}
         if request.from_ == "failed":
             step = failed_step(source, steps)
             new = Plan(
@@ -122,7 +123,7 @@ class Redrives:
             drafting = Drafting(self._kernel.deps, draft, source)
             new.inputs, new.checkpoints = await drafting.unfinished(step, inputs_of(step))
             draft.kept = keep_steps(run.id, built.flow, steps, step.step, through=False)
-            start = {"from": "failed", "step": step.step}
+            start: dict[str, Any] = {"from": "failed", "step": step.step}
         else:
             origin, origin_plan = await self._origin(source, plan)
             new = msgspec.structs.replace(origin_plan, finished=[], checkpoints={}, delivery=None)
@@ -131,7 +132,7 @@ class Redrives:
                 through = origin_plan.start == "after"
                 first = origin_plan.step
                 origin_steps = await self._kernel.deps.reader.run(
-                    lambda rows: store.step_runs(rows, origin.id)
+                    partial(store.step_runs, run_id=origin.id)
                 )
                 draft.kept = keep_steps(run.id, built.flow, origin_steps, first, through=through)
             start = {"from": "start", "step": origin_plan.step}
@@ -146,10 +147,7 @@ class Redrives:
         """The run whose beginning a retry from the start repeats: not one that began in the middle
         because something had failed there."""
         while plan.start == "failed" and run.source_run is not None:
-            source_id = run.source_run
-            found = await self._kernel.deps.reader.run(
-                lambda rows, number=source_id: store.get_run(rows, number)
-            )
+            found = await self._kernel.deps.reader.run(partial(store.get_run, run_id=run.source_run))
             if found is None:
                 break
             run = found

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, select, tuple_
 
-from redrive.core.ids import digits_value, lowest_at
+from redrive.core.ids import RUN, digits_value, from_text, lowest_at
 from redrive.core.run import PayloadRow, Run
 from redrive.store import tables
 from redrive.store.database import Rows
-from redrive.store.runs import bucket_count, payload_record, payloads_from, run_record
+from redrive.store.runs import EPOCH, bucket_count, payload_record, payloads_from, run_record
 from redrive.store.statements import Statement
 
 _r, _s, _p = tables.runs, tables.step_runs, tables.payloads
@@ -132,6 +132,9 @@ def runs_page(rows: Rows, wanted: RunFilter, before: int | None, at_most: int) -
     order, and no query reads more than it shows unless a filter without an index asks for it.
     """
     conditions = list(_conditions(wanted))
+    whole = from_text(RUN, wanted.text) if wanted.text else None
+    if whole is not None and rows.one(EPOCH, run_id=whole):
+        conditions.append(_r.c.id == whole)  # no text has to be looked through
     if before is not None:
         conditions.append(_r.c.id < before)
     parts = _parts(rows, wanted)
@@ -217,6 +220,12 @@ def redrives_of(rows: Rows, run_ids: Sequence[int]) -> dict[int, list[int]]:
     for source, run_id in rows.query(query) if run_ids else ():
         found.setdefault(source, []).append(run_id)
     return found
+
+
+def names_of_runs(rows: Rows, run_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """Flow name and time of queueing of runs."""
+    query = select(_r.c.id, _r.c.flow, _r.c.queued_at).where(_r.c.id.in_(run_ids))
+    return {row[0]: (row[1], row[2]) for row in rows.query(query)} if run_ids else {}
 
 
 # ---- one run

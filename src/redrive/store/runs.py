@@ -99,7 +99,7 @@ PAYLOADS_FROM = Statement(
 _LAST_POSITION = Statement(select(func.max(_p.c.position)).where(_p.c.bucket == bindparam("bucket")))
 _TOTALS = Statement(
     select(
-        func.count(), func.sum(func.coalesce(_p.c.items, 1)), func.sum(_p.c.size_bytes)
+        func.count(), func.sum(func.coalesce(_p.c["items"], 1)), func.sum(_p.c.size_bytes)
     ).where(_p.c.bucket == bindparam("bucket"))
 )
 GET_PAYLOAD = Statement(select(_p).where(_p.c.id == bindparam("payload_id")))

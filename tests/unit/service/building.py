@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, Plan, Run, StepRun
-from redrive.engine.clock import Clock, id_maker
+from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import INSERT_CONTENT, ContentStore
 from redrive.engine.deps import Deps
@@ -260,7 +260,7 @@ async def open_home(folder: Path, **settings: Any) -> AsyncIterator[Home]:
         contents=contents,
         connections=Connections(reader, secrets, lambda _document, _file: {}, lambda _info: None),
         flows=FlowCache(reader, registry),
-        ids=id_maker(clock),
+        ids=Ids(clock),
         clock=clock,
         signal=signal,
         settings=Settings(**settings),

@@ -61,9 +61,7 @@ async def test_one_status_or_several(home, log):
 
 
 async def test_pages_of_several_statuses_and_flows_stay_in_order(home, log):
-    runs = []
-    for n in range(12):
-        runs.append(await home.run(flow_id=1 + n % 2, status=("success", "failure")[n // 2 % 2]))
+    runs = [await home.run(flow_id=1 + n % 2, status=("success", "failure")[n // 2 % 2]) for n in range(12)]
     shown, cursor = [], None
     while True:
         page = await log.list(status="success,failure", flow="orders", limit=5, cursor=cursor)
@@ -258,6 +256,14 @@ async def test_payload_lists_of_a_step_come_from_its_buckets(home, log):
     }  # fmt: skip
     assert shown.deliveries.model_dump() == {"delivered": 4, "skipped": 3, "rejected": 2, "unknown": 1}
     assert shown.duration_s == 1.5
+
+
+async def test_the_empty_payload_of_a_start_without_data_is_not_listed(home, log):
+    await home.version()
+    run = await home.run()
+    for inputs in (None, []):
+        await home.step(run, "pull", inputs=inputs)
+        assert (await log.get(rid(run))).steps[0].payloads_in == []
 
 
 async def test_payload_lists_end_at_a_hundred_and_their_cursor_leads_on(home, log):

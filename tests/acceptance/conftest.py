@@ -6,6 +6,7 @@ import pytest
 
 from redrive.demo.servers import DemoServers
 from tests.acceptance.product import Command, opened
+from tests.acceptance.warehouse import warehouse as open_warehouse
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,9 @@ def redrive(home):
 async def product(home):
     async with opened(home) as product:
         yield product
+
+
+@pytest.fixture
+def warehouse():
+    with open_warehouse() as server:
+        yield server

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,9 +48,15 @@ class Command:
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", **more: Any) -> Ended:
+    def __call__(
+        self, *arguments: str, stdin: bytes = b"", timeout_s: float = TIMEOUT_S, **more: Any
+    ) -> Ended:
         with self.begun(*arguments, **more) as process:
-            out, err = process.communicate(stdin, timeout=TIMEOUT_S)
+            try:
+                out, err = process.communicate(stdin, timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         return Ended(process.returncode, out, err.decode())
 
     def ok(self, *arguments: str, stdin: bytes = b"") -> Ended:
@@ -71,10 +77,12 @@ class Command:
         assert ended.error.keys() >= {"code", "title", "detail", "at", "hint"}
         return ended.error
 
-    def begun(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
-        """A call that goes on while the test does something else."""
+    def begun(
+        self, *arguments: str, python: Sequence[str] = ("-m", "redrive"), **more: Any
+    ) -> subprocess.Popen[bytes]:
+        """A call that goes on while the test does something else. `python` is what it is run by."""
         return subprocess.Popen(
-            [sys.executable, "-m", "redrive", "--home", str(self.home), *arguments],
+            [sys.executable, *python, "--home", str(self.home), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

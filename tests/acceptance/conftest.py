@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redrive.demo.servers import DemoServers
-from tests.acceptance.product import Command, opened
+from tests.acceptance.product import Command, opened, served
 from tests.acceptance.warehouse import warehouse as open_warehouse
 
 
@@ -53,3 +53,9 @@ async def product(home):
 def warehouse():
     with open_warehouse() as server:
         yield server
+
+
+@pytest.fixture
+async def runner(home):
+    async with served(home) as product:
+        yield product

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ from typing import Any
 
 from redrive.client import connect
 from redrive.client.records import RedriveRequest, RetryRequest, StartRequest
+from redrive.service.app import open_service
+from redrive.settings import load
 
 SOURCE = Path(__file__).parents[2] / "src"
 TIMEOUT_S = 60
@@ -153,3 +156,18 @@ async def opened(home: Path) -> AsyncIterator[Product]:
 def step(run: Any, name: str) -> Any:
     """A step run of a run, by the step's id."""
     return next(one for one in run.steps if one.step == name)
+
+
+@asynccontextmanager
+async def served(home: Path) -> AsyncIterator[Product]:
+    """This process as the runner of a home, as `redrive up` is: all that is queued executes at once."""
+    settings = load(options={"home": str(home)})
+    async with open_service(home, settings, serve=True) as service:
+        yield Served(service)
+
+
+class Served(Product):
+    async def ended(self, row: Any) -> Any:
+        async with asyncio.timeout(TIMEOUT_S):
+            await self.client.runs.wait(row.id)
+        return await self.client.runs.get(row.id)

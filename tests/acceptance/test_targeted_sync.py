@@ -43,7 +43,7 @@ def test_what_is_wrong_with_the_variables_is_said(redrive, warehouse, loaded):
     assert "--var order_id=" in missing["hint"]
     wrong = redrive.refused("run", "orders", "--var", "order_id=1", "--var", "copies=two")
     assert (wrong["code"], wrong["at"]) == ("variable.invalid", "copies")
-    assert "integer" in wrong["detail"]
+    assert "whole number" in wrong["detail"]
     unknown = redrive.refused("run", "orders", "--var", "oder_id=1")
     assert (unknown["code"], unknown["at"]) == ("variable.unknown", "oder_id")
     assert "order_id" in unknown["hint"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from redrive.errors import UsageError
+from redrive.service.home import SERVER_FILE, is_alive
 from redrive.service.interface import Services
 from redrive.service.views import Page, RunRow, SettingView
 from redrive.settings import FILE_NAME, Settings, load
-
-SERVER_FILE = "server.json"
 
 
 class Client(Services, Protocol):
@@ -110,20 +108,8 @@ async def live_server(home: Path) -> Live | None:
         live = Live(url=str(left["url"]), token=str(left["token"]), pid=int(left["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not _alive(live.pid):
+    if not is_alive(live.pid):
         return None
     from redrive.client.transport import answers  # noqa: PLC0415  # as above
 
     return live if await answers(live.url) else None
-
-
-def _alive(pid: int) -> bool:
-    if os.name != "posix":
-        return True  # a signal 0 would end the process there; asking its address decides
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -29,6 +29,7 @@ from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
+from redrive.service.home import is_served
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
@@ -58,8 +59,6 @@ from redrive.store.secrets import SecretBox
 
 DATABASE = "redrive.db"
 LOCK = "lock"
-SERVER_FILE = "server.json"
-"""Left by `redrive up`: where it listens, and the local token."""
 LOCK_POLL_S = 0.1
 
 _log = get_logger(__name__)
@@ -293,7 +292,7 @@ async def _become_runner(home: Path, lock: FileLock) -> None:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            if (home / SERVER_FILE).exists():
+            if is_served(home):
                 raise HomeUnusable(
                     f"the home {home} is in use by another `redrive up`",
                     code="home.locked",

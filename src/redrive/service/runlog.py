@@ -127,7 +127,6 @@ class RunLog:
 
     async def row(self, number: int) -> RunRow:
         """The row of a run by its number. Errors: `run.unknown`."""
-
         rows = self._kernel.deps.reader.rows()
         run = run_store.get_run(rows, number)
         redrives = store.redrives_of(rows, [number]).get(number, [])

@@ -76,14 +76,14 @@ def main(folder: Path, *, pages: int, payload_mb: int) -> list[str]:
     shares = [many[name].kept_mb / many[name].pulled_mb for name in SIDES]
     lines.append(["kept / pulled", *(f"{share:.3f}" for share in shares), "", "", "≤ 0.3"])
     many_what = (
-        f"Pull, filter (keeps {KEPT_OF_TEN} of 10), map, batches of {batch}, posts; {ours.pulled_mb:.0f} MB pulled. "
-        "The floor goes page by page, with a commit per step and page; the product step by step, every page a "
-        "payload."
+        f"Pull, filter (keeps {KEPT_OF_TEN} of 10), map, batches of {batch}, posts; {ours.pulled_mb:.0f} MB "
+        "pulled. The floor goes page by page, with a commit per step and page; the product step by step, every "
+        "page a payload."
     )
     one_what = (
         f"One answer of {one.pulled_mb:.0f} MB through pull, filter, map, batches of {large.batch} and "
-        f"{one.posted_mb:.0f} MB of posts. The budgets are of 1 GB through filter, map and flow_control: 256 MB of "
-        "memory, 60 MB/s."
+        f"{one.posted_mb:.0f} MB of posts. The budgets are of 1 GB through filter, map and flow_control: "
+        "256 MB of memory, 60 MB/s."
     )
     one_head = ["wall (s)", "MB/s of the pulled bytes", "CPU (s)", "peak memory (MB)", "kept / pulled"]
     one_row = [

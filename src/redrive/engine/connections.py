@@ -76,7 +76,7 @@ class Connections:
 
         def document(rows: Rows) -> tuple[bytes, str]:
             row = rows.one(_DOCUMENT, digest=digest)
-            assert row is not None  # noqa: S101 - the two are written together
+            assert row is not None
             return row[0], row[1]
 
         text, file = self._reader.here(document)

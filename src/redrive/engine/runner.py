@@ -72,7 +72,8 @@ class Runner:
 
     async def close(self) -> None:
         """Let go of all runs: at the next payload boundary within the grace time, else at once.
-        They go on when the home has a runner again."""
+        They go on when the home has a runner again.
+        """
         self._closing = True
         self._wake.set()
         for control in self._controls.values():

@@ -183,7 +183,7 @@ class Starts:
 
     # ---- stopping and waiting
 
-    async def stop(self, run_id: str, force: bool = False) -> RunRow:  # noqa: FBT001, FBT002
+    async def stop(self, run_id: str, force: bool = False) -> RunRow:
         """Ask a run to stop: at its next payload boundary, or with `force` at once.
 
         Errors: `run.unknown`, `run.ended`.

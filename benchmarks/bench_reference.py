@@ -82,13 +82,13 @@ def figures(side: Side) -> Figures:
 
 
 ROWS = (
-    ("CPU per run, one at a time (ms)", "cpu_ms", "{:.2f}", "≤ 2 x"),
+    ("CPU per run, one at a time (ms)", "cpu_ms", "{:.2f}", "<= 2 x"),
     ("CPU per run, eight at once (ms)", "cpu_together_ms", "{:.2f}", ""),
-    ("latency p50 (ms)", "p50_ms", "{:.1f}", "≤ 1.5 x"),
+    ("latency p50 (ms)", "p50_ms", "{:.1f}", "<= 1.5 x"),
     ("latency p95 (ms)", "p95_ms", "{:.1f}", ""),
     ("runs per second, one at a time", "per_s", "{:.0f}", ""),
-    ("runs per second, eight at once", "together_per_s", "{:.0f}", "≥ 150, or ≥ 0.7 x"),
-    ("bytes kept per run (kB)", "stored_kb", "{:.2f}", "≤ 1 x"),
+    ("runs per second, eight at once", "together_per_s", "{:.0f}", ">= 150, or >= 0.7 x"),
+    ("bytes kept per run (kB)", "stored_kb", "{:.2f}", "<= 1 x"),
     ("peak memory (MB)", "memory_mb", "{:.0f}", ""),
 )
 

@@ -244,10 +244,11 @@ class Service:
         """
         number = number_of("r", run_id, "run")
         while True:
-            row = await self.runs.wait(run_id, LOCK_POLL_S if not self.is_runner else None)
+            row = await self.runs.wait(run_id, None if self.is_runner else 0.0)
             if row.status in ENDED:
                 return row
             if not self.take_lock():
+                await self.runs.wait(run_id, LOCK_POLL_S)
                 continue
             runner = self.start_runner(up_to=number)
             waiting = asyncio.ensure_future(self.runs.wait(run_id))

@@ -77,6 +77,8 @@ def instant(at: datetime) -> str:
 def seconds(duration: float | None) -> str:
     if duration is None:
         return "-"
+    if duration < 1:
+        return f"{duration * 1000:.0f} ms"
     if duration < 60:
         return f"{duration:.2f} s"
     minutes, rest = divmod(int(duration), 60)

@@ -31,13 +31,13 @@ async def demo(
     Exit code 0 only if every claim of the story was checked against the demo ERP and is true.
     """
     from redrive import log
+    from redrive.client.connecting import settings_of
     from redrive.demo.servers import DemoServers
-    from redrive.settings import load
 
     if session.url is not None:
         raise UsageError("The demo works on a home of its own, not on an address", at="--url")
     home = session.home or Path(tempfile.mkdtemp(prefix="redrive-demo-"))
-    settings = load(options={"home": str(home)})
+    settings = settings_of(home)
     log.configure(settings.log_level if "log_level" in settings.sources else "error", settings.log_format)
     servers = DemoServers()
     try:

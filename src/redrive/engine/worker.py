@@ -114,7 +114,8 @@ class Execution:
 
     def _first_variables(self) -> dict[str, Any]:
         """Defaults, what the start (or that of the source) gave, what kept steps had set, what a
-        redrive overrides, and what steps of this very run have set; the later wins."""
+        redrive overrides, and what steps of this very run have set; the later wins.
+        """
         steps = sorted(self._steps.values(), key=lambda step: step.position)
         layers: list[dict[str, Any]] = [
             {name: variable.default for name, variable in self._built.flow.variables.items()}
@@ -327,7 +328,8 @@ class Execution:
 
     async def preview(self) -> None:
         """Work out what the run would send: fills `counted`, and `notes` with what stands in the
-        way of knowing more."""
+        way of knowing more.
+        """
         try:
             await self._list(self._built.flow.steps, self._plan.inputs)
         except PreviewEnded:
@@ -342,8 +344,8 @@ class Execution:
         shape: ShapeBase,
         step: StepRun,
         inputs: Inputs,
-        starts_here: bool,  # noqa: FBT001
-        resumed: bool,  # noqa: FBT001
+        starts_here: bool,
+        resumed: bool,
     ) -> StepExecution:
         key_field: str | None = None
         retries = node.retries if node.retries is not None else shape.default_retries
@@ -415,9 +417,7 @@ class Execution:
             policy=target.policy,
         )
 
-    async def _target(
-        self, node: StepNode, shape: Any, step: StepRun
-    ) -> tuple[Target, str | None, str]:
+    async def _target(self, node: StepNode, shape: Any, step: StepRun) -> tuple[Target, str | None, str]:
         """Where a connector step keeps its deliveries; the field of its key; its direction."""
         try:
             opened = await self._deps.connections.get(shape.connection)
@@ -449,13 +449,16 @@ def buckets_of(text: str) -> Inputs:
 
 async def take_over(deps: Deps, run: Run) -> tuple[list[StepRun], bool]:
     """What an earlier execution left of a run: its step runs; whether there was one at all."""
+    if run.epoch == 0 and run.source_run is None:
+        return [], False
     steps = await deps.reader.run(lambda rows: store.step_runs(rows, run.id))
     return steps, run.epoch > 0
 
 
 def begin(deps: Deps, run: Run, journal: Journal) -> None:
     """Claim the run: its epoch rises, so that no earlier execution writes any more. What that
-    one had claimed in the ledger is `unknown` from now on."""
+    one had claimed in the ledger is `unknown` from now on.
+    """
     before = run.epoch
     run.epoch += 1
     if run.status == "running":
@@ -477,9 +480,7 @@ def begin(deps: Deps, run: Run, journal: Journal) -> None:
     failpoints.hit("run.claimed")
 
 
-async def run_once(
-    deps: Deps, run: Run, control: Control, changed: Callable[[Run], None]
-) -> None:
+async def run_once(deps: Deps, run: Run, control: Control, changed: Callable[[Run], None]) -> None:
     """Execute a queued or interrupted run to its end, or until the worker lets go of it."""
     journal = Journal(deps.committer, run, changed)
     steps, resumed = await take_over(deps, run)
@@ -525,6 +526,5 @@ async def run_once(
 
 
 async def _last_success(deps: Deps, run: Run) -> datetime | None:
-    found = deps.reader.here(lambda rows: rows.one(store.GET_LAST_SUCCESS, flow_id=run.flow_id))
+    found = deps.reader.rows().one(store.GET_LAST_SUCCESS, flow_id=run.flow_id)
     return instant(found[0]) if found and found[0] is not None else None
-

@@ -131,9 +131,7 @@ class Redrives:
             if origin_plan.step is not None:
                 through = origin_plan.start == "after"
                 first = origin_plan.step
-                origin_steps = await self._kernel.deps.reader.run(
-                    partial(store.step_runs, run_id=origin.id)
-                )
+                origin_steps = await self._kernel.deps.reader.run(partial(store.step_runs, run_id=origin.id))
                 draft.kept = keep_steps(run.id, built.flow, origin_steps, first, through=through)
             start = {"from": "start", "step": origin_plan.step}
             self._confirm(draft, source, "runs all of it again")
@@ -145,7 +143,8 @@ class Redrives:
 
     async def _origin(self, run: Run, plan: Plan) -> tuple[Run, Plan]:
         """The run whose beginning a retry from the start repeats: not one that began in the middle
-        because something had failed there."""
+        because something had failed there.
+        """
         while plan.start == "failed" and run.source_run is not None:
             found = await self._kernel.deps.reader.run(partial(store.get_run, run_id=run.source_run))
             if found is None:
@@ -260,14 +259,10 @@ class Redrives:
 
     async def _version(self, source: Run, asked: str) -> Chosen:
         if asked == "original":
-            return await choose_original(
-                self._kernel, source.flow, source.flow_id, source.version
-            )
+            return await choose_original(self._kernel, source.flow, source.flow_id, source.version)
         return await choose(self._kernel, source.flow, asked)
 
-    def _new_run(
-        self, source: Run, flow: Flow, trigger: str, clock: int, variables: bytes | None
-    ) -> Run:
+    def _new_run(self, source: Run, flow: Flow, trigger: str, clock: int, variables: bytes | None) -> Run:
         deps = self._kernel.deps
         return Run(
             id=deps.ids.next(),
@@ -375,9 +370,7 @@ def steps_ahead(built: BuiltFlow, plan: Plan) -> list[StepNode]:
     return [node for node in nodes[first:] if not node.skip and node.id not in plan.skips]
 
 
-async def preview(
-    deps: Deps, draft: Draft, built: BuiltFlow
-) -> tuple[list[Counted], list[str]]:
+async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Counted], list[str]]:
     """Execute a draft without writing or sending: what its send steps would do, and remarks."""
     run = msgspec.structs.replace(draft.run, plan=msgspec.json.encode(draft.plan), epoch=1)
     counted: list[Counted] = []

@@ -103,6 +103,10 @@ class Output:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
 
+    def aside(self) -> Output:
+        """An output whose data goes to stderr, as talk."""
+        return Output(json=False, out=self._err, err=self._err)
+
     @property
     def on_terminal(self) -> bool:
         return self._out.isatty()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -97,6 +97,7 @@ class StepLedger:
         signal: LedgerSignal,
         counted: Counted | None,
         resumed: bool,
+        wait: Callable[[asyncio.Event], Awaitable[None]],
     ) -> None:
         self._target = target
         self._asker = asker
@@ -109,6 +110,7 @@ class StepLedger:
         self._signal = signal
         self._counted = counted
         self._resumed = resumed
+        self._wait = wait
         self._target_id: int | None = None
         self._payload: Payload | None = None
         self.attempt = 1
@@ -140,7 +142,7 @@ class StepLedger:
                 verdicts, _ = await self._judge(entries)
             if self._counted is not None or not any(v == "busy" for v, _ in verdicts):
                 break
-            await event.wait()
+            await self._wait(event)
         return await self._decision(payload, entries, verdicts)
 
     async def _recount(self, payload: Payload) -> None:

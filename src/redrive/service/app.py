@@ -141,7 +141,7 @@ class Runs:
     ) -> Page[PayloadView]:
         return await self._log.payloads(run_id, step, side, limit=limit, cursor=cursor)
 
-    def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]:
+    def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
         return self._log.exchange_body(exchange_id, which)
 
     async def stop(self, run_id: str, force: bool = False) -> RunRow:

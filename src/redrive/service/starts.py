@@ -115,7 +115,6 @@ class Starts:
             skips=list(request.skips),
             delivery=request.delivery,
             reason=request.reason,
-            asked={"variables": variables} if variables else {},
         )
         require_reason(request.delivery, request.reason)
         draft = Draft(run=run, plan=plan)

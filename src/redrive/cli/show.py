@@ -193,9 +193,7 @@ def _print_logs(output: Output, lines: list[LogLine], *, cut: bool) -> None:
         output.note("There are more log lines; --step narrows them.")
 
 
-def _print_exchanges(
-    output: Output, calls: list[ExchangeView], said: dict[str, str], *, cut: bool
-) -> None:
+def _print_exchanges(output: Output, calls: list[ExchangeView], said: dict[str, str], *, cut: bool) -> None:
     output.text()
     output.table(
         ("exchange", "step", "payload", "attempt", "request", "sent", "status", "received", "took", "error"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from redrive import __version__
+from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
 from redrive.engine.clock import Clock, Ids
@@ -287,6 +289,18 @@ def _prepare(home: Path) -> None:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
 
+def _is_served(home: Path) -> bool:
+    """Whether an `up` holds the home; what a dead one left behind does not count."""
+    try:
+        pid = int(decode((home / SERVER_FILE).read_bytes())["pid"])
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # it lives, and belongs to another user
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 async def _become_runner(home: Path, lock: FileLock) -> None:
     """Take the lock; a command that only executes its own run is waited for."""
     said = False
@@ -294,7 +308,7 @@ async def _become_runner(home: Path, lock: FileLock) -> None:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            if (home / SERVER_FILE).exists():
+            if _is_served(home):
                 raise HomeUnusable(
                     f"the home {home} is in use by another `redrive up`",
                     code="home.locked",

@@ -189,7 +189,7 @@ class StepError(RedriveError):
     code = "step.failed"
     title = "The step failed"
     status = 422
-    exit_code = 1
+    exit_code = 2
     stops_step: bool = False
     after_s: float | None = None
 

@@ -120,7 +120,9 @@ class Unmakeable(Http):
         raise OSError("no licence")
 
 
-def test_a_broken_package_is_told_and_the_rest_works(installed, caplog):
+def test_a_broken_package_is_told_and_the_rest_works(installed, caplog, monkeypatch):
+    # The process log, once configured, keeps its lines to itself.
+    monkeypatch.setattr(logging.getLogger("redrive"), "propagate", True)
     with caplog.at_level(logging.WARNING):
         registry = installed(
             [module_with("redrive.shapes.one", "taken")],

@@ -32,7 +32,21 @@ def _connectors() -> Pages:
     return connectors.pages()
 
 
+def _cli() -> Pages:
+    from tools.pages import cli
+
+    return cli.pages()
+
+
+def _api() -> Pages:
+    from tools.pages import api
+
+    return api.pages()
+
+
 GENERATORS = (
+    Generator("Command line", "verbs, options, exit codes", "redrive.cli.app", _cli),
+    Generator("HTTP API", "routes, bodies, answers", "redrive.server.app", _api),
     Generator("Shapes", "the building blocks, with examples", "redrive.shapes.filter", _shapes),
     Generator(
         "Connectors", "documents that describe a system", "redrive.connectors.rest.manifest", _connectors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from redrive.connectors.rest.manifest import ConnectorModel
-
 from tools.pages.markdown import Pages, definitions, links, page, properties
 
 

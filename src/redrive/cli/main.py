@@ -88,6 +88,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             at=str(error.filename) if error.filename else None,
         )
         return _fail(named, as_json=as_json)
+    except Exception as error:  # noqa: BLE001  # a script gets the one form of an error, whatever failed
+        return _fail(_unforeseen(error), as_json=as_json)
+
+
+def _unforeseen(error: Exception) -> RedriveError:
+    import os
+    import traceback
+
+    from redrive.errors import Fault
+
+    if os.environ.get("REDRIVE_LOG_LEVEL") == "debug":
+        traceback.print_exception(error)
+    return Fault(
+        f"A fault that the command does not foresee: {type(error).__name__}",
+        code="fault.unforeseen",
+        hint="REDRIVE_LOG_LEVEL=debug shows where; please report it.",
+    )
 
 
 def _run(words: list[str]) -> int:

@@ -29,7 +29,8 @@ class Known(msgspec.Struct, frozen=True):
 
 class Asker(msgspec.Struct, frozen=True):
     """The run that wants to send. `root` is the first run of its lineage, queued at `since`;
-    `redriven` is true for a retry or redrive."""
+    `redriven` is true for a retry or redrive.
+    """
 
     run_id: int
     epoch: int

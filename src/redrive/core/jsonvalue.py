@@ -38,7 +38,7 @@ def decode(data: bytes | str) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ArithmeticError:
-        raise ValueError("a number is too large to be calculated with") from None
+        raise ValueError("a number is beyond all bounds") from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except msgspec.DecodeError as error:

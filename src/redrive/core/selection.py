@@ -46,9 +46,7 @@ class Selection(msgspec.Struct, frozen=True):
 
         def fits(raw: bytes) -> bool:
             found = fields.read_raw(raw)
-            return all(
-                _spelt(value) in values for value, values in zip(found, wanted, strict=True)
-            )
+            return all(_spelt(value) in values for value, values in zip(found, wanted, strict=True))
 
         return fits
 

@@ -53,7 +53,7 @@ class Connections:
 
     async def get(self, name: str) -> Opened:
         """Errors: `connection.unknown`, `connector.unknown`, `secret.missing`."""
-        found = self._reader.here(lambda rows: rows.one(_GET, name=name))
+        found = self._reader.rows().one(_GET, name=name)
         if found is None:
             raise StepError(
                 f"there is no connection {name!r}",
@@ -76,7 +76,7 @@ class Connections:
 
         def document(rows: Rows) -> tuple[bytes, str]:
             row = rows.one(_DOCUMENT, digest=digest)
-            assert row is not None  # noqa: S101 - the two are written together
+            assert row is not None
             return row[0], row[1]
 
         text, file = self._reader.here(document)

@@ -48,7 +48,8 @@ Row = tuple[bytes, int, int, bytes | None, bytes | None, int | None]
 
 class StoredContent(Content):
     """Content in the store, or on its way there. `rows` are what a commit that refers to it has
-    to write first (nothing where it was read from the store)."""
+    to write first (nothing where it was read from the store).
+    """
 
     __slots__ = ("_store", "base", "data", "digest", "form", "offset", "rows", "size_bytes")
 
@@ -134,7 +135,9 @@ class ContentStore:
             base, offset = content.base, content.offset + start  # never a reference to a reference
         row: Row = (digest, stop - start, RANGE, None, base.digest, offset)
         rows = (*getattr(base, "rows", ()), row)
-        return StoredContent(self, digest, stop - start, RANGE, base=base, offset=offset, rows=rows, data=data)
+        return StoredContent(
+            self, digest, stop - start, RANGE, base=base, offset=offset, rows=rows, data=data
+        )
 
     def stored(self, content: Content) -> StoredContent | None:
         return content if isinstance(content, StoredContent) else None
@@ -171,9 +174,7 @@ class ContentStore:
             )
         return found
 
-    async def _put_object(
-        self, first: list[bytes], rest: AsyncIterable[bytes] | None
-    ) -> StoredContent:
+    async def _put_object(self, first: list[bytes], rest: AsyncIterable[bytes] | None) -> StoredContent:
         loop = asyncio.get_running_loop()
         writer = self._blobs.writer()
         try:

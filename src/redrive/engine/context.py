@@ -29,9 +29,7 @@ class Scope(Mapping[str, Any]):
 
     __slots__ = ("_context", "_item", "_payload", "_value")
 
-    def __init__(
-        self, context: EngineContext, payload: Payload | None, value: Any, item: Any
-    ) -> None:
+    def __init__(self, context: EngineContext, payload: Payload | None, value: Any, item: Any) -> None:
         self._context = context
         self._payload = payload
         self._value = value
@@ -100,7 +98,8 @@ class EngineLog:
 
 class EngineContext:
     """Implements `StepContext`. `ledger` is that of the step; steps that send nothing have one
-    without a key."""
+    without a key.
+    """
 
     def __init__(
         self,
@@ -151,9 +150,7 @@ class EngineContext:
     def wall_now(self) -> datetime:
         return instant(self._deps.clock.micros())
 
-    def scope(
-        self, payload: Payload | None = None, value: Any = None, item: Any = None
-    ) -> Mapping[str, Any]:
+    def scope(self, payload: Payload | None = None, value: Any = None, item: Any = None) -> Mapping[str, Any]:
         # A start without data has no payload to look into: its paths find nothing.
         nothing = payload is None or not payload.size_bytes
         return Scope(self, payload, MISSING if value is None and nothing else value, item)

@@ -137,7 +137,8 @@ class Drafting:
         self, payload_ids: Sequence[str], like: Callable[[], Any] | None = None
     ) -> list[int]:
         """A bucket of stored payloads (or uploads), in the order given. An upload takes media
-        type, items path and meta from `like()`, the first payload of the bucket it replaces."""
+        type, items path and meta from `like()`, the first payload of the bucket it replaces.
+        """
         bucket, held = self._bucket()
         for text in payload_ids:
             stored, is_upload = await self.payload(text)
@@ -204,7 +205,7 @@ class Drafting:
         while True:
             page = await self._deps.reader.run(read)
             failed += [(number, payload_id, point) for number, payload_id, _, _, point in page]
-            if len(page) < 1000:  # noqa: PLR2004 - the page asked for
+            if len(page) < 1000:
                 break
             start = page[-1][0] + 1
         begun = decode(step.checkpoint) if step.checkpoint else before.get(str(step.done))
@@ -233,7 +234,8 @@ class Drafting:
         self, inputs: list[int], edits: dict[str, str], reason: str | None, *, force: bool
     ) -> list[int]:
         """The bucket with some payloads replaced; the others stay. Errors: `edit.invalid` where
-        the result no longer parses, `payload.unknown` where an id is not of this bucket."""
+        the result no longer parses, `payload.unknown` where an id is not of this bucket.
+        """
         wanted = {from_text("p", text): text for text in edits}
         bucket, held = self._bucket()
         async for _, payload, content in self._buckets.rows(inputs):
@@ -359,7 +361,8 @@ def keep_steps(
     run_id: int, flow: Flow, source_steps: Sequence[StepRun], before: str, *, through: bool
 ) -> list[StepRun]:
     """The step records of a new run for what it does not execute: all steps before `before`
-    (`through`: and that one), by reference to the buckets of the source."""
+    (`through`: and that one), by reference to the buckets of the source.
+    """
     known = {step.step: step for step in source_steps}
     kept: list[StepRun] = []
     for position, node in enumerate(flow.walk()):

@@ -84,13 +84,12 @@ class Journal:
     ) -> None:
         self._log_sequence += 1
         packed = encode(data) if data else None
-        self.add(
-            store.INSERT_LOG, (self.run.id, self._log_sequence, position, at, level, message, packed)
-        )
+        self.add(store.INSERT_LOG, (self.run.id, self._log_sequence, position, at, level, message, packed))
 
     def work(self, function: Callable[[Transaction], None]) -> None:
         """Something that has to look before it writes. It comes after the rows added so far and
-        must be repeatable."""
+        must be repeatable.
+        """
         self._seal()
         self._work.append(function)
 
@@ -109,26 +108,28 @@ class Journal:
 
     def flush(self, within_s: float = 0.0) -> asyncio.Future[None]:
         """Hand over what there is, to be durable `within_s` (0: at once). The future ends when it
-        is."""
+        is.
+        """
         self._seal()
         run = self.run
         work, self._work = self._work, []
         steps = [row(step) for step in self._steps.values()]
         self._steps.clear()
-        old_epoch = self._stored_epoch
+        old_epoch, new_epoch = self._stored_epoch, run.epoch
         update = self._update() if self._run_dirty else None
         self._stored_epoch = run.epoch
         self._run_dirty = False
 
         def apply(transaction: Transaction) -> None:
             if update is not None:
-                if not transaction.run(
-                    store.UPDATE_RUN, run_id=run.id, old_epoch=old_epoch, **update
-                ):
+                if not transaction.run(store.UPDATE_RUN, run_id=run.id, old_epoch=old_epoch, **update):
                     raise LeaseLost(f"run {run.id} was taken over by another worker")
+                transaction.epochs[run.id] = new_epoch
             else:
-                found = transaction.one(store.EPOCH, run_id=run.id)
-                if found is None or found[0] != old_epoch:
+                if run.id not in transaction.epochs:
+                    found = transaction.one(store.EPOCH, run_id=run.id)
+                    transaction.epochs[run.id] = found[0] if found is not None else None
+                if transaction.epochs[run.id] != old_epoch:
                     raise LeaseLost(f"run {run.id} was taken over by another worker")
             for function in work:
                 function(transaction)

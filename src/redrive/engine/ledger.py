@@ -147,7 +147,8 @@ class StepLedger:
 
     async def _recount(self, payload: Payload) -> None:
         """Outcomes are committed per request, and those of a dead execution by whoever took over:
-        the counts of the step are made again from them."""
+        the counts of the step are made again from them.
+        """
         rows = await self._reader.run(
             lambda rows: rows.all(
                 run_store.OUTCOMES_OF_STEP, run_id=self._asker.run_id, position=self._step.position
@@ -162,9 +163,7 @@ class StepLedger:
         self._doubtful.clear()
         self._recounted = True
 
-    async def _judge(
-        self, entries: Sequence[Entry]
-    ) -> tuple[list[tuple[str, Known | None]], bool]:
+    async def _judge(self, entries: Sequence[Entry]) -> tuple[list[tuple[str, Known | None]], bool]:
         def read(rows: Rows) -> tuple[list[tuple[str, Known | None]], bool]:
             target_id = self._find_target(rows)
             verdicts: list[tuple[str, Known | None]] = []
@@ -186,9 +185,7 @@ class StepLedger:
     def _find_target(self, source: Rows | Transaction) -> int | None:
         if self._target_id is None:
             target = self._target
-            self._target_id = store.target(
-                source, target.ledger, target.connection, target.endpoint
-            )
+            self._target_id = store.target(source, target.ledger, target.connection, target.endpoint)
         return self._target_id
 
     async def _decision(
@@ -226,11 +223,9 @@ class StepLedger:
         requests = [await self._unknown(number, held) for number, held in unknown.items()]
         return Decision(payload, tuple(send), tuple(left_out), tuple(requests))
 
-    def _count(
-        self, send: Sequence[Entry], left_out: Sequence[LeftOut], changed: int, unknown: int
-    ) -> None:
+    def _count(self, send: Sequence[Entry], left_out: Sequence[LeftOut], changed: int, unknown: int) -> None:
         counted = self._counted
-        assert counted is not None  # noqa: S101 - only called in a plan
+        assert counted is not None
         counted.to_send += len(send)
         counted.changed += changed
         counted.unknown += unknown
@@ -350,6 +345,9 @@ class StepLedger:
         at = self._clock.micros()
         claimed: dict[str, int] = {}
         asker = self._asker
+        items = {entry.key: entry for entry in unknown.entries}
+        payload_id = from_text("p", payload.id) or 0
+        position = self._step.position
 
         def work(transaction: Transaction) -> None:
             claimed.clear()
@@ -357,14 +355,19 @@ class StepLedger:
             if len(held) != len(unknown.keys):
                 return
             transaction.insert(run_store.INSERT_EXCHANGE, insert)
-            for delivery_id, key, _payload_id, _item in held:
+            for delivery_id, key, *place in held:
+                if (entry := items.get(key)) is not None:
+                    place = [position, payload_id, entry.item]
                 transaction.run(
                     store.RECLAIM,
                     delivery_id=delivery_id,
                     old_exchange_id=old_id,
                     b_run_id=asker.run_id,
                     b_epoch=asker.epoch,
+                    b_position=place[0],
                     b_exchange_id=exchange_id,
+                    b_payload_id=place[1],
+                    b_item=place[2],
                     b_at=at,
                 )
                 claimed[key] = delivery_id
@@ -385,7 +388,6 @@ class StepLedger:
         if not claimed:
             return None
         claimed.pop("")
-        payload_id = from_text("p", payload.id) or 0
         return self._opened(exchange_id, claimed, unknown.entries, payload_id)
 
     def idempotency_key(self, entries: Sequence[Entry], body: Content | None) -> str:
@@ -398,9 +400,7 @@ class StepLedger:
         return hasher.hexdigest(16)
 
     def _ensure_target(self, transaction: Transaction) -> int:
-        found = store.target(
-            transaction, self._target.ledger, self._target.connection, self._target.endpoint
-        )
+        found = store.target(transaction, self._target.ledger, self._target.connection, self._target.endpoint)
         if found is None:
             found = self._ids.next()
             target = self._target
@@ -410,9 +410,7 @@ class StepLedger:
             )
         return found
 
-    async def _exchange_row(
-        self, exchange_id: int, payload: Payload, request: Request
-    ) -> tuple[Any, ...]:
+    async def _exchange_row(self, exchange_id: int, payload: Payload, request: Request) -> tuple[Any, ...]:
         body = await self._contents.adopt(request.body) if request.body is not None else None
         if body is not None:
             self._journal.content(body)
@@ -496,7 +494,8 @@ class StepLedger:
 
     def finish(self, key_field: str | None) -> None:
         """One input payload is done, one way or the other: record the items that were left out or
-        are still in doubt, and make those findable that got no outcome."""
+        are still in doubt, and make those findable that got no outcome.
+        """
         payload = self._payload
         self._payload = None
         left_out, self._left_out = self._left_out, {}

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, StepRun
-from redrive.engine.clock import Ids
 from redrive.engine.buckets import YoungBucket
+from redrive.engine.clock import Ids
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
@@ -87,7 +87,7 @@ class Output:
             step.bucket = self._ids.next()
             self._begun = True
             self._journal.add(store.INSERT_BUCKET, (step.bucket, step.run_id, step.position))
-        assert step.bucket is not None  # noqa: S101 - just made
+        assert step.bucket is not None
         record = PayloadRow(
             id=self._ids.next(),
             bucket=step.bucket,

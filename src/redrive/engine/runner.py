@@ -73,7 +73,8 @@ class Runner:
 
     async def close(self) -> None:
         """Let go of all runs: at the next payload boundary within the grace time, else at once.
-        They go on when the home has a runner again."""
+        They go on when the home has a runner again.
+        """
         self._closing = True
         self._wake.set()
         for control in self._controls.values():
@@ -126,7 +127,7 @@ class Runner:
     async def _request_stops(self) -> None:
         if not self._tasks:
             return
-        rows = await self._deps.reader.run(lambda rows: rows.all(store.STOPS))
+        rows = self._deps.reader.rows().all(store.STOPS)
         for run_id, level in rows:
             control = self._controls.get(run_id)
             if control is not None and control.stop < level:
@@ -137,9 +138,7 @@ class Runner:
         self._full = free <= 0
         if free <= 0:
             return
-        rows = await self._deps.reader.run(
-            lambda rows: rows.all(store.QUEUED, at_most=free + len(self._tasks))
-        )
+        rows = self._deps.reader.rows().all(store.QUEUED, at_most=free + len(self._tasks))
         for (run_id,) in rows:
             if run_id in self._tasks:
                 continue
@@ -154,11 +153,11 @@ class Runner:
                 return
 
     def _ended(self, run_id: int) -> bool:
-        run = self._deps.reader.here(lambda rows: store.get_run(rows, run_id))
+        run = store.get_run(self._deps.reader.rows(), run_id)
         return run is None or run.finished_at is not None
 
     async def _start(self, run_id: int) -> None:
-        run = await self._deps.reader.run(lambda rows: store.get_run(rows, run_id))
+        run = store.get_run(self._deps.reader.rows(), run_id)
         if run is None or run.finished_at is not None or run_id in self._tasks:
             return
         control = Control()
@@ -172,9 +171,7 @@ class Runner:
         failpoints.hit("start.queued")
         again = False
         try:
-            await run_once(
-                self._deps, run, control, self._changed, wary=run.id < self._born
-            )
+            await run_once(self._deps, run, control, self._changed, wary=run.id < self._born)
         except (Stopped, asyncio.CancelledError):
             # Let go of; it goes on in another life. If it was cut off by a forced stop outside of
             # a step, that life begins at once, and ends before its next step.
@@ -198,6 +195,8 @@ class Runner:
     async def _fail(self, run: Run, error: Exception) -> None:
         """A fault of ours in the middle of a run: it still reaches an end state."""
         summary = f"Redrive failed with {type(error).__name__}; the process log has more"
-        crashed = ShapeCrashed(summary, hint="This is a fault of Redrive; the rest of the run can be retried.")
+        crashed = ShapeCrashed(
+            summary, hint="This is a fault of Redrive; the rest of the run can be retried."
+        )
         with contextlib.suppress(RedriveError):
             await self._deps.committer.submit(give_up(self._deps, run, summary, crashed))

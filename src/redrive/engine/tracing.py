@@ -16,7 +16,8 @@ Places = set[tuple[int, int]]
 async def failed_items(deps: Deps, source: Run, start: str, *, after: bool) -> Places:
     """The items of the bucket at a start point (input of the step, or with `after` its output)
     that ended, at that step or a later one, in a failed payload or in a delivery that was
-    rejected or is unknown."""
+    rejected or is unknown.
+    """
     steps = await deps.reader.run(lambda rows: store.step_runs(rows, source.id))
     buckets = Buckets(deps.reader, deps.contents)
     index = next((n for n, step in enumerate(steps) if step.step == start), len(steps))

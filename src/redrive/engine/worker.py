@@ -74,7 +74,8 @@ class Control:
 
     async def sleep(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         except TimeoutError:
             return
         raise Stopped
@@ -124,7 +125,8 @@ class Execution:
 
     def _first_variables(self) -> dict[str, Any]:
         """Defaults, what the start (or that of the source) gave, what kept steps had set, what a
-        redrive overrides, and what steps of this very run have set; the later wins."""
+        redrive overrides, and what steps of this very run have set; the later wins.
+        """
         steps = sorted(self._steps.values(), key=lambda step: step.position)
         layers: list[dict[str, Any]] = [
             {name: variable.default for name, variable in self._built.flow.variables.items()}
@@ -343,7 +345,8 @@ class Execution:
 
     async def preview(self) -> None:
         """Work out what the run would send: fills `counted`, and `notes` with what stands in the
-        way of knowing more."""
+        way of knowing more.
+        """
         try:
             await self._list(self._built.flow.steps, self._plan.inputs)
         except PreviewEnded:
@@ -358,8 +361,8 @@ class Execution:
         shape: ShapeBase,
         step: StepRun,
         inputs: Inputs,
-        starts_here: bool,  # noqa: FBT001
-        resumed: bool,  # noqa: FBT001
+        starts_here: bool,
+        resumed: bool,
     ) -> StepExecution:
         key_field: str | None = None
         retries = node.retries if node.retries is not None else shape.default_retries
@@ -432,9 +435,7 @@ class Execution:
             policy=target.policy,
         )
 
-    async def _target(
-        self, node: StepNode, shape: Any, step: StepRun
-    ) -> tuple[Target, str | None, str]:
+    async def _target(self, node: StepNode, shape: Any, step: StepRun) -> tuple[Target, str | None, str]:
         """Where a connector step keeps its deliveries; the field of its key; its direction."""
         try:
             opened = await self._deps.connections.get(shape.connection)
@@ -504,13 +505,16 @@ def buckets_of(text: str) -> Inputs:
 
 async def take_over(deps: Deps, run: Run) -> tuple[list[StepRun], bool]:
     """What an earlier execution left of a run: its step runs; whether there was one at all."""
+    if run.epoch == 0 and run.source_run is None:
+        return [], False
     steps = await deps.reader.run(lambda rows: store.step_runs(rows, run.id))
     return steps, run.epoch > 0
 
 
 def begin(deps: Deps, run: Run, journal: Journal) -> None:
     """Claim the run: its epoch rises, so that no earlier execution writes any more. What that
-    one had claimed in the ledger is `unknown` from now on."""
+    one had claimed in the ledger is `unknown` from now on.
+    """
     before = run.epoch
     run.epoch += 1
     if run.status == "running":
@@ -591,6 +595,5 @@ async def run_once(
 
 
 async def _last_success(deps: Deps, run: Run) -> datetime | None:
-    found = deps.reader.here(lambda rows: rows.one(store.GET_LAST_SUCCESS, flow_id=run.flow_id))
+    found = deps.reader.rows().one(store.GET_LAST_SUCCESS, flow_id=run.flow_id)
     return instant(found[0]) if found and found[0] is not None else None
-

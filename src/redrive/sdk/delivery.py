@@ -41,7 +41,8 @@ class Entry(msgspec.Struct, frozen=True):
 
 class LeftOut(msgspec.Struct, frozen=True):
     """An item that is not sent: `delivered` (key delivered in this lineage), `unchanged` (same
-    bytes as last delivered), or `newer` (a later run delivered a newer version)."""
+    bytes as last delivered), or `newer` (a later run delivered a newer version).
+    """
 
     entry: Entry
     reason: Literal["delivered", "unchanged", "newer"]

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from redrive.errors import Fault, HomeUnusable, UsageError
+from redrive.errors import Fault, HomeUnusable, RedriveError, UsageError
 from redrive.server.app import SettingsRows, create_app
 from redrive.server.auth import Access, is_loopback
 from redrive.service.interface import CheckedServices

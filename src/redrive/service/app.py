@@ -144,7 +144,7 @@ class Runs:
     def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]:
         return self._log.exchange_body(exchange_id, which)
 
-    async def stop(self, run_id: str, force: bool = False) -> RunRow:  # noqa: FBT001, FBT002
+    async def stop(self, run_id: str, force: bool = False) -> RunRow:
         return await self._starts.stop(run_id, force)
 
     async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
@@ -185,7 +185,8 @@ class Service:
         """Waits until the runner of this process had to give up (a full disk, a broken store)."""
         runner = self._kernel.runner
         if runner is None:
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError  # nothing ends that future
         return await asyncio.shield(runner.halted)
 
     async def health(self) -> Health:
@@ -239,7 +240,8 @@ class Service:
 
     async def execute_until(self, run_id: str) -> RunRow:
         """Wait for the end of a run; execute it, and what is queued before it, whenever no other
-        process holds the runner lock. Errors: those that halt a runner (`store.full`, …)."""
+        process holds the runner lock. Errors: those that halt a runner (`store.full`, …).
+        """
         number = number_of("r", run_id, "run")
         while True:
             row = await self.runs.wait(run_id, LOCK_POLL_S if not self.is_runner else None)
@@ -248,10 +250,10 @@ class Service:
             if not self.take_lock():
                 continue
             runner = self.start_runner(up_to=number)
-            waiting: asyncio.Future[Any] = asyncio.ensure_future(self.runs.wait(run_id))
-            halted: asyncio.Future[Any] = runner.halted
+            waiting = asyncio.ensure_future(self.runs.wait(run_id))
+            ends: tuple[asyncio.Future[Any], ...] = (waiting, runner.halted)
             try:
-                await asyncio.wait({waiting, halted}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([*ends], return_when=asyncio.FIRST_COMPLETED)
                 if not waiting.done() and runner.halted.done():
                     raise runner.halted.result()
                 return await waiting
@@ -355,9 +357,7 @@ async def open_service(
         changed=lambda run: told[0].changed(run),
     )
     service = Service(
-        Kernel(
-            deps=deps, home=home, actor=actor, registry=registry, secrets=secrets, blobs=blobs
-        ),
+        Kernel(deps=deps, home=home, actor=actor, registry=registry, secrets=secrets, blobs=blobs),
         lock,
     )
     told.append(service)

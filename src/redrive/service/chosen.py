@@ -17,7 +17,8 @@ from redrive.store.database import Rows
 
 class Chosen(msgspec.Struct):
     """`number` is None for a draft or a file: it gets one when it is frozen; `next_number` is what
-    a plan shows for it."""
+    a plan shows for it.
+    """
 
     name: str
     flow_id: int | None
@@ -46,8 +47,7 @@ async def choose(kernel: Kernel, name: str, asked: str | None) -> Chosen:
         number = resolved[1] if resolved[0] == "version" else None
         return Chosen(name, flow.id, number, text, file, store.newest_number(rows, flow.id) + 1)
 
-    chosen = await kernel.deps.reader.run(read)
-    return await _equal(kernel, chosen)
+    return await _equal(kernel, kernel.deps.reader.here(read))
 
 
 async def choose_original(kernel: Kernel, name: str, flow_id: int, number: int) -> Chosen:
@@ -94,7 +94,5 @@ def freeze(transaction: Transaction, kernel: Kernel, chosen: Chosen) -> tuple[in
         return chosen.flow_id, chosen.number
     flow = ensure_flow(transaction, kernel, chosen.name)
     digest = digest_of(load_one(chosen.text.decode(), chosen.file))
-    number = freeze_version(
-        transaction, kernel, flow.id, chosen.text, chosen.file or "", digest
-    )
+    number = freeze_version(transaction, kernel, flow.id, chosen.text, chosen.file or "", digest)
     return flow.id, number

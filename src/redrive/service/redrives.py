@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -112,7 +113,7 @@ class Redrives:
         chosen = await self._version(source, "original")
         built = chosen.built(self._kernel)
         run = self._new_run(source, built.flow, "retry", source.clock, source.variables)
-        asked = {"retry": request.from_, **_overrides(plan)}
+        asked: dict[str, Any] = {"retry": request.from_, **_overrides(plan)}
         if request.from_ == "failed":
             step = failed_step(source, steps)
             new = Plan(
@@ -124,7 +125,7 @@ class Redrives:
                 step, inputs_of(step), plan.checkpoints if starts_at(plan, step.step) else {}
             )
             draft.kept = keep_steps(run.id, built.flow, steps, step.step, through=False)
-            start = {"from": "failed", "step": step.step}
+            start: dict[str, Any] = {"from": "failed", "step": step.step}
         else:
             origin, origin_plan = await self._origin(source, plan)
             new = msgspec.structs.replace(origin_plan, finished=[], checkpoints={}, delivery=None)
@@ -132,9 +133,7 @@ class Redrives:
             if origin_plan.step is not None:
                 through = origin_plan.start == "after"
                 first = origin_plan.step
-                origin_steps = await self._kernel.deps.reader.run(
-                    lambda rows: store.step_runs(rows, origin.id)
-                )
+                origin_steps = await self._kernel.deps.reader.run(partial(store.step_runs, run_id=origin.id))
                 draft.kept = keep_steps(run.id, built.flow, origin_steps, first, through=through)
             start = {"from": "start", "step": origin_plan.step}
             self._confirm(draft, source, "runs all of it again")
@@ -146,12 +145,10 @@ class Redrives:
 
     async def _origin(self, run: Run, plan: Plan) -> tuple[Run, Plan]:
         """The run whose beginning a retry from the start repeats: not one that began in the middle
-        because something had failed there."""
+        because something had failed there.
+        """
         while plan.start == "failed" and run.source_run is not None:
-            source_id = run.source_run
-            found = await self._kernel.deps.reader.run(
-                lambda rows, number=source_id: store.get_run(rows, number)
-            )
+            found = await self._kernel.deps.reader.run(partial(store.get_run, run_id=run.source_run))
             if found is None:
                 break
             run = found
@@ -264,14 +261,10 @@ class Redrives:
 
     async def _version(self, source: Run, asked: str) -> Chosen:
         if asked == "original":
-            return await choose_original(
-                self._kernel, source.flow, source.flow_id, source.version
-            )
+            return await choose_original(self._kernel, source.flow, source.flow_id, source.version)
         return await choose(self._kernel, source.flow, asked)
 
-    def _new_run(
-        self, source: Run, flow: Flow, trigger: str, clock: int, variables: bytes | None
-    ) -> Run:
+    def _new_run(self, source: Run, flow: Flow, trigger: str, clock: int, variables: bytes | None) -> Run:
         deps = self._kernel.deps
         return Run(
             id=deps.ids.next(),
@@ -379,9 +372,7 @@ def steps_ahead(built: BuiltFlow, plan: Plan) -> list[StepNode]:
     return [node for node in nodes[first:] if not node.skip and node.id not in plan.skips]
 
 
-async def preview(
-    deps: Deps, draft: Draft, built: BuiltFlow
-) -> tuple[list[Counted], list[str]]:
+async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Counted], list[str]]:
     """Execute a draft without writing or sending: what its send steps would do, and remarks."""
     run = msgspec.structs.replace(draft.run, plan=msgspec.json.encode(draft.plan), epoch=1)
     counted: list[Counted] = []

@@ -36,14 +36,19 @@ MAX_GROUP = 512
 
 
 class Transaction:
-    """The write side of the store inside one group. Inserts are buffered per table."""
+    """The write side of the store inside one group. Inserts are buffered per table.
 
-    __slots__ = ("_buffer", "_connection", "after_commit")
+    `epochs` is what the group knows of the runs it writes for: one read for all pieces of a run,
+    and buffers that are not sent before each of them.
+    """
+
+    __slots__ = ("_buffer", "_connection", "after_commit", "epochs")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._buffer: dict[Insert, list[tuple[Any, ...]]] = {}
         self.after_commit: list[Callable[[], None]] = []
+        self.epochs: dict[int, int | None] = {}
 
     def insert(self, statement: Insert, row: tuple[Any, ...]) -> None:
         rows = self._buffer.get(statement)
@@ -144,9 +149,7 @@ class Committer:
         if self.failed is not None:
             raise self.failed
 
-    def submit(
-        self, function: Callable[[Transaction], T], *, within_s: float = 0.0
-    ) -> asyncio.Future[T]:
+    def submit(self, function: Callable[[Transaction], T], *, within_s: float = 0.0) -> asyncio.Future[T]:
         """Queue work; the future ends after COMMIT. Order of submission is order of application."""
         deadline = time.monotonic() + within_s if within_s else 0.0
         work = _Work(function, asyncio.get_running_loop(), deadline)

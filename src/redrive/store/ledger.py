@@ -68,7 +68,10 @@ RECLAIM = Statement(
         status="begun",
         run_id=bindparam("b_run_id"),
         epoch=bindparam("b_epoch"),
+        position=bindparam("b_position"),
         exchange_id=bindparam("b_exchange_id"),
+        payload_id=bindparam("b_payload_id"),
+        item=bindparam("b_item"),
         at=bindparam("b_at"),
     )
 )
@@ -121,7 +124,7 @@ OPEN_OF_RUN = Statement(
     )
 )
 OF_EXCHANGE = Statement(
-    select(_d.c.id, _d.c.key, _d.c.payload_id, _d.c.item).where(
+    select(_d.c.id, _d.c.key, _d.c.position, _d.c.payload_id, _d.c.item).where(
         _OPEN, _d.c.exchange_id == bindparam("exchange_id")
     )
 )

@@ -68,9 +68,7 @@ STOP_QUEUED = Statement(
 )
 CONNECTOR_DIGESTS = Statement(select(tables.connectors.c.name, tables.connectors.c.digest))
 RECENT = Statement(select(_r.c.id).order_by(_r.c.id.desc()).limit(bindparam("at_most")))
-STOPS = Statement(
-    select(_r.c.id, _r.c.stop).where(_r.c.status == "running", _r.c.stop > 0)
-)
+STOPS = Statement(select(_r.c.id, _r.c.stop).where(_r.c.status == "running", _r.c.stop > 0))
 QUEUED = Statement(
     select(_r.c.id)
     .where(_r.c.status == "queued")
@@ -98,9 +96,9 @@ PAYLOADS_FROM = Statement(
 )
 _LAST_POSITION = Statement(select(func.max(_p.c.position)).where(_p.c.bucket == bindparam("bucket")))
 _TOTALS = Statement(
-    select(
-        func.count(), func.sum(func.coalesce(_p.c["items"], 1)), func.sum(_p.c.size_bytes)
-    ).where(_p.c.bucket == bindparam("bucket"))
+    select(func.count(), func.sum(func.coalesce(_p.c["items"], 1)), func.sum(_p.c.size_bytes)).where(
+        _p.c.bucket == bindparam("bucket")
+    )
 )
 GET_PAYLOAD = Statement(select(_p).where(_p.c.id == bindparam("payload_id")))
 GET_BUCKET = Statement(select(_b.c.run_id, _b.c.position).where(_b.c.id == bindparam("bucket")))
@@ -127,9 +125,7 @@ FAIL_RUN = Statement(
         _r.c.finished_at.is_(None),
         _r.c.epoch <= bindparam("b_epoch"),
     )
-    .values(
-        status="failure", summary=bindparam("b_summary"), finished_at=bindparam("b_finished_at")
-    )
+    .values(status="failure", summary=bindparam("b_summary"), finished_at=bindparam("b_finished_at"))
 )
 LAST_SUCCESS = Statement(
     update(tables.flows)
@@ -206,8 +202,6 @@ def totals(source: Rows | Transaction, bucket: int) -> tuple[int, int, int]:
     return int(found[0]), int(found[1] or 0), int(found[2] or 0)
 
 
-def payloads_from(
-    source: Rows | Transaction, bucket: int, start: int, at_most: int
-) -> list[PayloadRow]:
+def payloads_from(source: Rows | Transaction, bucket: int, start: int, at_most: int) -> list[PayloadRow]:
     rows = source.all(PAYLOADS_FROM, bucket=bucket, start=start, at_most=at_most)
     return [payload_record(row) for row in rows]

@@ -118,8 +118,12 @@ runs = Table(
     Index(None, "flow_id", "id"),
     Index(None, "status", "id"),
 )
-Index("ix_runs_source_run", runs.c.source_run, sqlite_where=runs.c.source_run.is_not(None),
-      postgresql_where=runs.c.source_run.is_not(None))
+Index(
+    "ix_runs_source_run",
+    runs.c.source_run,
+    sqlite_where=runs.c.source_run.is_not(None),
+    postgresql_where=runs.c.source_run.is_not(None),
+)
 
 step_runs = Table(
     "step_runs",
@@ -263,8 +267,12 @@ deliveries = Table(
     Column("delivered_run", BigInteger),
     UniqueConstraint("key", "target_id"),
 )
-Index("ix_deliveries_open", deliveries.c.status, sqlite_where=deliveries.c.status.in_(["begun", "unknown"]),
-      postgresql_where=deliveries.c.status.in_(["begun", "unknown"]))
+Index(
+    "ix_deliveries_open",
+    deliveries.c.status,
+    sqlite_where=deliveries.c.status.in_(["begun", "unknown"]),
+    postgresql_where=deliveries.c.status.in_(["begun", "unknown"]),
+)
 
 delivery_events = Table(
     "delivery_events",

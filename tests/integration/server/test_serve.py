@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from redrive.client.connecting import live_server
-from redrive.errors import Fault, UsageError
+from redrive.errors import Fault, StoreFull, UsageError
 from redrive.server.serve import leave_address, remove_address, serve
 from tests.unit.server.recording import FixedSettings, RecordingService
 
@@ -92,6 +92,16 @@ async def test_live_streams_and_waits_do_not_hold_up_the_end(tmp_path):
         assert [line async for line in lines if line] == []
     async with asyncio.timeout(4):
         await serving
+
+
+async def test_a_home_that_cannot_be_written_any_more_is_not_served(tmp_path):
+    service = RecordingService()
+    serving, ready = await start(tmp_path, service=service)
+    assert ready.done()
+    service.halting.set()
+    with pytest.raises(StoreFull):
+        await serving
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_port_in_use_changes_nothing(tmp_path):

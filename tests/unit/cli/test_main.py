@@ -160,6 +160,15 @@ def test_faults_exit_3(redrive, service, error, code):
     assert redrive("runs").code == code
 
 
+def test_an_unforeseen_fault_exits_3_without_a_trace(redrive, service, monkeypatch):
+    service.raising["list"] = ZeroDivisionError("inside")
+    result = redrive("runs", "--json")
+    assert result.code == 3
+    assert result.error["code"] == "fault.unforeseen"
+    monkeypatch.setenv("REDRIVE_LOG_LEVEL", "debug")
+    assert "ZeroDivisionError: inside" in redrive("runs").err
+
+
 def test_unknown_ids_exit_2(redrive):
     for words in (
         ("show", "none"),

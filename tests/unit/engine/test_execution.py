@@ -189,7 +189,9 @@ async def test_a_start_without_data_is_one_empty_payload(home: Home, world: Worl
 
 async def test_a_skipped_step_hands_its_input_on_and_says_so(home: Home, world: World) -> None:
     async with home.open() as desk:
-        await desk.put("{id: a, shape: hooked, skip: true}", "{id: b, shape: hooked}", "{id: c, shape: hooked}")
+        await desk.put(
+            "{id: a, shape: hooked, skip: true}", "{id: b, shape: hooked}", "{id: c, shape: hooked}"
+        )
         run = await desk.run([1], skips=["b"])
         logs = await desk.service.runs.logs(run.id)
         assert await desk.values(run.id, "b") == [[1]]
@@ -204,7 +206,9 @@ async def test_a_skipped_step_hands_its_input_on_and_says_so(home: Home, world: 
 @pytest.mark.parametrize(
     ("given", "expected"), [({}, "from the document"), ({"v": "from the start"}, "from the start")]
 )
-async def test_a_start_goes_before_the_document(home: Home, world: World, given: dict[str, str], expected: str) -> None:
+async def test_a_start_goes_before_the_document(
+    home: Home, world: World, given: dict[str, str], expected: str
+) -> None:
     seen: list[Any] = []
 
     async def look(payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
@@ -221,7 +225,9 @@ async def test_a_start_goes_before_the_document(home: Home, world: World, given:
     assert seen == [expected, "from a step"]
 
 
-async def test_variables_of_kept_steps_stand_and_those_of_a_redrive_go_before_them(home: Home, world: World) -> None:
+async def test_variables_of_kept_steps_stand_and_those_of_a_redrive_go_before_them(
+    home: Home, world: World
+) -> None:
     from redrive.service.views import RedriveRequest, RetryRequest
 
     seen: list[Any] = []
@@ -244,12 +250,16 @@ async def test_variables_of_kept_steps_stand_and_those_of_a_redrive_go_before_th
         source = await desk.run([1], variables={"v": "start"})
         retried = await desk.service.redrives.retry(source.id, RetryRequest())
         assert (await desk.ended(retried.id)).status == "success"
-        again = await desk.service.redrives.redrive(source.id, RedriveRequest(at="b", variables={"w": "redrive"}))
+        again = await desk.service.redrives.redrive(
+            source.id, RedriveRequest(at="b", variables={"w": "redrive"})
+        )
         assert (await desk.ended(again.id)).status == "success"
     assert seen == [("a step", "a step"), ("a step", "a step"), ("a step", "redrive")]
 
 
-async def test_a_retry_goes_on_with_what_failed_and_joins_it_with_what_did_not(home: Home, world: World) -> None:
+async def test_a_retry_goes_on_with_what_failed_and_joins_it_with_what_did_not(
+    home: Home, world: World
+) -> None:
     from redrive.service.views import RetryRequest
 
     world.hooks["b"] = failing(1, PayloadError("not two"), on=[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,8 +15,11 @@ from redrive.errors import (
     NotFound,
     PayloadGone,
     Problem,
+    RedriveError,
     StateConflict,
     StoreBusy,
+    StoreFull,
+    UserError,
 )
 from redrive.service.views import (
     CheckResult,
@@ -241,6 +245,8 @@ class Runs(Noun):
 
     async def list(self, *, limit: int = 50, cursor: str | None = None, **kwargs: Any) -> Page[RunRow]:
         self.note("list", limit=limit, cursor=cursor, **kwargs)
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
+            raise UserError("The cursor is not one of this list", code="cursor.invalid")
         start = int(cursor or 0)
         rows = list(self.service.rows.values())
         after = start + limit
@@ -491,6 +497,7 @@ class RecordingService:
         self.ledger = Ledger(self)
         self.tokens = Tokens(self)
         self.runner = True
+        self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]
 
     def asked(self, name: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -536,6 +543,10 @@ class RecordingService:
 
     async def doctor(self) -> list[Finding]:
         return self.findings
+
+    async def halted(self) -> RedriveError:
+        await self.halting.wait()
+        return StoreFull("No room on the disk of the home")
 
     async def execute_until(self, run_id: str) -> RunRow:
         self.calls.append(("execute_until", (run_id,), {}))

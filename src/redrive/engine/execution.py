@@ -66,6 +66,7 @@ class StepExecution:
         check_stop: Callable[[], None],
         resumed: bool,
         bounded: bool = True,
+        wary: bool = False,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -90,16 +91,19 @@ class StepExecution:
         )
         self._failed_before = step.failed
         self._recorded_at = 0
+        self._wary = wary
         self._stopping_error: StepError | None = None
         self._first_error: StepError | None = None
 
     async def execute(self) -> None:
         step = self._step
-        failpoints.hit("step.begun")
         if self._resumed:
             self._output.clear_store()
         await self._count_inputs()
         self._record(PROGRESS_S)
+        if self._wary:  # if this step kills its worker, the run log shall say which it was
+            await self._journal.barrier()
+        failpoints.hit("step.begun")
         try:
             if isinstance(self._shape, GatherShape):
                 await self._gather(self._shape)

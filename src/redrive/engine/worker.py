@@ -39,6 +39,9 @@ from redrive.store.statements import row
 Inputs = list[int] | None
 """The buckets of an input; None: a start without data, which is one empty payload."""
 
+LET_GO = -1
+"""As losses: the next start finds the run under way all the same, and that is not one."""
+
 DONE = frozenset({"success", "partial_success", "skipped", "kept"})
 
 
@@ -121,7 +124,7 @@ class Execution:
         self._counted = counted
         self._plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
         self._variables = self._first_variables()
-        self._started = False
+        self._wary = run.losses > 0
         self.notes: list[str] = []
 
     def _first_variables(self) -> dict[str, Any]:
@@ -151,14 +154,14 @@ class Execution:
             error = failed.step
         except Stopped:
             if self._control.suspended and not self._control.stop:
-                run.losses = 0  # let go of, not lost
+                run.losses = LET_GO
                 journal.run_changed()
                 await journal.barrier()
                 raise
             status = "stopped"
         except asyncio.CancelledError:
             if self._control.suspended:
-                run.losses = 0
+                run.losses = LET_GO
                 journal.run_changed()
             raise
         failpoints.hit("run.ending")
@@ -419,6 +422,7 @@ class Execution:
             check_stop=self._control.check,
             resumed=resumed,
             bounded=self._counted is None,
+            wary=self._wary,
         )
 
     def _log_once(self, step: StepRun, message: str) -> None:

@@ -234,7 +234,8 @@ async def test_counts_of_deliveries_are_right_after_a_crash(home: Home, world: W
     async with crash.home.open() as desk:
         view = await desk.ended(run)
         assert await desk.deliveries() == {
-            "1": "delivered", "2": "delivered", "3": "rejected", "4": "unknown", "5": "unknown", "6": "delivered",
+            "1": "delivered", "2": "delivered", "3": "rejected",
+            "4": "unknown", "5": "unknown", "6": "delivered",
         }  # fmt: skip
     counts = view.steps[0].deliveries
     assert (counts.delivered, counts.skipped, counts.rejected, counts.unknown) == (2, 1, 1, 2)

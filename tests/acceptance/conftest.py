@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from redrive.demo.servers import DemoServers
-from tests.acceptance.product import Command, opened
+from tests.acceptance.product import Command, opened, served
+from tests.acceptance.warehouse import warehouse as open_warehouse
 
 
 @pytest.fixture(scope="session")
@@ -45,4 +46,16 @@ def redrive(home):
 @pytest.fixture
 async def product(home):
     async with opened(home) as product:
+        yield product
+
+
+@pytest.fixture
+def warehouse():
+    with open_warehouse() as server:
+        yield server
+
+
+@pytest.fixture
+async def runner(home):
+    async with served(home) as product:
         yield product

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 from redrive.client import connect
 from redrive.client.records import RedriveRequest, RetryRequest, StartRequest
+from redrive.service.app import open_service
+from redrive.settings import load
 
 SOURCE = Path(__file__).parents[2] / "src"
 TIMEOUT_S = 60
@@ -48,9 +51,15 @@ class Command:
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", **more: Any) -> Ended:
+    def __call__(
+        self, *arguments: str, stdin: bytes = b"", timeout_s: float = TIMEOUT_S, **more: Any
+    ) -> Ended:
         with self.begun(*arguments, **more) as process:
-            out, err = process.communicate(stdin, timeout=TIMEOUT_S)
+            try:
+                out, err = process.communicate(stdin, timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         return Ended(process.returncode, out, err.decode())
 
     def ok(self, *arguments: str, stdin: bytes = b"") -> Ended:
@@ -71,10 +80,12 @@ class Command:
         assert ended.error.keys() >= {"code", "title", "detail", "at", "hint"}
         return ended.error
 
-    def begun(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
-        """A call that goes on while the test does something else."""
+    def begun(
+        self, *arguments: str, python: Sequence[str] = ("-m", "redrive"), **more: Any
+    ) -> subprocess.Popen[bytes]:
+        """A call that goes on while the test does something else. `python` is what it is run by."""
         return subprocess.Popen(
-            [sys.executable, "-m", "redrive", "--home", str(self.home), *arguments],
+            [sys.executable, *python, "--home", str(self.home), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -145,3 +156,18 @@ async def opened(home: Path) -> AsyncIterator[Product]:
 def step(run: Any, name: str) -> Any:
     """A step run of a run, by the step's id."""
     return next(one for one in run.steps if one.step == name)
+
+
+@asynccontextmanager
+async def served(home: Path) -> AsyncIterator[Product]:
+    """This process as the runner of a home, as `redrive up` is: all that is queued executes at once."""
+    settings = load(options={"home": str(home)})
+    async with open_service(home, settings, serve=True) as service:
+        yield Served(service)
+
+
+class Served(Product):
+    async def ended(self, row: Any) -> Any:
+        async with asyncio.timeout(TIMEOUT_S):
+            await self.client.runs.wait(row.id)
+        return await self.client.runs.get(row.id)

@@ -15,7 +15,10 @@ from redrive.cli.session import Injected, Session
 from redrive.errors import Fault, UsageError
 
 if TYPE_CHECKING:
+    from redrive.demo.servers import DemoServers
     from redrive.settings import Settings
+
+WIDTH = 110
 
 
 async def demo(
@@ -28,13 +31,13 @@ async def demo(
     Exit code 0 only if every claim of the story was checked against the demo ERP and is true.
     """
     from redrive import log
+    from redrive.client.connecting import settings_of
     from redrive.demo.servers import DemoServers
-    from redrive.settings import load
 
     if session.url is not None:
         raise UsageError("The demo works on a home of its own, not on an address", at="--url")
     home = session.home or Path(tempfile.mkdtemp(prefix="redrive-demo-"))
-    settings = load(options={"home": str(home)})
+    settings = settings_of(home)
     log.configure(settings.log_level if "log_level" in settings.sources else "error", settings.log_format)
     servers = DemoServers()
     try:
@@ -53,14 +56,16 @@ async def demo(
     return 0 if true else 1
 
 
-async def _story(session: Session, home: Path, settings: Settings, servers: object) -> bool:
+async def _story(session: Session, home: Path, settings: Settings, servers: DemoServers) -> bool:
+    from rich.console import Console
+
     from redrive.client.local import open_home
-    from redrive.demo.servers import DemoServers
     from redrive.demo.story import tell
 
-    assert isinstance(servers, DemoServers)
+    # The story's texts are its own, with markup; what it shows of payloads it escapes itself.
+    console = Console(emoji=False, highlight=False, width=None if session.output.on_terminal else WIDTH)
     async with open_home(home, settings, serve=True) as service:
-        return await tell(service, session.output.rich(), servers)
+        return await tell(service, console, servers)
 
 
 async def _stay_up(session: Session, home: Path, settings: Settings) -> None:

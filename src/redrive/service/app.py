@@ -23,8 +23,8 @@ from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
-from redrive.engine.ledger import LedgerSignal
 from redrive.engine.runner import Runner
+from redrive.engine.target import LedgerSignal
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry

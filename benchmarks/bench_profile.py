@@ -47,9 +47,9 @@ def main(folder: Path, *, runs: int) -> list[str]:
     ours = [row for row in rows if row.place.startswith("redrive/")]
     whole = sorted(ours, key=lambda row: -row.whole_s)[:SHOWN]
     what = (
-        f"{runs} small reference runs one after the other, {cpu_ms:.2f} ms of CPU each, measured without the "
-        "profiler. The shares are of the time that the loop's thread was busy, with the profiler, which makes "
-        "small functions look larger than they are."
+        f"{runs} small reference runs one after the other, {cpu_ms:.2f} ms of CPU each, measured without "
+        "the profiler. The shares are of the time that the loop's thread was busy, with the profiler, which "
+        "makes small functions look larger than they are."
     )
     return [
         *[what, "", *[f"- {line}" for line in (*machine, others.line)]],

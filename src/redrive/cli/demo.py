@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,17 +58,19 @@ async def _story(session: Session, home: Path, settings: Settings, servers: obje
     from redrive.client.local import open_home
     from redrive.demo.servers import DemoServers
     from redrive.demo.story import tell
+    from redrive.demo.terminal import story_console
 
     assert isinstance(servers, DemoServers)
     async with open_home(home, settings, serve=True) as service:
-        return await tell(service, session.output.rich(), servers)
+        return await tell(service, story_console(sys.stdout), servers)
 
 
 async def _stay_up(session: Session, home: Path, settings: Settings) -> None:
     from redrive.cli.serve import serve_home
 
     session.output.text()
-    session.output.text(f"The server stays up until Ctrl-C. In another terminal: redrive runs --home {home}")
+    session.output.text("The server stays up until Ctrl-C. In another terminal:")
+    session.output.text(f"  redrive runs --home {home}")
     try:
         await serve_home(session, home, settings, settings.host, settings.port)
     except Fault as error:

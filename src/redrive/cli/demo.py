@@ -43,7 +43,7 @@ async def demo(
         try:
             # The demo's connections take their tokens from the environment of the process that executes.
             os.environ.update(servers.environment)
-            true = await _story(session, home, settings, servers)
+            true = await _story(home, settings, servers)
             if not once:
                 await _stay_up(session, home, settings)
         finally:
@@ -54,7 +54,7 @@ async def demo(
     return 0 if true else 1
 
 
-async def _story(session: Session, home: Path, settings: Settings, servers: object) -> bool:
+async def _story(home: Path, settings: Settings, servers: object) -> bool:
     from redrive.client.local import open_home
     from redrive.demo.servers import DemoServers
     from redrive.demo.story import tell

@@ -42,7 +42,7 @@ def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     reader, writer = pty.openpty()
-    with open(writer, "w", encoding="utf-8") as terminal:
+    with os.fdopen(writer, "w", encoding="utf-8") as terminal:
         Claims(story_console(terminal)).check("one is one", 1, 1)
         terminal.flush()
         assert "\x1b[32m✓\x1b[0m one is one" in os.read(reader, 4096).decode()

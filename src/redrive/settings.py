@@ -22,7 +22,12 @@ Value: TypeAlias = str | int | float | bool | None
 Source: TypeAlias = Literal["default", "file", "environment", "option"]
 
 # Variables with the prefix that are not settings, and what reads them.
-FOREIGN = MappingProxyType({"REDRIVE_TEST_ALL": "The test suite: run the full matrix."})
+FOREIGN = MappingProxyType(
+    {
+        "REDRIVE_TEST_ALL": "The test suite: run the full matrix.",
+        "REDRIVE_FAILPOINT": "The crash suite: where this process is to be killed, `name[:n]`.",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

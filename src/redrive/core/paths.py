@@ -285,11 +285,13 @@ class Fields:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
-        self._decoded = _Reader(self.paths, Any)
+        self._decoded: _Reader | None = None
         self._undecoded: _Reader | None = None
 
     def read(self, raw: Any) -> tuple[Any, ...]:
         """The value of each path (a list of values where the path is not `single`), or MISSING."""
+        if self._decoded is None:
+            self._decoded = _reader(self.paths, Any)
         return self._decoded.read(raw)
 
     def read_raw(self, raw: Any) -> tuple[Any, ...]:
@@ -301,7 +303,7 @@ class Fields:
             for path in self.paths:
                 if not path.single:
                     raise ValueError(f"the path {path} may find several values; it has no bytes of its own")
-            self._undecoded = _Reader(self.paths, msgspec.Raw)
+            self._undecoded = _reader(self.paths, msgspec.Raw)
         return self._undecoded.read(raw)
 
 
@@ -403,6 +405,9 @@ class _Reader:
             if name in parts:
                 self._collect(below, parts[name], (*at, name), found)
 
+
+# The fields of a step's settings are made for each payload; their record types are not.
+_reader = lru_cache(maxsize=1024)(_Reader)
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _UNDECODABLE = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')

@@ -115,7 +115,7 @@ class Journal:
         work, self._work = self._work, []
         steps = [row(step) for step in self._steps.values()]
         self._steps.clear()
-        old_epoch = self._stored_epoch
+        old_epoch, new_epoch = self._stored_epoch, run.epoch
         update = self._update() if self._run_dirty else None
         self._stored_epoch = run.epoch
         self._run_dirty = False
@@ -124,9 +124,12 @@ class Journal:
             if update is not None:
                 if not transaction.run(store.UPDATE_RUN, run_id=run.id, old_epoch=old_epoch, **update):
                     raise LeaseLost(f"run {run.id} was taken over by another worker")
+                transaction.epochs[run.id] = new_epoch
             else:
-                found = transaction.one(store.EPOCH, run_id=run.id)
-                if found is None or found[0] != old_epoch:
+                if run.id not in transaction.epochs:
+                    found = transaction.one(store.EPOCH, run_id=run.id)
+                    transaction.epochs[run.id] = found[0] if found is not None else None
+                if transaction.epochs[run.id] != old_epoch:
                     raise LeaseLost(f"run {run.id} was taken over by another worker")
             for function in work:
                 function(transaction)

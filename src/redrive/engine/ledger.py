@@ -8,6 +8,7 @@ is `unknown`: nobody may take it for unsent.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -115,6 +116,9 @@ class StepLedger:
         self._left_out: dict[int, LeftOut] = {}
         self._untold: dict[int, Entry] = {}
         self._outcomes: dict[int, str] = {}
+        # Items that an earlier request left in doubt, and that nobody has settled since.
+        self._doubtful: dict[int, Entry] = {}
+        self._recounted = not resumed or counted is not None
 
     @property
     def keyed(self) -> bool:
@@ -126,6 +130,8 @@ class StepLedger:
         self._payload = payload
         if not self.keyed:
             return Decision(payload, (), (), await self._interrupted(payload))
+        if not self._recounted:
+            await self._recount(payload)
         while True:
             event = self._signal.waiter()
             verdicts, own_open = await self._judge(entries)
@@ -136,6 +142,24 @@ class StepLedger:
                 break
             await event.wait()
         return await self._decision(payload, entries, verdicts)
+
+    async def _recount(self, payload: Payload) -> None:
+        """Outcomes are committed per request, and those of a dead execution by whoever took over:
+        the counts of the step are made again from them.
+        """
+        rows = await self._reader.run(
+            lambda rows: rows.all(
+                run_store.OUTCOMES_OF_STEP, run_id=self._asker.run_id, position=self._step.position
+            )
+        )
+        latest = {(payload_id, item): status for payload_id, item, status in rows if item >= 0}
+        counts = Counter(latest.values())
+        for status in ("delivered", "skipped", "rejected", "unknown"):
+            setattr(self._step, status, counts[status])
+        here = from_text("p", payload.id) or 0
+        self._outcomes = {item: status for (one, item), status in latest.items() if one == here}
+        self._doubtful.clear()
+        self._recounted = True
 
     async def _judge(self, entries: Sequence[Entry]) -> tuple[list[tuple[str, Known | None]], bool]:
         def read(rows: Rows) -> tuple[list[tuple[str, Known | None]], bool]:
@@ -174,6 +198,7 @@ class StepLedger:
         changed = 0
         for entry, (verdict, known) in zip(entries, verdicts, strict=True):
             self._untold[entry.item] = entry
+            self._doubtful.pop(entry.item, None)
             if known is not None and verdict in LEFT_OUT:
                 reason: Any = verdict
                 left = LeftOut(
@@ -186,6 +211,7 @@ class StepLedger:
                 self._left_out[entry.item] = left
             elif verdict == "unknown" and known is not None:
                 unknown.setdefault(known.exchange_id or 0, []).append(entry)
+                self._doubtful[entry.item] = entry
             else:
                 send.append(entry)
                 changed += verdict == "changed"
@@ -424,8 +450,9 @@ class StepLedger:
             ended.append((key, delivery_id, status, entry.item if entry else -1, self._ids.next()))
         for entry in claim.entries:
             status = outcomes if isinstance(outcomes, str) else outcomes.get(entry.key, "unknown")
-            self._tally(entry.item, status)
+            self._tally(entry.item, status, self._outcomes)
             self._untold.pop(entry.item, None)
+            self._doubtful.pop(entry.item, None)
         notify = self._signal.notify
 
         def work(transaction: Transaction) -> None:
@@ -450,12 +477,12 @@ class StepLedger:
         self._journal.work(work)
         failpoints.hit("settle.after")
 
-    def _tally(self, item: int, status: str) -> None:
+    def _tally(self, item: int, status: str, outcomes: dict[int, str]) -> None:
         """Each item of a payload counts once, by its latest outcome."""
         step = self._step
-        if before := self._outcomes.get(item):
+        if before := outcomes.get(item):
             setattr(step, before, getattr(step, before) - 1)
-        self._outcomes[item] = status
+        outcomes[item] = status
         setattr(step, status, getattr(step, status) + 1)
 
     def abandon(self, why: str) -> None:
@@ -464,39 +491,47 @@ class StepLedger:
             claim.settle(Answer(error=why), "unknown")
 
     def finish(self, key_field: str | None) -> None:
-        """One input payload is done, one way or the other: record the items that were left out,
-        and make those findable that got no outcome.
+        """One input payload is done, one way or the other: record the items that were left out or
+        are still in doubt, and make those findable that got no outcome.
         """
         payload = self._payload
         self._payload = None
         left_out, self._left_out = self._left_out, {}
         untold, self._untold = self._untold, {}
-        self._outcomes.clear()
+        doubtful, self._doubtful = self._doubtful, {}
+        outcomes, self._outcomes = self._outcomes, {}
         if payload is None or self._counted is not None:
             return
         payload_id = from_text("p", payload.id) or 0
         run_id, position = self._asker.run_id, self._step.position
         at = self._clock.micros()
-        events = [(self._ids.next(), left) for left in left_out.values()]
-        self._step.skipped += len(events)
+        ended: list[tuple[int, Entry, str, str]] = []
+        for item, left in left_out.items():
+            if outcomes.get(item) != "delivered":  # by this very run, before it was interrupted
+                ended.append((self._ids.next(), left.entry, "skipped", left.reason))
+        for entry in doubtful.values():
+            ended.append((self._ids.next(), entry, "unknown", "an earlier request may have arrived"))
+        for _, entry, status, _ in ended:
+            self._tally(entry.item, status, outcomes)
+            untold.pop(entry.item, None)
         for item, entry in untold.items():
             if item not in left_out:
                 self._journal.add(
                     run_store.INSERT_TRACKED,
                     (entry.key, key_field or "key", run_id, position, payload_id, item),
                 )
-        if not events:
+        if not ended:
             return
 
         def work(transaction: Transaction) -> None:
             target_id = self._ensure_target(transaction)
-            for sequence, left in events:
-                known = store.known(transaction, target_id, left.entry.key)
+            for sequence, entry, status, reason in ended:
+                known = store.known(transaction, target_id, entry.key)
                 if known is not None:
                     transaction.insert(
                         store.INSERT_EVENT,
-                        (known.id, run_id, position, payload_id, left.entry.item, sequence,
-                         "skipped", left.reason, at),
+                        (known.id, run_id, position, payload_id, entry.item, sequence, status,
+                         reason, at),
                     )  # fmt: skip
 
         self._journal.work(work)

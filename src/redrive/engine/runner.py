@@ -126,7 +126,7 @@ class Runner:
     async def _request_stops(self) -> None:
         if not self._tasks:
             return
-        rows = await self._deps.reader.run(lambda rows: rows.all(store.STOPS))
+        rows = self._deps.reader.rows().all(store.STOPS)
         for run_id, level in rows:
             control = self._controls.get(run_id)
             if control is not None and control.stop < level:
@@ -137,9 +137,7 @@ class Runner:
         self._full = free <= 0
         if free <= 0:
             return
-        rows = await self._deps.reader.run(
-            lambda rows: rows.all(store.QUEUED, at_most=free + len(self._tasks))
-        )
+        rows = self._deps.reader.rows().all(store.QUEUED, at_most=free + len(self._tasks))
         for (run_id,) in rows:
             if run_id in self._tasks:
                 continue
@@ -154,11 +152,11 @@ class Runner:
                 return
 
     def _ended(self, run_id: int) -> bool:
-        run = self._deps.reader.here(lambda rows: store.get_run(rows, run_id))
+        run = store.get_run(self._deps.reader.rows(), run_id)
         return run is None or run.finished_at is not None
 
     async def _start(self, run_id: int) -> None:
-        run = await self._deps.reader.run(lambda rows: store.get_run(rows, run_id))
+        run = store.get_run(self._deps.reader.rows(), run_id)
         if run is None or run.finished_at is not None or run_id in self._tasks:
             return
         control = Control()

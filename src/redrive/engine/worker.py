@@ -449,6 +449,8 @@ def buckets_of(text: str) -> Inputs:
 
 async def take_over(deps: Deps, run: Run) -> tuple[list[StepRun], bool]:
     """What an earlier execution left of a run: its step runs; whether there was one at all."""
+    if run.epoch == 0 and run.source_run is None:
+        return [], False
     steps = await deps.reader.run(lambda rows: store.step_runs(rows, run.id))
     return steps, run.epoch > 0
 
@@ -524,5 +526,5 @@ async def run_once(deps: Deps, run: Run, control: Control, changed: Callable[[Ru
 
 
 async def _last_success(deps: Deps, run: Run) -> datetime | None:
-    found = deps.reader.here(lambda rows: rows.one(store.GET_LAST_SUCCESS, flow_id=run.flow_id))
+    found = deps.reader.rows().one(store.GET_LAST_SUCCESS, flow_id=run.flow_id)
     return instant(found[0]) if found and found[0] is not None else None

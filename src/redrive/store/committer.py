@@ -25,22 +25,30 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from redrive.errors import Fault, RedriveError, StoreBusy, StoreFull
+from redrive.log import get_logger
 from redrive.store.statements import Insert, Statement
 
 T = TypeVar("T")
+
+_log = get_logger(__name__)
 
 MAX_GROUP = 512
 
 
 class Transaction:
-    """The write side of the store inside one group. Inserts are buffered per table."""
+    """The write side of the store inside one group. Inserts are buffered per table.
 
-    __slots__ = ("_buffer", "_connection", "after_commit")
+    `epochs` is what the group knows of the runs it writes for: one read for all pieces of a run,
+    and buffers that are not sent before each of them.
+    """
+
+    __slots__ = ("_buffer", "_connection", "after_commit", "epochs")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._buffer: dict[Insert, list[tuple[Any, ...]]] = {}
         self.after_commit: list[Callable[[], None]] = []
+        self.epochs: dict[int, int | None] = {}
 
     def insert(self, statement: Insert, row: tuple[Any, ...]) -> None:
         rows = self._buffer.get(statement)
@@ -222,9 +230,10 @@ class Committer:
             if len(group) == 1:
                 self._answer([self._alone(connection, group[0])])
                 return
-            for work in group:
+            for n, work in enumerate(group):
                 self._answer([self._alone(connection, work)])
                 if self.failed is not None:
+                    self._answer(group[n + 1 :], self.failed)
                     return
             return
         self._answer(group)
@@ -240,7 +249,10 @@ class Committer:
         connection.execute("COMMIT")
         self._failpoint("commit.after")
         for function in transaction.after_commit:
-            function()
+            try:
+                function()
+            except Exception as error:  # noqa: BLE001 - what is committed must not be applied again
+                _log.error("commit.after_failed", error=error)
 
     def _alone(self, connection: sqlite3.Connection, work: _Work[Any]) -> _Work[Any]:
         try:

@@ -1,0 +1,46 @@
+"""`make bench`: measure, print, keep the figures in benchmarks/results/."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import bench_reference, bench_stream, report
+
+TITLES = {
+    "reference": "The small reference run beside its floor",
+    "stream": "Large payloads and long runs",
+}
+
+
+def arguments(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="*", help="what to measure; nothing: all of it")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
+    parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
+    parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
+    parser.add_argument("--payload-mb", type=int, default=100, help="size of the large payload (100)")
+    parser.add_argument("--folder", type=Path, help="where homes are made: the disk that is measured")
+    parser.add_argument("--no-file", action="store_true", help="print only")
+    return parser.parse_args(given)
+
+
+def main(given: list[str]) -> None:
+    asked = arguments(given)
+    for name in asked.what or TITLES:
+        with tempfile.TemporaryDirectory(prefix="redrive-bench-", dir=asked.folder) as made:
+            folder = Path(made)
+            if name == "reference":
+                lines = bench_reference.main(folder, rounds=asked.rounds, runs=asked.runs)
+            else:
+                lines = bench_stream.main(folder, pages=asked.pages, payload_mb=asked.payload_mb)
+        print("\n".join(lines), flush=True)
+        if not asked.no_file:
+            path = report.write(name, TITLES[name], lines)
+            print(f"\nKept in {path.relative_to(report.ROOT)}\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,62 @@
+"""One site, one home to copy and one process to fork for the whole crash suite."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redrive.service.app import open_service
+from redrive.settings import load
+from tests.crash.house import House, Zygote, copied, documents
+from tests.crash.site import Site, serving
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    zygote = Zygote()
+    yield zygote
+    zygote.close()
+
+
+@pytest.fixture(scope="session")
+def template(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that has the documents of the suite and no run."""
+    path = tmp_path_factory.mktemp("template") / "home"
+
+    async def make() -> None:
+        async with open_service(path, load(environment={})) as service:
+            await service.flows.import_documents(documents(site.url), deploy=True)
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_house(
+    site: Site, zygote: Zygote, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., House]:
+    numbers = iter(range(1_000_000))
+
+    def make(name: str, **case: Any) -> House:
+        plain = f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{next(numbers)}"
+        folder = tmp_path_factory.mktemp("crash")
+        return copied(template, folder / "home", site.case(plain, **case), zygote)
+
+    return make
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House], request: pytest.FixtureRequest) -> House:
+    """A home of this test alone."""
+    return make_house(request.node.name)

@@ -1,0 +1,234 @@
+"""A home of one test, the processes that work on it, and what they left in its store."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redrive.service.app import Service, open_service
+from redrive.settings import load
+from tests.crash.site import Case
+
+ROOT = Path(__file__).parents[2]
+LATEST_S = 60
+KILLED = -signal.SIGKILL
+QUICK = {"REDRIVE_RETRY_BASE_S": "0.01", "REDRIVE_LOG_LEVEL": "error"}
+
+DOCUMENTS = """
+connector: site
+base_url: "{{{{ connection.base_url }}}}"
+endpoints:
+  list-orders:
+    direction: receive
+    request: {{method: GET, path: "/{{{{ with.case }}}}/orders"}}
+    items: orders
+    paginate: {{by: page_number, parameter: page}}
+  bare:
+    direction: send
+    request: {{method: POST, path: "/{{{{ with.case }}}}/book", body: "{{{{ payload }}}}"}}
+  idempotent:
+    direction: send
+    request: {{method: POST, path: "/{{{{ with.case }}}}/book", body: "{{{{ payload }}}}"}}
+    idempotency: {{header: Idempotency-Key}}
+  lookup:
+    direction: send
+    request: {{method: POST, path: "/{{{{ with.case }}}}/book", body: "{{{{ payload }}}}"}}
+    lookup: {{request: {{method: GET, path: "/{{{{ with.case }}}}/booked/{{{{ with.key }}}}"}}}}
+  each:
+    direction: send
+    per: item
+    request: {{method: POST, path: "/{{{{ with.case }}}}/book", body: "{{{{ item }}}}"}}
+---
+connection: site
+connector: site
+settings: {{base_url: "{url}"}}
+"""
+FLOW = """
+flow: {mode}
+variables:
+  case: {{type: string, required: true}}
+steps:
+  - {{id: pull, shape: connector, connection: site, endpoint: list-orders, with: {{case: "{{{{ vars.case }}}}"}}}}
+  - {{id: paid, shape: filter, keep: {{field: status, is: paid}}}}
+  - id: form
+    shape: map
+    automatic: false
+    fields: [{{to: id, from: id}}, {{to: total, from: total}}, {{to: note, from: note}}]
+  - {{id: batch, shape: flow_control, size: 3}}
+  - id: send
+    shape: connector
+    connection: site
+    endpoint: {mode}
+    key: id
+    with: {{case: "{{{{ vars.case }}}}"}}
+"""
+MODES = ("bare", "idempotent", "lookup")
+STEPS = ("pull", "paid", "form", "batch", "send")
+
+
+def documents(url: str) -> list[tuple[str, bytes]]:
+    text = DOCUMENTS.format(url=url)
+    flows = [(f"{mode}.yaml", FLOW.format(mode=mode).encode()) for mode in (*MODES, "each")]
+    return [("site.yaml", text.encode()), *flows]
+
+
+class Zygote:
+    """Starts processes that have everything imported."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.zygote"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def fork(self, program: str, words: tuple[str, ...], environment: dict[str, str], output: Path) -> int:
+        return self._ask(
+            {
+                "program": program,
+                "words": words,
+                "environment": {**QUICK, **environment},
+                "output": str(output),
+                "errors": str(output.with_suffix(".errors")),
+            }
+        )
+
+    def wait(self, pid: int) -> int:
+        return self._ask({"wait": pid}, pid)
+
+    def _ask(self, order: dict[str, Any], pid: int | None = None) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], LATEST_S)[0]:
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                self._process.stdout.readline()
+            raise AssertionError(f"nothing came of {order} in {LATEST_S} s")
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(LATEST_S)
+        self._process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Left:
+    """What the store holds at one moment, read beside everybody else."""
+
+    runs: list[dict[str, Any]]
+    steps: dict[str, dict[str, Any]]
+    payloads: dict[int, list[int]]
+    deliveries: dict[str, str]
+
+    @property
+    def unknown(self) -> set[int]:
+        return {int(key) for key, status in self.deliveries.items() if status == "unknown"}
+
+    @property
+    def delivered(self) -> set[int]:
+        return {int(key) for key, status in self.deliveries.items() if status == "delivered"}
+
+    def finished(self) -> dict[str, dict[str, Any]]:
+        return {name: step for name, step in self.steps.items() if step["status"] == "success"}
+
+    def pages_recorded(self) -> int:
+        """Pages of the pull that are durable with the place to go on from."""
+        step = self.steps.get("pull")
+        return 0 if step is None else step["out"]
+
+
+@dataclass
+class House:
+    path: Path
+    case: Case
+    zygote: Zygote
+    processes: int = 0
+
+    def begin(self, program: str, *words: str, **environment: str) -> int:
+        """Start a process on this home and go on; its process id."""
+        self.processes += 1
+        self.output = self.path.with_name(f"{self.path.name}-{self.processes}.out")
+        return self.zygote.fork(program, words, environment, self.output)
+
+    def run(self, program: str, *words: str, **environment: str) -> int:
+        """Start a process on this home and wait for its end: its exit code, or minus the signal."""
+        return self.zygote.wait(self.begin(program, *words, **environment))
+
+    def work(self, flow: str, **environment: str) -> int:
+        return self.run("work", str(self.path), flow, self.case.name, **environment)
+
+    def printed(self) -> list[Any]:
+        """The lines of JSON that the latest process has printed."""
+        return [json.loads(line) for line in self.output.read_text().splitlines()]
+
+    def errors(self) -> str:
+        return self.output.with_suffix(".errors").read_text()
+
+    @asynccontextmanager
+    async def service(self) -> Any:
+        async with open_service(self.path, load(environment=QUICK)) as service:
+            assert isinstance(service, Service)
+            yield service
+
+    def left(self, run: int = 0) -> Left:
+        """What the store holds; `run` chooses among its runs, in the order of their start."""
+        with self.rows() as rows:
+            runs = rows("SELECT * FROM runs ORDER BY id")
+            chosen = runs[run]["id"] if runs else 0
+            steps = rows("SELECT * FROM step_runs WHERE run_id = ? ORDER BY position", chosen)
+            payloads: dict[int, list[int]] = {}
+            for step in steps:
+                if step["bucket"] is not None:
+                    found = rows("SELECT id FROM payloads WHERE bucket = ? ORDER BY position", step["bucket"])
+                    payloads[step["bucket"]] = [row["id"] for row in found]
+            deliveries = rows("SELECT key, status FROM deliveries")
+            return Left(
+                runs,
+                {step["step"]: step for step in steps},
+                payloads,
+                {row["key"]: row["status"] for row in deliveries},
+            )
+
+    @contextmanager
+    def rows(self) -> Iterator[Any]:
+        connection = sqlite3.connect(self.path / "redrive.db")
+        connection.row_factory = sqlite3.Row
+        try:
+            yield lambda text, *values: [dict(row) for row in connection.execute(text, values)]
+        finally:
+            connection.close()
+
+    def sound(self) -> bool:
+        """Whether the database is whole and every content that a payload names is there."""
+        with self.rows() as rows:
+            whole = rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+            lost = rows(
+                "SELECT p.id FROM payloads p LEFT JOIN contents c ON c.digest = p.digest WHERE c.digest IS NULL"
+            )
+            kept = {row["digest"] for row in rows("SELECT digest FROM contents WHERE form = 2")}
+        objects = {bytes.fromhex(p.parent.name + p.name) for p in (self.path / "objects").glob("*/*")}
+        return whole and not lost and kept <= objects
+
+
+def copied(template: Path, path: Path, case: Case, zygote: Zygote) -> House:
+    shutil.copytree(template, path)
+    return House(path, case, zygote)

@@ -1,0 +1,94 @@
+"""What runs in the processes that the crash suite kills. Started by `zygote`, which has imported it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from redrive.cli.main import main as command_line
+from redrive.engine import worker
+from redrive.engine.failpoints import failpoints
+from redrive.service.app import Service, open_service
+from redrive.service.views import StartRequest
+from redrive.settings import load
+
+SIGNALLED = 7
+
+
+@asynccontextmanager
+async def home_service(home: str, *, serve: bool = False) -> AsyncIterator[Service]:
+    async with open_service(Path(home), load(options={"home": home}), serve=serve) as service:
+        yield service
+
+
+async def started(service: Service, flow: str, case: str) -> str:
+    """The run of a case. Repeated after a crash it is the same run."""
+    request = StartRequest(variables={"case": case})
+    return (await service.runs.start(flow, request, idempotency_key=case)).id
+
+
+async def work(home: str, flow: str, case: str) -> None:
+    """Start the run of a case, or find it, and execute it to its end."""
+    async with home_service(home) as service:
+        run = await started(service, flow, case)
+        print(json.dumps({"run": run}), flush=True)
+        row = await service.execute_until(run)
+        print(json.dumps({"run": run, "status": row.status}), flush=True)
+
+
+async def counted(home: str, flow: str, case: str) -> None:
+    """As `work`, and print how often each failpoint was passed."""
+    passed: Counter[str] = Counter()
+    failpoints.action = lambda name: passed.update([name])
+    await work(home, flow, case)
+    failpoints.action = None
+    print(json.dumps(passed), flush=True)
+
+
+async def die_in_back_off(home: str, flow: str, case: str) -> None:
+    """As `work`, but the process is killed in its first back-off, once that is on record."""
+
+    async def wait(self: worker.Control, seconds: float) -> None:
+        failpoints.action = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == "commit.after" else None
+        await asyncio.Event().wait()
+
+    worker.Control.sleep = wait  # type: ignore[method-assign]
+    await work(home, flow, case)
+
+
+async def serve(home: str) -> int:
+    """Execute what the home has until SIGTERM, then let go in good order."""
+    ending = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+    async with home_service(home, serve=True):
+        print(json.dumps({"ready": True}), flush=True)
+        await ending.wait()
+    return SIGNALLED
+
+
+def cli(*words: str) -> int:
+    return command_line(list(words))
+
+
+PROGRAMS: dict[str, Any] = {
+    "work": work,
+    "counted": counted,
+    "die_in_back_off": die_in_back_off,
+    "serve": serve,
+    "cli": cli,
+}
+
+
+def run(name: str, words: list[str]) -> int:
+    failpoints.__init__()  # type: ignore[misc]  # armed by the environment of this process
+    result = PROGRAMS[name](*words)
+    if asyncio.iscoroutine(result):
+        result = asyncio.run(result)
+    return result or 0

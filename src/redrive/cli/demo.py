@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +18,6 @@ from redrive.errors import Fault, UsageError
 if TYPE_CHECKING:
     from redrive.demo.servers import DemoServers
     from redrive.settings import Settings
-
-WIDTH = 110
 
 
 async def demo(
@@ -45,7 +44,7 @@ async def demo(
         try:
             # The demo's connections take their tokens from the environment of the process that executes.
             os.environ.update(servers.environment)
-            true = await _story(session, home, settings, servers)
+            true = await _story(home, settings, servers)
             if not once:
                 await _stay_up(session, home, settings)
         finally:
@@ -56,23 +55,21 @@ async def demo(
     return 0 if true else 1
 
 
-async def _story(session: Session, home: Path, settings: Settings, servers: DemoServers) -> bool:
-    from rich.console import Console
-
+async def _story(home: Path, settings: Settings, servers: DemoServers) -> bool:
     from redrive.client.local import open_home
     from redrive.demo.story import tell
+    from redrive.demo.terminal import story_console
 
-    # The story's texts are its own, with markup; what it shows of payloads it escapes itself.
-    console = Console(emoji=False, highlight=False, width=None if session.output.on_terminal else WIDTH)
     async with open_home(home, settings, serve=True) as service:
-        return await tell(service, console, servers)
+        return await tell(service, story_console(sys.stdout), servers)
 
 
 async def _stay_up(session: Session, home: Path, settings: Settings) -> None:
     from redrive.cli.serve import serve_home
 
     session.output.text()
-    session.output.text(f"The server stays up until Ctrl-C. In another terminal: redrive runs --home {home}")
+    session.output.text("The server stays up until Ctrl-C. In another terminal:")
+    session.output.text(f"  redrive runs --home {home}")
     try:
         await serve_home(session, home, settings, settings.host, settings.port)
     except Fault as error:

@@ -64,7 +64,12 @@ async def code_of(call) -> str:
 
 async def test_retry_from_the_failed_step_sends_what_failed(product, warehouse, failed):
     run = await product.retry(failed.id)
-    assert (run.status, run.trigger, run.source_run, run.start_step) == ("success", "retry", failed.id, "send")
+    assert (run.status, run.trigger, run.source_run, run.start_step) == (
+        "success",
+        "retry",
+        failed.id,
+        "send",
+    )
     assert statuses(run) == ["kept"] * 4 + ["success"]
     assert run.clock == failed.clock
     assert warehouse.requests[3:] == [["3", "4"]]

@@ -220,4 +220,3 @@ async def test_up_waits_for_a_command_though_a_dead_up_left_its_address(home, wa
             _, err = server.communicate(timeout=TIMEOUT_S)
             assert server.returncode == 0, err
             assert b"home.locked" not in err
-

@@ -36,12 +36,19 @@ class Case:
     lookups: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """Answers to the next posts, before anything is booked; then 200."""
+    before_page: Callable[[int], None] = field(default=lambda _page: None)
+    """Called off the server's loop before a page is answered."""
     before_post: Callable[[int], None] = field(default=lambda _number: None)
     """Called off the server's loop with the number of the post (from 1), before it is booked."""
 
     @property
     def paid(self) -> set[int]:
-        return {order["id"] for page in range(1, PAGES + 1) for order in self.orders(page) if order["status"] == "paid"}
+        return {
+            order["id"]
+            for page in range(1, PAGES + 1)
+            for order in self.orders(page)
+            if order["status"] == "paid"
+        }
 
     def orders(self, page: int) -> list[dict[str, object]]:
         if page > PAGES:
@@ -79,6 +86,7 @@ class Site:
         case = self._cases[request.match_info["case"]]
         page = int(request.query["page"])
         case.pages.append(page)
+        await asyncio.to_thread(case.before_page, page)
         return _json({"orders": case.orders(page)})
 
     async def book(self, request: web.Request) -> web.Response:

@@ -138,19 +138,25 @@ def _row(step: StepRunView) -> tuple[object, ...]:
         step.status,
         step.attempts,
         seconds(step.duration_s),
-        _amount(step.payloads_in, step.payloads_in_next),
-        _amount(step.payloads_out, step.payloads_out_next),
-        _amount(step.failed_payloads, step.failed_payloads_next),
+        _amount(step, "payloads_in", step.payloads_in, step.payloads_in_next),
+        _amount(step, "payloads_out", step.payloads_out, step.payloads_out_next),
+        _amount(step, "failed_payloads", step.failed_payloads, step.failed_payloads_next),
         _deliveries(step),
         step.warnings or "",
     )
 
 
-def _amount(payloads: list[PayloadView], after: str | None) -> str:
-    if not payloads:
+def _amount(step: StepRunView, side: str, listed: list[PayloadView], after: str | None) -> str:
+    """How many payloads and bytes; the lists hold the first 100, the counts tell of all."""
+    count = step.counts.get(side, len(listed))
+    if not count:
         return "0"
-    more = "+" if after else ""
-    return f"{len(payloads)}{more} ({size(sum(one.size_bytes for one in payloads))}{more})"
+    known = step.counts.get(f"bytes_{side.removeprefix('payloads_')}")
+    if known is not None:
+        return f"{count} ({size(known)})"
+    return (
+        f"{count}{'+' if after else ''} ({size(sum(one.size_bytes for one in listed))}{'+' if after else ''})"
+    )
 
 
 def _deliveries(step: StepRunView) -> str:
@@ -187,9 +193,7 @@ def _print_logs(output: Output, lines: list[LogLine], *, cut: bool) -> None:
         output.note("There are more log lines; --step narrows them.")
 
 
-def _print_exchanges(
-    output: Output, calls: list[ExchangeView], said: dict[str, str], *, cut: bool
-) -> None:
+def _print_exchanges(output: Output, calls: list[ExchangeView], said: dict[str, str], *, cut: bool) -> None:
     output.text()
     output.table(
         ("exchange", "step", "payload", "attempt", "request", "sent", "status", "received", "took", "error"),

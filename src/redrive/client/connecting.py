@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from redrive.errors import UsageError
-from redrive.service.home import SERVER_FILE, is_alive
 from redrive.service.interface import Services
 from redrive.service.views import Page, RunRow, SettingView
 from redrive.settings import FILE_NAME, Settings, load
+
+SERVER_FILE = "server.json"
 
 
 class Client(Services, Protocol):
@@ -61,6 +63,13 @@ def home_of(settings: Settings) -> Path:
     return Path(settings.home).expanduser() if settings.home else default_home()
 
 
+def settings_of(home: Path, **options: str | int | None) -> Settings:
+    """The settings for work on a home, its file among them."""
+    # What is no folder holds no file; that it is none is told when it is opened.
+    file = home / FILE_NAME if home.is_dir() else None
+    return load(file=file, options={"home": str(home), **options})
+
+
 @asynccontextmanager
 async def connect(
     *,
@@ -96,8 +105,7 @@ async def connect(
         return
     from redrive.client.local import open_local  # noqa: PLC0415  # not loaded for work on a server
 
-    chosen = load(file=folder / FILE_NAME, options={"home": str(folder)})
-    async with open_local(folder, chosen, actor=actor) as local:
+    async with open_local(folder, settings_of(folder), actor=actor) as local:
         yield local
 
 
@@ -108,8 +116,20 @@ async def live_server(home: Path) -> Live | None:
         live = Live(url=str(left["url"]), token=str(left["token"]), pid=int(left["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not is_alive(live.pid):
+    if not _alive(live.pid):
         return None
     from redrive.client.transport import answers  # noqa: PLC0415  # as above
 
     return live if await answers(live.url) else None
+
+
+def _alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # a signal 0 would end the process there; asking its address decides
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

@@ -53,7 +53,7 @@ class Connections:
 
     async def get(self, name: str) -> Opened:
         """Errors: `connection.unknown`, `connector.unknown`, `secret.missing`."""
-        found = self._reader.here(lambda rows: rows.one(_GET, name=name))
+        found = self._reader.rows().one(_GET, name=name)
         if found is None:
             raise StepError(
                 f"there is no connection {name!r}",

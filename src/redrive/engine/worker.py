@@ -9,7 +9,7 @@ writes nothing, up to the first step that would reach out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,54 +20,26 @@ from redrive.core.flow import StepNode
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import Plan, Run, StepRun
 from redrive.engine.buckets import Buckets
-from redrive.engine.clock import instant
 from redrive.engine.context import EngineContext
+from redrive.engine.control import Control, Stopped
 from redrive.engine.deps import Deps
-from redrive.engine.execution import PROGRESS_S, StepExecution, Stopped
+from redrive.engine.execution import PROGRESS_S, StepExecution
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.ledger import Counted, StepLedger, Target
-from redrive.errors import Fault, RedriveError, StepError
+from redrive.engine.ledger import StepLedger
+from redrive.engine.stored import Inputs, buckets_of, outputs_of, starts_at
+from redrive.engine.target import Counted, Target
+from redrive.errors import RedriveError
 from redrive.sdk.shape import ShapeBase
 from redrive.store import ledger as ledger_store
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 
-Inputs = list[int] | None
-"""The buckets of an input; None: a start without data, which is one empty payload."""
+LET_GO = -1
+"""As losses: the next start finds the run under way all the same, and that is not one."""
 
 DONE = frozenset({"success", "partial_success", "skipped", "kept"})
-
-
-class Control:
-    """What the outside wants of a run under way: stop it, or let go of it."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self.stop = 0
-        self.suspended = False
-
-    def request_stop(self, level: int) -> None:
-        self.stop = max(self.stop, level)
-        self._event.set()
-
-    def suspend(self) -> None:
-        """The worker ends: leave at the next payload boundary, go on in another life."""
-        self.suspended = True
-        self._event.set()
-
-    def check(self) -> None:
-        if self._event.is_set():
-            raise Stopped
-
-    async def sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
-            return
-        raise Stopped
 
 
 class PreviewEnded(Exception):
@@ -109,7 +81,7 @@ class Execution:
         self._counted = counted
         self._plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
         self._variables = self._first_variables()
-        self._started = False
+        self._wary = run.losses > 0
         self.notes: list[str] = []
 
     def _first_variables(self) -> dict[str, Any]:
@@ -139,11 +111,16 @@ class Execution:
             error = failed.step
         except Stopped:
             if self._control.suspended and not self._control.stop:
-                run.losses = 0  # let go of, not lost
+                run.losses = LET_GO
                 journal.run_changed()
                 await journal.barrier()
                 raise
             status = "stopped"
+        except asyncio.CancelledError:
+            if self._control.suspended:
+                run.losses = LET_GO
+                journal.run_changed()
+            raise
         failpoints.hit("run.ending")
         run.status = status
         run.finished_at = self._deps.clock.micros()
@@ -239,17 +216,34 @@ class Execution:
         if step is None:
             step = self._new_step(node, inputs)
             step.started_at = self._deps.clock.micros()
+        elif step.status == "failure":
+            raise StepFailed(step)  # the process died between this and the end of the run
         else:
             inputs = buckets_of(step.inputs)
         step.status = "running"
-        starts_here = plan.step == node.id and plan.start in {"at", "failed"}
+        starts_here = starts_at(plan, node.id)
         if node.skip or node.id in plan.skips:
             return self._skip(step, inputs)
         shape = self._built.shapes[node.id]
-        execution = await self._execution(node, shape, step, inputs, starts_here, resumed)
+        execution = await self._execution(node, shape, step, inputs, starts_here=starts_here, resumed=resumed)
         if self._counted is not None and shape.effects and not self._counts(node):
             self.notes.append(f"{node.id} reaches out again: what it brings is not known before it runs")
             raise PreviewEnded
+        await self._carry_out(execution, step)
+        outputs = outputs_of(plan, step)
+        if step.bucket is not None and execution.young is not None:
+            self._buckets.young[step.bucket] = execution.young
+        step.outputs = encode(outputs).decode()
+        execution.finish()
+        if step.bucket is not None and execution.young is None and self._counted is None:
+            await self._journal.barrier()  # too large for memory: what follows reads the store
+        if step.status == "failure":
+            raise StepFailed(step)
+        if self._counts(node):
+            raise PreviewEnded  # its answers, and what follows them, are not known
+        return outputs
+
+    async def _carry_out(self, execution: StepExecution, step: StepRun) -> None:
         try:
             await execution.execute()
         except Stopped:
@@ -260,20 +254,6 @@ class Execution:
             if self._control.stop:
                 raise Stopped from None
             raise
-        outputs = list(plan.finished) if starts_here else []
-        if step.bucket is not None:
-            outputs.append(step.bucket)
-            if execution.young is not None:
-                self._buckets.young[step.bucket] = execution.young
-        step.outputs = encode(outputs).decode()
-        execution.finish()
-        if step.bucket is not None and execution.young is None and self._counted is None:
-            await self._journal.barrier()  # too large for memory: what follows reads the store
-        if step.status == "failure":
-            raise StepFailed(step)
-        if self._counts(node):
-            raise PreviewEnded  # its answers, and what follows them, are not known
-        return outputs
 
     def _counts(self, node: StepNode) -> bool:
         """Whether a plan has counted what this step would send."""
@@ -296,13 +276,14 @@ class Execution:
         if self._control.stop:
             step = step or self._new_step(node, inputs)
             step.status = "stopped"
+            step.outputs = encode(outputs_of(self._plan, step)).decode()
             self._journal.step(step)
 
     def _interrupted(self, execution: StepExecution, step: StepRun) -> None:
         execution.suspend()
         if self._control.stop:
             step.status = "stopped"
-            step.outputs = encode([step.bucket] if step.bucket is not None else []).decode()
+            step.outputs = encode(outputs_of(self._plan, step)).decode()
             self._journal.log(
                 step.position,
                 self._deps.clock.micros(),
@@ -372,6 +353,7 @@ class Execution:
             signal=self._deps.signal,
             counted=counted,
             resumed=resumed,
+            wait=self._control.wait,
         )
         context = EngineContext(
             deps=self._deps,
@@ -400,6 +382,7 @@ class Execution:
             check_stop=self._control.check,
             resumed=resumed,
             bounded=self._counted is None,
+            wary=self._wary,
         )
 
     def _log_once(self, step: StepRun, message: str) -> None:
@@ -439,90 +422,3 @@ class Execution:
             key_field=key,
         )
         return target, key, direction
-
-
-def buckets_of(text: str) -> Inputs:
-    """The buckets that a step record names."""
-    buckets: Inputs = msgspec.json.decode(text)
-    return buckets
-
-
-async def take_over(deps: Deps, run: Run) -> tuple[list[StepRun], bool]:
-    """What an earlier execution left of a run: its step runs; whether there was one at all."""
-    steps = await deps.reader.run(lambda rows: store.step_runs(rows, run.id))
-    return steps, run.epoch > 0
-
-
-def begin(deps: Deps, run: Run, journal: Journal) -> None:
-    """Claim the run: its epoch rises, so that no earlier execution writes any more. What that
-    one had claimed in the ledger is `unknown` from now on.
-    """
-    before = run.epoch
-    run.epoch += 1
-    if run.status == "running":
-        run.losses += 1
-    run.status = "running"
-    run.started_at = run.started_at or deps.clock.micros()
-    journal.run_changed()
-    if before:
-        at = deps.clock.micros()
-        sequence = deps.ids.next()
-
-        def work(transaction: Transaction) -> None:
-            ledger_store.abandon(
-                transaction, run.id, run.epoch, at, sequence, "the worker ended in the middle"
-            )
-            transaction.after_commit.append(deps.signal.notify)
-
-        journal.work(work)
-    failpoints.hit("run.claimed")
-
-
-async def run_once(deps: Deps, run: Run, control: Control, changed: Callable[[Run], None]) -> None:
-    """Execute a queued or interrupted run to its end, or until the worker lets go of it."""
-    journal = Journal(deps.committer, run, changed)
-    steps, resumed = await take_over(deps, run)
-    begin(deps, run, journal)
-    if resumed:
-        # Claims of the dead execution have to be `unknown` before anything is decided.
-        await journal.barrier()
-    else:
-        journal.flush(PROGRESS_S)
-    try:
-        if run.losses > deps.settings.max_worker_losses:
-            raise StepError(
-                f"the worker died {run.losses} times in this run",
-                code="worker.lost",
-                hint="Look at the process log; retry the run when the cause is gone.",
-            )
-        built = deps.flows.get(run.flow_id, run.version)
-        last_success = await _last_success(deps, run)
-    except RedriveError as error:
-        run.status, run.summary = "failure", error.detail
-        run.finished_at = deps.clock.micros()
-        journal.run_changed()
-        journal.log(-1, run.finished_at, "error", error.detail, {"code": error.code})
-        await journal.barrier()
-        return
-    execution = Execution(
-        deps=deps,
-        run=run,
-        built=built,
-        journal=journal,
-        buckets=Buckets(deps.reader, deps.contents),
-        control=control,
-        steps=steps,
-        last_success=last_success,
-    )
-    try:
-        await execution.execute()
-    except (Stopped, Fault):
-        raise
-    except asyncio.CancelledError:
-        await asyncio.shield(journal.barrier())
-        raise
-
-
-async def _last_success(deps: Deps, run: Run) -> datetime | None:
-    found = deps.reader.here(lambda rows: rows.one(store.GET_LAST_SUCCESS, flow_id=run.flow_id))
-    return instant(found[0]) if found and found[0] is not None else None

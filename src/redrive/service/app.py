@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from redrive import __version__
+from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
 from redrive.engine.clock import Clock, Ids
@@ -21,15 +23,14 @@ from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
-from redrive.engine.ledger import LedgerSignal
 from redrive.engine.runner import Runner
+from redrive.engine.target import LedgerSignal
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
-from redrive.service.home import is_served
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
@@ -59,6 +60,8 @@ from redrive.store.secrets import SecretBox
 
 DATABASE = "redrive.db"
 LOCK = "lock"
+SERVER_FILE = "server.json"
+"""Left by `redrive up`: where it listens, and the local token."""
 LOCK_POLL_S = 0.1
 
 _log = get_logger(__name__)
@@ -243,10 +246,11 @@ class Service:
         """
         number = number_of("r", run_id, "run")
         while True:
-            row = await self.runs.wait(run_id, LOCK_POLL_S if not self.is_runner else None)
+            row = await self.runs.wait(run_id, None if self.is_runner else 0.0)
             if row.status in ENDED:
                 return row
             if not self.take_lock():
+                await self.runs.wait(run_id, LOCK_POLL_S)
                 continue
             runner = self.start_runner(up_to=number)
             waiting = asyncio.ensure_future(self.runs.wait(run_id))
@@ -285,6 +289,18 @@ def _prepare(home: Path) -> None:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
 
+def _is_served(home: Path) -> bool:
+    """Whether an `up` holds the home; what a dead one left behind does not count."""
+    try:
+        pid = int(decode((home / SERVER_FILE).read_bytes())["pid"])
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # it lives, and belongs to another user
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 async def _become_runner(home: Path, lock: FileLock) -> None:
     """Take the lock; a command that only executes its own run is waited for."""
     said = False
@@ -292,7 +308,7 @@ async def _become_runner(home: Path, lock: FileLock) -> None:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            if is_served(home):
+            if _is_served(home):
                 raise HomeUnusable(
                     f"the home {home} is in use by another `redrive up`",
                     code="home.locked",
@@ -353,7 +369,7 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
-        changed=lambda run: told[0].changed(run),
+        changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
         Kernel(deps=deps, home=home, actor=actor, registry=registry, secrets=secrets, blobs=blobs),

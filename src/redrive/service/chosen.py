@@ -47,8 +47,7 @@ async def choose(kernel: Kernel, name: str, asked: str | None) -> Chosen:
         number = resolved[1] if resolved[0] == "version" else None
         return Chosen(name, flow.id, number, text, file, store.newest_number(rows, flow.id) + 1)
 
-    chosen = await kernel.deps.reader.run(read)
-    return await _equal(kernel, chosen)
+    return await _equal(kernel, kernel.deps.reader.here(read))
 
 
 async def choose_original(kernel: Kernel, name: str, flow_id: int, number: int) -> Chosen:

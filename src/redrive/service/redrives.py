@@ -15,6 +15,7 @@ from redrive.core.run import FAILED, Plan, Run, StepRun
 from redrive.core.selection import SelectionInvalid, parse
 from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
+from redrive.engine.control import Control
 from redrive.engine.deps import Deps
 from redrive.engine.draft import (
     DONE,
@@ -28,9 +29,10 @@ from redrive.engine.draft import (
 )
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.ledger import Counted
 from redrive.engine.preview import Discard
-from redrive.engine.worker import Control, Execution
+from redrive.engine.stored import starts_at
+from redrive.engine.target import Counted
+from redrive.engine.worker import Execution
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
@@ -121,7 +123,9 @@ class Redrives:
             )
             draft = Draft(run=run, plan=new)
             drafting = Drafting(self._kernel.deps, draft, source)
-            new.inputs, new.checkpoints = await drafting.unfinished(step, inputs_of(step))
+            new.inputs, new.checkpoints = await drafting.unfinished(
+                step, inputs_of(step), plan.checkpoints if starts_at(plan, step.step) else {}
+            )
             draft.kept = keep_steps(run.id, built.flow, steps, step.step, through=False)
             start: dict[str, Any] = {"from": "failed", "step": step.step}
         else:
@@ -204,7 +208,8 @@ class Redrives:
                     return outputs_of(found) if found is not None else []
                 status = found.status if found is not None else "pending"
                 raise StateConflict(
-                    f"step {node.id} of run {to_text('r', source.id)} is {status}: it has no output to go on with",
+                    f"step {node.id} of run {to_text('r', source.id)} is {status}: "
+                    "it has no output to go on with",
                     code="step.not_finished",
                     at=node.id,
                     hint=f"Use --at {node.id}, or give the data with --payload.",

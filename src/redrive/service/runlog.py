@@ -127,11 +127,9 @@ class RunLog:
 
     async def row(self, number: int) -> RunRow:
         """The row of a run by its number. Errors: `run.unknown`."""
-
-        def read(rows: Rows) -> tuple[Run | None, Any]:
-            return run_store.get_run(rows, number), store.redrives_of(rows, [number]).get(number, [])
-
-        run, redrives = await self._kernel.deps.reader.run(read)
+        rows = self._kernel.deps.reader.rows()
+        run = run_store.get_run(rows, number)
+        redrives = store.redrives_of(rows, [number]).get(number, [])
         if run is None:
             raise unknown("run", to_text("r", number))
         return present.run_row(run, redrives, self._kernel.deps.clock.micros())

@@ -47,6 +47,7 @@ class Starts:
         self._kernel = kernel
         self._row_of = row_of
         self._watchers: dict[int | None, set[asyncio.Event]] = {}
+        self._waiters: dict[int | None, set[asyncio.Event]] = {}
 
     # ---- starts without a source
 
@@ -114,7 +115,6 @@ class Starts:
             skips=list(request.skips),
             delivery=request.delivery,
             reason=request.reason,
-            asked={"variables": variables} if variables else {},
         )
         require_reason(request.delivery, request.reason)
         draft = Draft(run=run, plan=plan)
@@ -217,7 +217,7 @@ class Starts:
         number = number_of("r", run_id, "run")
         deadline = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
         while True:
-            event = self._watch(number)
+            event = _enter(self._waiters, number)
             try:
                 row = await self._row_of(number)
                 if row.status in ENDED:
@@ -231,7 +231,7 @@ class Starts:
                     left = min(left, POLL_S)  # another process executes: it cannot tell us
                 await _wait(event, left)
             finally:
-                self._unwatch(number, event)
+                _leave(self._waiters, number, event)
 
     async def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow]:
         """Rows as they change, of one run or of all; ends when that one run has ended."""
@@ -241,8 +241,10 @@ class Starts:
         if number is not None:
             row = last[number] = await self._row_of(number)
             yield row
+        else:
+            last = {one: await self._row_of(one) for one in await self._recent()}
         while number is None or last[number].status not in ENDED:
-            event = self._watch(number)
+            event = _enter(self._watchers, number)
             try:
                 await _wait(event, POLL_S)
                 version = self._kernel.deps.reader.data_version()
@@ -250,7 +252,7 @@ class Starts:
                     continue
                 since = version
             finally:
-                self._unwatch(number, event)
+                _leave(self._watchers, number, event)
             ids = [number] if number is not None else await self._recent()
             for one in ids:
                 row = await self._row_of(one)
@@ -265,25 +267,31 @@ class Starts:
         return [row[0] for row in reversed(rows)]
 
     def changed(self, run: Run) -> None:
-        """A run's own record is about to change (the engine tells)."""
-        self.pulse(run.id)
+        """A run's own record changes, or has changed (the engine tells)."""
+        self.pulse(run.id, ended=run.finished_at is not None)
 
-    def pulse(self, number: int) -> None:
+    def pulse(self, number: int, *, ended: bool = True) -> None:
+        """Wake those that watch the run, and where it may have ended those that wait for that."""
         for key in (number, None):
             for event in self._watchers.get(key, ()):
                 event.set()
+        if ended:
+            for event in self._waiters.get(number, ()):
+                event.set()
 
-    def _watch(self, number: int | None) -> asyncio.Event:
-        event = asyncio.Event()
-        self._watchers.setdefault(number, set()).add(event)
-        return event
 
-    def _unwatch(self, number: int | None, event: asyncio.Event) -> None:
-        held = self._watchers.get(number)
-        if held is not None:
-            held.discard(event)
-            if not held:
-                del self._watchers[number]
+def _enter(events: dict[int | None, set[asyncio.Event]], number: int | None) -> asyncio.Event:
+    event = asyncio.Event()
+    events.setdefault(number, set()).add(event)
+    return event
+
+
+def _leave(events: dict[int | None, set[asyncio.Event]], number: int | None, event: asyncio.Event) -> None:
+    held = events.get(number)
+    if held is not None:
+        held.discard(event)
+        if not held:
+            del events[number]
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -79,13 +79,26 @@ class Reader:
         self._all: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(READERS, "redrive-reader")
 
-    def here(self, function: Callable[[Rows], T]) -> T:
-        """Run in the calling thread."""
-        connection = getattr(self._local, "connection", None)
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect_reader(self._path)
+            self._all.append(connection)
+        return connection
+
+    def rows(self) -> Rows:
+        """For single look-ups by key in the calling thread: a hop to another one costs many times
+        what they do. Each statement sees the newest commit.
+        """
         try:
-            if connection is None:
-                connection = self._local.connection = connect_reader(self._path)
-                self._all.append(connection)
+            return Rows(self._connection())
+        except sqlite3.Error as error:
+            raise store_error(error) from error
+
+    def here(self, function: Callable[[Rows], T]) -> T:
+        """Run in the calling thread; all statements see the same commit."""
+        try:
+            connection = self._connection()
             connection.execute("BEGIN")
             try:
                 return function(Rows(connection))
@@ -142,7 +155,8 @@ def migrate(path: Path) -> Path | None:
         return None
     if present is not None and present > SCHEMA:
         raise HomeUnusable(
-            f"the home {path.parent} was written by a newer release (schema {present}; this one knows {SCHEMA})",
+            f"the home {path.parent} was written by a newer release "
+            f"(schema {present}; this one knows {SCHEMA})",
             code="home.newer",
             hint="Install that release or a newer one, or name another home.",
         )

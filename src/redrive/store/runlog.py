@@ -56,9 +56,7 @@ STEP_NAMES = Statement(select(_s.c.position, _s.c.step).where(_s.c.run_id == bin
 STEP_NAME = Statement(
     select(_s.c.step).where(_s.c.run_id == bindparam("run_id"), _s.c.position == bindparam("position"))
 )
-REDRIVES = Statement(
-    select(_r.c.id).where(_r.c.source_run == bindparam("source")).order_by(_r.c.id)
-)
+REDRIVES = Statement(select(_r.c.id).where(_r.c.source_run == bindparam("source")).order_by(_r.c.id))
 COUNT_RUNNING = Statement(select(func.count()).where(_r.c.status == "running"))
 QUEUE = Statement(
     select(_r.c.id, _r.c.flow, _r.c.priority, _r.c.queued_at)

@@ -188,7 +188,8 @@ class Drafting:
         self, step: StepRun, inputs: list[int] | None, before: dict[str, Any]
     ) -> tuple[list[int] | None, dict[str, Any]]:
         """The payloads of a failed step that failed or were not reached, as a bucket, and the
-        checkpoints inside them. `before`: the checkpoints that the step itself went on from."""
+        checkpoints inside them. `before`: the checkpoints that the step itself went on from.
+        """
         checkpoints: dict[str, Any] = {}
         failed: list[tuple[int, int, bytes | None]] = []
         start = 0

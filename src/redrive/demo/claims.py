@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
+
+from redrive.demo.terminal import sign
 
 
 class StoryEnds(Exception):
@@ -24,12 +26,12 @@ class Claims:
         """Hold that the two are equal."""
         if expected == found:
             self._true += 1
-            self._console.print(f"  [green]✓[/] {escape(claim)}")
+            self._say("  ", (sign(self._console, true=True), "green"), " ", claim)
             return True
         self.false.append(claim)
-        self._console.print(f"  [red]✗ {escape(claim)}[/]")
-        self._console.print(f"    expected {escape(_short(expected))}", style="red")
-        self._console.print(f"    found    {escape(_short(found))}", style="red")
+        self._say((f"  {sign(self._console, true=False)} {claim}", "red"))
+        self._say((f"    expected {_short(expected)}", "red"))
+        self._say((f"    found    {_short(found)}", "red"))
         return False
 
     def need(self, claim: str, expected: Any, found: Any) -> None:
@@ -43,11 +45,15 @@ class Claims:
 
     def sum_up(self) -> None:
         if self.all_true:
-            self._console.print(f"[bold green]All {self._true} claims were checked and are true.[/]")
+            self._say((f"All {self._true} claims were checked and are true.", "bold green"))
         else:
-            self._console.print(
-                f"[bold red]{len(self.false)} claims are not true:[/] {escape('; '.join(self.false))}"
-            )
+            count = len(self.false)
+            said = "1 claim is not true" if count == 1 else f"{count} claims are not true"
+            self._say((f"{said}:", "bold red"), f" {'; '.join(self.false)}")
+
+    def _say(self, *parts: str | tuple[str, str]) -> None:
+        # A text is never read as markup: a claim may speak of `[trimmed]`.
+        self._console.print(Text.assemble(*parts))
 
 
 def _short(value: Any, most: int = 200) -> str:

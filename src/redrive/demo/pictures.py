@@ -17,7 +17,9 @@ COLOURS = {
     "queued": "cyan", "stopped": "yellow", "skipped": "yellow", "kept": "blue", "pending": "dim",
 }  # fmt: skip
 HEAD_LINES = 4
-LINE_WIDTH = 96
+FRAME_WIDTH = 4
+SENTENCES = {"summary", "deliveries"}
+"""Columns of several words: they give way where the terminal is narrow, the others stay on one line."""
 
 
 def status(text: str) -> Text:
@@ -57,16 +59,18 @@ def deliveries(step: StepRunView) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
-def payload(detail: PayloadDetail) -> RenderableType:
-    """The first lines of a payload and its last, as the run log shows it."""
+def payload(detail: PayloadDetail, *, width: int = 100) -> RenderableType:
+    """The first lines of a payload and its last, as the run log shows it, in a frame of `width`."""
     text = detail.text or ""
-    lines = [text[start : start + LINE_WIDTH] for start in range(0, len(text), LINE_WIDTH)]
+    inside = max(width - FRAME_WIDTH, 1)
+    lines = [text[start : start + inside] for start in range(0, len(text), inside)]
     shown = [*lines[:HEAD_LINES]]
     if len(lines) > HEAD_LINES:
-        shown += ["⋮", text[-LINE_WIDTH:]]
+        shown += ["⋮", text[-inside:]]
     items = "" if detail.items is None else f", {detail.items} items"
     return Panel(
-        Text("\n".join(shown)),
+        # Cut here, character by character: a payload has no words to wrap at.
+        Text("\n".join(shown), no_wrap=True, overflow="crop"),
         title=Text(f"payload {detail.id}: {detail.size_bytes:,} bytes{items}"),
         title_align="left",
     )
@@ -85,14 +89,22 @@ def plan(view: PlanView) -> RenderableType:
 def edit(before: str, after: str) -> RenderableType:
     """The change of one item, with as much around it as a person needs to see where it is."""
     start, stop = changed_part(before, after)
-    around = 40
+    around = 34
     lead = before[max(start - around, 0) : start]
     tail = before[len(before) - stop :][:around]
     line = {"-": before[start : len(before) - stop], "+": after[start : len(after) - stop]}
     colours = {"-": "red", "+": "green"}
     return Group(
         *(
-            Text.assemble(f"  {sign} …", lead, (part, f"bold {colours[sign]}"), tail, "…")
+            Text.assemble(
+                f"  {sign} …",
+                lead,
+                (part, f"bold {colours[sign]}"),
+                tail,
+                "…",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
             for sign, part in line.items()
         )
     )
@@ -116,7 +128,7 @@ def found(rows: Sequence[FindItem]) -> RenderableType:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column not in SENTENCES)
     return table

@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from redrive.core import jsonvalue
 from redrive.demo import pictures
@@ -46,25 +47,36 @@ class Story:
         redriven = await self.edit_and_redrive(failed, payload, before, after)
         await self.count(failed, redriven)
 
-    def chapter(self, title: str, text: str) -> None:
+    def chapter(self, title: str, *, command: str = "", text: str = "") -> None:
         self.console.print()
-        self.console.rule(f"[bold]{title}", align="left")
-        self.console.print(text)
+        self.console.rule(Text(title, style="bold"), align="left")
+        if command:
+            self.command(command)
+        if text:
+            self.say(text)
+
+    def say(self, text: str, style: str = "") -> None:
+        """A text as it is: nothing in it is markup."""
+        self.console.print(Text(text, style=style))
+
+    def command(self, words: str) -> None:
+        """What a person would type to see the same. It stays on one line, to be copied."""
+        self.console.print(Text(f"$ {words}", style="cyan"), soft_wrap=True)
 
     async def set_the_scene(self) -> None:
         shop, erp = self.servers.shop.url, self.servers.erp.url
         self.chapter(
             "A shop, an ERP, and a flow between them",
-            f"The demo shop is at {shop}, the demo ERP at {erp}: two processes of their own. The flow "
+            text=f"The demo shop is at {shop}, the demo ERP at {erp}: two processes of their own. The flow "
             f"{FLOW} pulls a day's orders, keeps the paid ones and books them in the ERP, ten at a time.",
         )
         text = self.servers.documents().encode()
         for document in await self.services.flows.import_documents([("demo.yaml", text)], deploy=True):
-            self.console.print(f"  {document.kind} {document.name}: {document.result}", highlight=False)
+            self.say(f"  {document.kind} {document.name}: {document.result}")
         self.claims.check("The ERP has booked nothing yet", {}, await self.booked())
 
     async def run_fails(self) -> RunView:
-        self.chapter("The run fails at the ERP", f"redrive run {FLOW}")
+        self.chapter("The run fails at the ERP", command=f"redrive run {FLOW}")
         started = await self.services.runs.start(FLOW, await self.start_request())
         run = await self.follow(started.id)
         self.claims.need("The run ended in failure", "failure", run.status)
@@ -79,11 +91,11 @@ class Story:
         return run
 
     async def look_into_the_run_log(self, failed: RunView) -> None:
-        self.chapter("The run log shows what happened", "redrive runs --status failure")
+        self.chapter("The run log shows what happened", command="redrive runs --status failure")
         rows = (await self.services.runs.list(status="failure", flow=FLOW)).items
         self.console.print(pictures.runs(rows))
         self.claims.check("The run log lists the failed run first", [failed.id], [row.id for row in rows[:1]])
-        self.console.print(f"redrive show {failed.id}", highlight=False)
+        self.command(f"redrive show {failed.id}")
         self.console.print(pictures.steps(failed))
         counts = step_of(failed, SEND).deliveries
         self.claims.check(
@@ -93,9 +105,7 @@ class Story:
         refused = [exchange for exchange in exchanges if exchange.status == 422]
         said = [await joined(self.services.runs.exchange_body(one.id, "response")) for one in refused]
         for body in said:
-            self.console.print(
-                f"  The ERP said: {jsonvalue.decode(body)['error']}", style="red", markup=False
-            )
+            self.say(f"  The ERP said: {jsonvalue.decode(body)['error']}", style="red")
         self.claims.check(
             "The exchange with the refusal is kept and names the order",
             [True],
@@ -106,11 +116,11 @@ class Story:
         page = step_of(failed, PULL).payloads_out[0]
         self.chapter(
             "Every payload at the end of every step is kept whole",
-            f"redrive payload {page.id}\n"
-            "What is shown of it is bounded and ends in \\[trimmed]; what is kept is all of it.",
+            command=f"redrive payload {page.id}",
+            text="What is shown of it is bounded and ends in [trimmed]; what is kept is all of it.",
         )
         detail = await self.services.payloads.get(page.id)
-        self.console.print(pictures.payload(detail))
+        self.console.print(pictures.payload(detail, width=self.console.width))
         shown = (detail.trimmed, (detail.text or "").endswith("[trimmed]"))
         self.claims.check("What is shown ends in [trimmed]", (True, True), shown)
         stored = await joined(self.services.payloads.stream(page.id))
@@ -118,7 +128,7 @@ class Story:
         self.claims.check("What is stored is, to the byte, what the shop sent", orders_of(sent), stored)
 
     async def find_the_order(self, failed: RunView) -> tuple[str, str, PayloadView]:
-        self.chapter(f"Order {ORDER} is found where it stands", f"redrive find {ORDER}")
+        self.chapter(f"Order {ORDER} is found where it stands", command=f"redrive find {ORDER}")
         rows = (await self.services.search.find(ORDER)).items
         self.console.print(pictures.found(rows))
         payload = step_of(failed, SEND).failed_payloads[0]
@@ -137,7 +147,7 @@ class Story:
         return before, jsonvalue.encode(order).decode(), payload
 
     async def plan(self, failed: RunView) -> None:
-        self.chapter("The plan comes first", f"redrive redrive {failed.id} --at {SEND} --plan")
+        self.chapter("The plan comes first", command=f"redrive redrive {failed.id} --at {SEND} --plan")
         plan = await self.services.redrives.plan(failed.id, RedriveRequest(at=SEND))
         self.console.print(pictures.plan(plan))
         step = next(step for step in plan.steps if step.step == SEND)
@@ -152,7 +162,7 @@ class Story:
     ) -> RunView:
         self.chapter(
             "The payload is edited and the run redriven",
-            f"redrive redrive {failed.id} --at {SEND} --edit {payload.id}=edited.json --reason ...",
+            command=f"redrive redrive {failed.id} --at {SEND} --edit {payload.id}=edited.json --reason …",
         )
         self.console.print(pictures.edit(before, after))
         stored = await joined(self.services.payloads.stream(payload.id))
@@ -179,7 +189,7 @@ class Story:
         return run
 
     async def count(self, failed: RunView, redriven: RunView) -> None:
-        self.chapter("The ERP counts", f"GET {self.servers.erp.url}/counts")
+        self.chapter("The ERP counts", command=f"curl {self.servers.erp.url}/counts")
         booked = await self.booked()
         page = await asyncio.to_thread(
             self.servers.shop.read, f"/orders?per_page=250&financial_status=paid&day={DAY}"

@@ -27,7 +27,8 @@ from redrive.engine.execution import PROGRESS_S, StepExecution, Stopped
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.ledger import Counted, StepLedger, Target
+from redrive.engine.ledger import StepLedger
+from redrive.engine.target import Counted, Target
 from redrive.errors import Fault, RedriveError, StepError
 from redrive.sdk.shape import ShapeBase
 from redrive.store import ledger as ledger_store

@@ -28,8 +28,8 @@ from redrive.engine.draft import (
 )
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.ledger import Counted
 from redrive.engine.preview import Discard
+from redrive.engine.target import Counted
 from redrive.engine.worker import Control, Execution, starts_at
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze

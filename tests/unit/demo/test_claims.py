@@ -36,7 +36,7 @@ def test_one_false_claim_makes_the_story_false_and_shows_both_sides(
     assert not claims.all_true
     assert "expected 50" in said.getvalue()
     assert "found    49" in said.getvalue()
-    assert "1 claims are not true: 50 orders" in said.getvalue()
+    assert "1 claim is not true: 50 orders" in said.getvalue()
 
 
 def test_a_story_without_claims_is_not_true(claims: Claims) -> None:

@@ -126,3 +126,21 @@ def test_an_edit_shows_both_sides_and_some_of_what_is_around() -> None:
     assert "Bristol" in removed
     assert "BS1 5TY" not in removed
     assert '"postcode":"BS1 5TY"' in added
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_only_sentences_are_broken_where_the_terminal_is_narrow(width: int) -> None:
+    written = io.StringIO()
+    Console(file=written, width=width).print(pictures.steps(run()))
+    lines = [line.rstrip() for line in written.getvalue().splitlines() if line.strip()]
+    assert lines[0].split() == ["step", "shape", "status", "attempts", "in", "out", "failed", "deliveries"]
+    assert lines[2].split()[:3] == ["send", "connector", "failure"]
+    assert len(lines) <= 4
+
+
+def test_a_payload_fills_its_frame() -> None:
+    written = io.StringIO()
+    text = "word " * 400
+    Console(file=written, width=90).print(pictures.payload(detail(text), width=90))
+    first = written.getvalue().splitlines()[1]
+    assert first == f"│ {text[:86]} │"

@@ -61,7 +61,11 @@ uv() {
     "$venv/bin/uv" pip "$@" --quiet --python "$venv/bin/python" >&2
 }
 
+# pip compiles what it installs, uv only when it is told to. Where the environment forbids Python to keep
+# what it compiles, every command would compile all of it again.
+compiled=$([ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || echo --compile-bytecode)
+
 say "Installing $lock"
-uv install --require-hashes -r "$lock" || pip install --require-hashes -r "$lock"
+uv install $compiled --require-hashes -r "$lock" || pip install --require-hashes -r "$lock"
 # hatchling is in the lock, so nothing is downloaded to build with.
 uv install --no-deps --no-build-isolation -e . || pip install --no-deps --no-build-isolation -e .

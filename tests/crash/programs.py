@@ -56,7 +56,9 @@ async def die_in_back_off(home: str, flow: str, case: str) -> None:
     """As `work`, but the process is killed in its first back-off, once that is on record."""
 
     async def wait(self: worker.Control, seconds: float) -> None:
-        failpoints.action = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == "commit.after" else None
+        failpoints.action = lambda name: (
+            os.kill(os.getpid(), signal.SIGKILL) if name == "commit.after" else None
+        )
         await asyncio.Event().wait()
 
     worker.Control.sleep = wait  # type: ignore[method-assign]

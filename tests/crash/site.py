@@ -41,7 +41,12 @@ class Case:
 
     @property
     def paid(self) -> set[int]:
-        return {order["id"] for page in range(1, PAGES + 1) for order in self.orders(page) if order["status"] == "paid"}
+        return {
+            order["id"]
+            for page in range(1, PAGES + 1)
+            for order in self.orders(page)
+            if order["status"] == "paid"
+        }
 
     def orders(self, page: int) -> list[dict[str, object]]:
         if page > PAGES:

@@ -60,7 +60,9 @@ async def test_a_run_survives_the_death_of_its_process(
     make_house: Made, passes: dict[str, int], name: str, which: str, mode: str
 ) -> None:
     last = passes[name]
-    for at in range(1, last + 1) if which == "every" else [min({"first": 1, "second": 2}.get(which, last), last)]:
+    for at in (
+        range(1, last + 1) if which == "every" else [min({"first": 1, "second": 2}.get(which, last), last)]
+    ):
         await dies_and_goes_on(make_house, name, at, mode)
 
 

@@ -15,7 +15,9 @@ from redrive.store.committer import Committer, Transaction
 from redrive.store.database import connect_writer
 from redrive.store.statements import Insert, Statement
 
-_table = Table("notes", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text, nullable=False))
+_table = Table(
+    "notes", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text, nullable=False)
+)
 PUT = Insert(_table)
 ALL = Statement(select(_table.c.id, _table.c.text).order_by(_table.c.id))
 
@@ -33,7 +35,9 @@ def path(tmp_path: Path) -> Path:
 def open_(path: Path) -> Iterator[Callable[..., Committer]]:
     made: list[Committer] = []
 
-    def make(connect: Callable[[], Any] | None = None, failpoint: Callable[[str], None] = lambda _: None) -> Committer:
+    def make(
+        connect: Callable[[], Any] | None = None, failpoint: Callable[[str], None] = lambda _: None
+    ) -> Committer:
         made.append(Committer(connect or (lambda: connect_writer(path)), failpoint))
         return made[-1]
 
@@ -72,7 +76,9 @@ class Gate:
 class Shim:
     """A connection whose COMMIT (or BEGIN) fails as told."""
 
-    def __init__(self, connection: sqlite3.Connection, failing: dict[str, list[sqlite3.Error | None]]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, failing: dict[str, list[sqlite3.Error | None]]
+    ) -> None:
         self._connection = connection
         self._failing = failing
 
@@ -101,7 +107,8 @@ async def test_what_waits_is_one_group_applied_in_the_order_of_submission(
     await gate.reached()
     order: list[int] = []
     futures = [
-        committer.submit(lambda _transaction, n=n: order.append(n), within_s=late) for n, late in enumerate((0, 5, 0, 9))
+        committer.submit(lambda _transaction, n=n: order.append(n), within_s=late)
+        for n, late in enumerate((0, 5, 0, 9))
     ]
     gate.open.set()
     await asyncio.gather(held, *futures)
@@ -153,7 +160,9 @@ async def test_a_failing_piece_takes_nobody_with_it(open_: Callable[..., Committ
     assert committer.failed is None
 
 
-async def test_work_that_can_wait_rides_with_the_next_group(open_: Callable[..., Committer], path: Path) -> None:
+async def test_work_that_can_wait_rides_with_the_next_group(
+    open_: Callable[..., Committer], path: Path
+) -> None:
     committer = open_()
     patient = committer.submit(put(1), within_s=3600)
     await committer.submit(put(2))
@@ -168,7 +177,9 @@ async def test_work_that_can_wait_does_not_wait_for_ever(open_: Callable[..., Co
     assert stored(path) == [1]
 
 
-async def test_closing_commits_what_waits_and_then_takes_nothing(open_: Callable[..., Committer], path: Path) -> None:
+async def test_closing_commits_what_waits_and_then_takes_nothing(
+    open_: Callable[..., Committer], path: Path
+) -> None:
     committer = open_()
     waiting = committer.submit(put(1), within_s=3600)
     await asyncio.to_thread(committer.close)
@@ -179,7 +190,9 @@ async def test_closing_commits_what_waits_and_then_takes_nothing(open_: Callable
     assert caught.value.code == "store.closed"
 
 
-async def test_a_busy_store_is_told_and_the_committer_lives_on(open_: Callable[..., Committer], path: Path) -> None:
+async def test_a_busy_store_is_told_and_the_committer_lives_on(
+    open_: Callable[..., Committer], path: Path
+) -> None:
     failing: dict[str, list[sqlite3.Error | None]] = {"BEGIN": [failure("SQLITE_BUSY")]}
     committer = open_(lambda: Shim(connect_writer(path), failing))
     with pytest.raises(StoreBusy):
@@ -234,7 +247,9 @@ async def test_a_commit_that_fails_for_one_piece_alone_answers_the_whole_group(
     assert stored(path) == [1]
 
 
-async def test_what_follows_a_commit_cannot_undo_or_repeat_it(open_: Callable[..., Committer], path: Path) -> None:
+async def test_what_follows_a_commit_cannot_undo_or_repeat_it(
+    open_: Callable[..., Committer], path: Path
+) -> None:
     committer = open_()
     applied: list[int] = []
 
@@ -251,7 +266,9 @@ async def test_what_follows_a_commit_cannot_undo_or_repeat_it(open_: Callable[..
     assert stored(path) == [1]
 
 
-async def test_the_waiter_of_a_loop_that_has_ended_stops_nobody(open_: Callable[..., Committer], path: Path) -> None:
+async def test_the_waiter_of_a_loop_that_has_ended_stops_nobody(
+    open_: Callable[..., Committer], path: Path
+) -> None:
     committer = open_()
 
     def elsewhere() -> None:
@@ -265,6 +282,8 @@ async def test_the_waiter_of_a_loop_that_has_ended_stops_nobody(open_: Callable[
     assert stored(path) == [1, 2]
 
 
-async def test_a_store_that_cannot_be_opened_is_told_at_once(open_: Callable[..., Committer], tmp_path: Path) -> None:
+async def test_a_store_that_cannot_be_opened_is_told_at_once(
+    open_: Callable[..., Committer], tmp_path: Path
+) -> None:
     with pytest.raises(Fault):
         Committer(lambda: connect_writer(tmp_path / "missing" / "notes.db"))

@@ -82,13 +82,13 @@ def figures(side: Side) -> Figures:
 
 
 ROWS = (
-    ("CPU per run, one at a time (ms)", "cpu_ms", "{:.2f}", "≤ 2 x"),
+    ("CPU per run, one at a time (ms)", "cpu_ms", "{:.2f}", "<= 2 x"),
     ("CPU per run, eight at once (ms)", "cpu_together_ms", "{:.2f}", ""),
-    ("latency p50 (ms)", "p50_ms", "{:.1f}", "≤ 1.5 x"),
+    ("latency p50 (ms)", "p50_ms", "{:.1f}", "<= 1.5 x"),
     ("latency p95 (ms)", "p95_ms", "{:.1f}", ""),
     ("runs per second, one at a time", "per_s", "{:.0f}", ""),
-    ("runs per second, eight at once", "together_per_s", "{:.0f}", "≥ 150, or ≥ 0.7 x"),
-    ("bytes kept per run (kB)", "stored_kb", "{:.2f}", "≤ 1 x"),
+    ("runs per second, eight at once", "together_per_s", "{:.0f}", ">= 150, or >= 0.7 x"),
+    ("bytes kept per run (kB)", "stored_kb", "{:.2f}", "<= 1 x"),
     ("peak memory (MB)", "memory_mb", "{:.0f}", ""),
 )
 
@@ -132,15 +132,15 @@ def main(folder: Path, *, rounds: int, runs: int) -> list[str]:
     if spread > 1.05:
         raise RuntimeError(f"the sides post different bodies: {posted} bytes per run")
     what = (
-        f"One run: pull 1 page of 10 orders (2.2 KB each), keep {KEPT_OF_TEN} by a filter, map them, batches of "
-        f"{SMALL.batch}, {POSTS} posts; order ids never repeat. {rounds} rounds of {runs} runs for each side, one "
-        f"at a time and {AT_ONCE} at once, taking turns; medians of the rounds."
+        f"One run: pull 1 page of 10 orders (2.2 KB each), keep {KEPT_OF_TEN} by a filter, map them, batches "
+        f"of {SMALL.batch}, {POSTS} posts; order ids never repeat. {rounds} rounds of {runs} runs for each "
+        f"side, one at a time and {AT_ONCE} at once, taking turns; medians of the rounds."
     )
     how = (
-        "CPU is that of all processes of a side, the shop server not counted. Memory is the sum of the peaks of "
-        f"its processes. Bytes kept are the growth of its folder over {2 * rounds * runs} runs after a checkpoint: "
-        "records, payloads, exchanges, deliveries, log lines, lineage. Latency of the product is from asking for "
-        "the run to seeing it ended, so the durable start is in it."
+        "CPU is that of all processes of a side, the shop server not counted. Memory is the sum of the peaks "
+        f"of its processes. Bytes kept are the growth of its folder over {2 * rounds * runs} runs after a "
+        "checkpoint: records, payloads, exchanges, deliveries, log lines, lineage. Latency of the product is "
+        "from asking for the run to seeing it ended, so the durable start is in it."
     )
     measured = [f"- {line}" for line in (*machine, others.line)]
     head = ["", *SIDES, "x httpx", "x aiohttp", "budget"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -17,11 +16,11 @@ from typing import Any, Self
 import msgspec
 import psutil
 
+from benchmarks.processes import Child
 from benchmarks.timing import Round
 from benchmarks.work import Shape
 
 PRODUCT = "redrive"
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Setup(msgspec.Struct):
@@ -42,12 +41,7 @@ class Contestant:
     def __init__(self, setup: Setup) -> None:
         self.name = setup.name
         self._folder = Path(setup.folder)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.contestant", msgspec.json.encode(setup).decode()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-        )
+        self._child = Child("benchmarks.contestant", msgspec.json.encode(setup).decode())
         self._peaks: dict[int, int] = {}
 
     def __enter__(self) -> Self:
@@ -56,32 +50,21 @@ class Contestant:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        if self._process.wait(timeout=60):
-            raise RuntimeError(f"{self.name} ended with {self._process.returncode}")
+        code = self._child.end()
+        if code and error is None:
+            raise RuntimeError(f"{self.name} ended with {code}")
 
     def round(self, runs: int, at_once: int) -> Round:
         """So many runs, so many at once; until they have all ended."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(msgspec.json.encode(Ask(runs, at_once)) + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended in the middle of a round")
+        self._child.tell(msgspec.json.encode(Ask(runs, at_once)))
+        line = self._child.hear()
         self._look_at_memory()
         return msgspec.json.decode(line, type=Round)
 
     def _look_at_memory(self) -> None:
-        process = psutil.Process(self._process.pid)
+        process = psutil.Process(self._child.pid)
         for one in (process, *process.children(recursive=True)):
             self._peaks[one.pid] = peak_bytes(one.pid)
-
-    @property
-    def pids(self) -> list[int]:
-        process = psutil.Process(self._process.pid)
-        return [one.pid for one in (process, *process.children(recursive=True))]
 
     @property
     def peak_memory_bytes(self) -> int:

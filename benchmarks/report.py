@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.contestant import ROOT
+from benchmarks.processes import ROOT
 
 RESULTS = Path(__file__).resolve().parent / "results"
 

@@ -11,13 +11,15 @@ import psutil
 
 
 class Round(msgspec.Struct):
-    """`cpu_s` is of this process and its children, all threads, user and system time."""
+    """`cpu_s` is of this process and its children, all threads, user and system time. `steps_s`: how
+    long each step of the last run took, where the side can tell."""
 
     runs: int
     at_once: int
     wall_s: float
     cpu_s: float
     latencies_s: list[float]
+    steps_s: dict[str, float] = {}
 
 
 def cpu_s() -> float:

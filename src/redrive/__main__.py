@@ -1,6 +1,8 @@
-"""`python -m redrive` is the command `redrive`."""
+"""`python -m redrive` is the command `redrive`, with its exit codes."""
+
+import sys
 
 from redrive.cli.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,7 +10,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,11 @@ flow: {mode}
 variables:
   case: {{type: string, required: true}}
 steps:
-  - {{id: pull, shape: connector, connection: site, endpoint: list-orders, with: {{case: "{{{{ vars.case }}}}"}}}}
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {{case: "{{{{ vars.case }}}}"}}
   - {{id: paid, shape: filter, keep: {{field: status, is: paid}}}}
   - id: form
     shape: map
@@ -176,6 +181,13 @@ class House:
     def work(self, flow: str, **environment: str) -> int:
         return self.run("work", str(self.path), flow, self.case.name, **environment)
 
+    def until(self, holds: Callable[[Left], bool]) -> Left:
+        """Read the store until something that is on its way has been committed."""
+        latest = time.monotonic() + LATEST_S
+        while not holds(left := self.left()):
+            assert time.monotonic() < latest, left
+        return left
+
     def printed(self) -> list[Any]:
         """The lines of JSON that the latest process has printed."""
         return [json.loads(line) for line in self.output.read_text().splitlines()]
@@ -222,7 +234,8 @@ class House:
         with self.rows() as rows:
             whole = rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
             lost = rows(
-                "SELECT p.id FROM payloads p LEFT JOIN contents c ON c.digest = p.digest WHERE c.digest IS NULL"
+                "SELECT p.id FROM payloads p LEFT JOIN contents c ON c.digest = p.digest"
+                " WHERE c.digest IS NULL"
             )
             kept = {row["digest"] for row in rows("SELECT digest FROM contents WHERE form = 2")}
         objects = {bytes.fromhex(p.parent.name + p.name) for p in (self.path / "objects").glob("*/*")}

@@ -36,6 +36,8 @@ class Case:
     lookups: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """Answers to the next posts, before anything is booked; then 200."""
+    before_page: Callable[[int], None] = field(default=lambda _page: None)
+    """Called off the server's loop before a page is answered."""
     before_post: Callable[[int], None] = field(default=lambda _number: None)
     """Called off the server's loop with the number of the post (from 1), before it is booked."""
 
@@ -84,6 +86,7 @@ class Site:
         case = self._cases[request.match_info["case"]]
         page = int(request.query["page"])
         case.pages.append(page)
+        await asyncio.to_thread(case.before_page, page)
         return _json({"orders": case.orders(page)})
 
     async def book(self, request: web.Request) -> web.Response:

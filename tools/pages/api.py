@@ -65,7 +65,8 @@ def _takes(operation: dict[str, Any]) -> str:
 
 
 def _gives(operation: dict[str, Any]) -> str:
-    for status, answer in operation["responses"].items():
+    answers: dict[str, dict[str, Any]] = operation["responses"]
+    for status, answer in answers.items():
         if status.startswith("2"):
             for kind, content in answer.get("content", {}).items():
                 return _schema(content.get("schema", {})) or f"`{kind}`"

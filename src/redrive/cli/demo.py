@@ -16,6 +16,7 @@ from redrive.cli.session import Injected, Session
 from redrive.errors import Fault, UsageError
 
 if TYPE_CHECKING:
+    from redrive.demo.servers import DemoServers
     from redrive.settings import Settings
 
 
@@ -29,13 +30,13 @@ async def demo(
     Exit code 0 only if every claim of the story was checked against the demo ERP and is true.
     """
     from redrive import log
+    from redrive.client.connecting import settings_of
     from redrive.demo.servers import DemoServers
-    from redrive.settings import load
 
     if session.url is not None:
         raise UsageError("The demo works on a home of its own, not on an address", at="--url")
     home = session.home or Path(tempfile.mkdtemp(prefix="redrive-demo-"))
-    settings = load(options={"home": str(home)})
+    settings = settings_of(home)
     log.configure(settings.log_level if "log_level" in settings.sources else "error", settings.log_format)
     servers = DemoServers()
     try:
@@ -54,13 +55,11 @@ async def demo(
     return 0 if true else 1
 
 
-async def _story(home: Path, settings: Settings, servers: object) -> bool:
+async def _story(home: Path, settings: Settings, servers: DemoServers) -> bool:
     from redrive.client.local import open_home
-    from redrive.demo.servers import DemoServers
     from redrive.demo.story import tell
     from redrive.demo.terminal import story_console
 
-    assert isinstance(servers, DemoServers)
     async with open_home(home, settings, serve=True) as service:
         return await tell(service, story_console(sys.stdout), servers)
 

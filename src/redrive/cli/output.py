@@ -77,6 +77,8 @@ def instant(at: datetime) -> str:
 def seconds(duration: float | None) -> str:
     if duration is None:
         return "-"
+    if duration < 1:
+        return f"{duration * 1000:.0f} ms"
     if duration < 60:
         return f"{duration:.2f} s"
     minutes, rest = divmod(int(duration), 60)
@@ -100,6 +102,10 @@ class Output:
         self.json = json
         self._out = out or sys.stdout
         self._err = err or sys.stderr
+
+    def aside(self) -> Output:
+        """An output whose data goes to stderr, as talk."""
+        return Output(json=False, out=self._err, err=self._err)
 
     @property
     def on_terminal(self) -> bool:

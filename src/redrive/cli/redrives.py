@@ -170,8 +170,10 @@ async def _carry_out(
     confirmed = yes
     if not yes and output.may_ask:
         view = await look()
+        if view.confirm is not None or not session.json:
+            # On stderr: what the new run is goes to stdout, maybe into a pipe.
+            print_plan(output.aside(), view)
         if view.confirm is not None:
-            print_plan(output, view)
             if not output.ask(f"{view.confirm}. Start it?"):
                 raise ConfirmationNeeded("Not confirmed; nothing was started", code="confirmation.refused")
             confirmed = True

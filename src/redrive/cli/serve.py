@@ -26,14 +26,14 @@ async def up(
     Runs under way go on at the next start. A second `up` on the same home is an error.
     """
     from redrive import log
-    from redrive.client.connecting import home_of, live_server
-    from redrive.settings import FILE_NAME, load
+    from redrive.client.connecting import home_of, live_server, settings_of
+    from redrive.settings import load
 
     if session.url is not None:
         raise UsageError("`up` serves a home folder, not an address", at="--url", hint="Give --home DIR.")
     given = load(options={"home": str(session.home) if session.home else None})
     home = home_of(given)
-    settings = load(file=home / FILE_NAME, options={"home": str(home), "host": host, "port": port})
+    settings = settings_of(home, host=host, port=port)
     log.configure(settings.log_level, settings.log_format)
     if (live := await live_server(home)) is not None:
         raise HomeUnusable(

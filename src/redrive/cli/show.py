@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
@@ -10,7 +11,13 @@ from redrive.cli.output import Output, cell, instant, seconds, size, visible
 from redrive.cli.session import Injected
 from redrive.client.records import ExchangeView, LogLine, PayloadView, RunView, StepRunView
 from redrive.core.nearest import nearest
-from redrive.errors import NotFound
+from redrive.errors import NotFound, PayloadGone
+
+if TYPE_CHECKING:
+    from redrive.client import Client
+
+_SAID_BYTES: Final = 2048
+_MOST_SAID: Final = 20
 
 
 async def show(
@@ -32,19 +39,40 @@ async def show(
             found = found.model_copy(update={"steps": [_step(found, step)]})
         lines = await client.runs.logs(run, step, limit=500) if logs else None
         calls = await client.runs.exchanges(run, step, limit=500) if exchanges else None
+        said = await _said(client, calls.items) if calls is not None else {}
     if session.json:
         document: dict[str, Any] = found.model_dump(by_alias=True)
         if lines is not None:
             document |= {"logs": lines.model_dump()["items"], "logs_next": lines.next}
         if calls is not None:
-            document |= {"exchanges": calls.model_dump()["items"], "exchanges_next": calls.next}
+            listed = [call.model_dump() | {"said": said.get(call.id)} for call in calls.items]
+            document |= {"exchanges": listed, "exchanges_next": calls.next}
         output.value(document)
         return
     print_run(output, found, payloads=step is not None)
     if lines is not None:
         _print_logs(output, lines.items, cut=lines.next is not None)
     if calls is not None:
-        _print_exchanges(output, calls.items, cut=calls.next is not None)
+        _print_exchanges(output, calls.items, said, cut=calls.next is not None)
+
+
+async def _said(client: Client, calls: list[ExchangeView]) -> dict[str, str]:
+    """What systems answered to requests that were no success, by exchange: the beginning of each body."""
+    refused = [call for call in calls if call.response_body and (call.error or (call.status or 0) >= 400)]
+    said = {}
+    for call in refused[:_MOST_SAID]:
+        body = b""
+        async with aclosing(client.runs.exchange_body(call.id, "response")) as chunks:
+            try:
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > _SAID_BYTES:
+                        break
+            except PayloadGone:
+                continue
+        trimmed = "[trimmed]" if len(body) > _SAID_BYTES else ""
+        said[call.id] = body[:_SAID_BYTES].decode(errors="replace") + trimmed
+    return said
 
 
 def _step(run: RunView, step: str) -> StepRunView:
@@ -110,19 +138,25 @@ def _row(step: StepRunView) -> tuple[object, ...]:
         step.status,
         step.attempts,
         seconds(step.duration_s),
-        _amount(step.payloads_in, step.payloads_in_next),
-        _amount(step.payloads_out, step.payloads_out_next),
-        _amount(step.failed_payloads, step.failed_payloads_next),
+        _amount(step, "payloads_in", step.payloads_in, step.payloads_in_next),
+        _amount(step, "payloads_out", step.payloads_out, step.payloads_out_next),
+        _amount(step, "failed_payloads", step.failed_payloads, step.failed_payloads_next),
         _deliveries(step),
         step.warnings or "",
     )
 
 
-def _amount(payloads: list[PayloadView], after: str | None) -> str:
-    if not payloads:
+def _amount(step: StepRunView, side: str, listed: list[PayloadView], after: str | None) -> str:
+    """How many payloads and bytes; the lists hold the first 100, the counts tell of all."""
+    count = step.counts.get(side, len(listed))
+    if not count:
         return "0"
-    more = "+" if after else ""
-    return f"{len(payloads)}{more} ({size(sum(one.size_bytes for one in payloads))}{more})"
+    known = step.counts.get(f"bytes_{side.removeprefix('payloads_')}")
+    if known is not None:
+        return f"{count} ({size(known)})"
+    return (
+        f"{count}{'+' if after else ''} ({size(sum(one.size_bytes for one in listed))}{'+' if after else ''})"
+    )
 
 
 def _deliveries(step: StepRunView) -> str:
@@ -159,7 +193,7 @@ def _print_logs(output: Output, lines: list[LogLine], *, cut: bool) -> None:
         output.note("There are more log lines; --step narrows them.")
 
 
-def _print_exchanges(output: Output, calls: list[ExchangeView], *, cut: bool) -> None:
+def _print_exchanges(output: Output, calls: list[ExchangeView], said: dict[str, str], *, cut: bool) -> None:
     output.text()
     output.table(
         ("exchange", "step", "payload", "attempt", "request", "sent", "status", "received", "took", "error"),
@@ -180,5 +214,8 @@ def _print_exchanges(output: Output, calls: list[ExchangeView], *, cut: bool) ->
         ],
         empty="No exchanges.",
     )
+    for id, text in said.items():
+        output.text()
+        output.text(f"{id} was answered: {visible(text)}")
     if cut:
         output.note("There are more exchanges; --step narrows them.")

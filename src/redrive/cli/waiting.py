@@ -88,9 +88,9 @@ def _picture(run: RunView) -> Text:
     picture = Text(f"{run.id}  {visible(run.flow)}  {run.status}\n")
     for step in run.steps:
         mark, style = _MARKS.get(step.status, ("?", ""))
-        facts = [f"{len(step.payloads_out)}{'+' if step.payloads_out_next else ''} out"]
+        facts = [f"{step.counts.get('payloads_out', len(step.payloads_out))} out"]
         if step.failed_payloads:
-            facts.append(f"{len(step.failed_payloads)}{'+' if step.failed_payloads_next else ''} failed")
+            facts.append(f"{step.counts.get('failed_payloads', len(step.failed_payloads))} failed")
         if step.duration_s is not None:
             facts.append(seconds(step.duration_s))
         if step.next_attempt_at is not None:

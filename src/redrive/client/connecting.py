@@ -63,6 +63,13 @@ def home_of(settings: Settings) -> Path:
     return Path(settings.home).expanduser() if settings.home else default_home()
 
 
+def settings_of(home: Path, **options: str | int | None) -> Settings:
+    """The settings for work on a home, its file among them."""
+    # What is no folder holds no file; that it is none is told when it is opened.
+    file = home / FILE_NAME if home.is_dir() else None
+    return load(file=file, options={"home": str(home), **options})
+
+
 @asynccontextmanager
 async def connect(
     *,
@@ -98,8 +105,7 @@ async def connect(
         return
     from redrive.client.local import open_local  # noqa: PLC0415  # not loaded for work on a server
 
-    chosen = load(file=folder / FILE_NAME, options={"home": str(folder)})
-    async with open_local(folder, chosen, actor=actor) as local:
+    async with open_local(folder, settings_of(folder), actor=actor) as local:
         yield local
 
 

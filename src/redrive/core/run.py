@@ -54,7 +54,7 @@ class Run(msgspec.Struct, kw_only=True):
     priority: int
     epoch: int
     losses: int
-    """Workers lost since the run last made progress."""
+    """Workers lost since the run last made progress; -1 while it has been let go of."""
     queued_at: int
     started_at: int | None = None
     finished_at: int | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ import zstandard
 from blake3 import blake3
 from sqlalchemy import bindparam, select
 
+from redrive.core.ranges import cooked, recipe
 from redrive.errors import PayloadGone, StoreCorrupt
 from redrive.sdk.content import Content, MemoryContent
 from redrive.store import tables
@@ -27,10 +28,11 @@ from redrive.store.statements import Insert, Statement
 
 T = TypeVar("T")
 
-PLAIN, ZSTD, OBJECT, RANGE = 0, 1, 2, 3
+PLAIN, ZSTD, OBJECT, RANGE, RECIPE = 0, 1, 2, 3, 4
 # Larger than this goes to the blob store without a try at compressing it into a row.
 MAX_ROW_PLAIN_BYTES = 256 << 10
 CACHE_BYTES = 32 << 20
+LEAST_RECIPE_BYTES = 512
 
 INSERT_CONTENT = Insert(tables.contents, conflict="ignore")
 _GET = Statement(
@@ -116,6 +118,20 @@ class ContentStore:
         whole = b"".join(held)
         small = self._as_row(whole)
         return small if small is not None else await self._put_object([whole], None)
+
+    async def put_like(self, whole: bytes, items: Sequence[bytes], base: Content) -> StoredContent:
+        """Keep bytes that hold items of another content: as ranges of it, where that saves room."""
+        held = base.data if isinstance(base, StoredContent) else None
+        if isinstance(base, StoredContent) and held is not None and len(whole) >= LEAST_RECIPE_BYTES:
+            root, shift = base, 0
+            if base.form == RANGE and isinstance(base.base, StoredContent):
+                root, shift = base.base, base.offset
+            # Never a reference to a reference, and only to what is certain to be whole.
+            if root.form in {PLAIN, ZSTD} and (written := recipe(whole, items, held)) is not None:
+                digest = blake3(whole).digest()
+                row: Row = (digest, len(whole), RECIPE, written, root.digest, shift)
+                return StoredContent(self, digest, len(whole), RECIPE, rows=(*root.rows, row), data=whole)
+        return await self.put(whole)
 
     async def slice(self, content: Content, start: int, stop: int) -> StoredContent:
         """A range of stored content as content of its own: a reference, not a copy."""
@@ -213,18 +229,28 @@ class ContentStore:
         if form in (PLAIN, ZSTD):
             data = bytes(packed) if form == PLAIN else self._unpack(content.digest, packed, size)
             if blake3(data).digest() != content.digest:
-                raise StoreCorrupt(
-                    f"the content {content.digest.hex()[:12]} does not match its hash",
-                    hint="Run `redrive doctor`, and restore a backup if it cannot be mended.",
-                )
+                raise _damaged(content.digest)
             self._remember(content.digest, data)
             return data[start:stop]
+        if form == RECIPE:
+            return (await self._cook(content.digest, packed, base, offset))[start:stop]
         content.form = form
         if form == OBJECT:
             return await self.read(content, start, stop)
         content.base = StoredContent(self, base, offset + size, -1)
         content.offset = offset
         return await self.read(content, start, stop)
+
+    async def _cook(self, digest: bytes, written: bytes, base: bytes, offset: int) -> bytes:
+        source = self.known(base, MAX_ROW_PLAIN_BYTES)
+        try:
+            data = cooked(written, await source.read(offset))
+        except ValueError:
+            data = b""
+        if blake3(data).digest() != digest:
+            raise _damaged(digest)
+        self._remember(digest, data)
+        return data
 
     def _unpack(self, digest: bytes, packed: bytes, size: int) -> bytes:
         try:
@@ -246,3 +272,10 @@ class ContentStore:
 
     def _recall(self, digest: bytes) -> bytes | None:
         return self._cache.get(digest)
+
+
+def _damaged(digest: bytes) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"the content {digest.hex()[:12]} does not match its hash",
+        hint="Run `redrive doctor`, and restore a backup if it cannot be mended.",
+    )

@@ -12,8 +12,9 @@ from redrive.core.jsonvalue import MISSING, encode
 from redrive.core.run import Run, StepRun
 from redrive.engine.clock import instant
 from redrive.engine.deps import Deps
+from redrive.engine.exchanges import answer_json, exchange_row
 from redrive.engine.journal import Journal
-from redrive.engine.ledger import StepLedger, answer_json, exchange_row
+from redrive.engine.ledger import StepLedger
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
 from redrive.sdk.context import RunInfo
@@ -198,9 +199,15 @@ class EngineContext:
                 self._journal.content(content)
         at = self._deps.clock.micros() - int(answer.duration_ms * 1000)
         row = exchange_row(
-            exchange_id, self._journal.run.id, self._step.position, payload or self.payload,
-            self.attempt, request, sent, at,
-        )  # fmt: skip
+            exchange_id=exchange_id,
+            run_id=self._journal.run.id,
+            position=self._step.position,
+            payload=payload or self.payload,
+            attempt=self.attempt,
+            request=request,
+            body=sent,
+            at=at,
+        )
         self._journal.add(
             store.INSERT_EXCHANGE,
             (

@@ -12,7 +12,7 @@ from redrive.core.run import Run
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
-from redrive.engine.ledger import LedgerSignal
+from redrive.engine.target import LedgerSignal
 from redrive.settings import Settings
 from redrive.store.committer import Committer
 from redrive.store.database import Reader

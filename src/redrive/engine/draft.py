@@ -185,10 +185,10 @@ class Drafting:
     # ---- what is left of a failed step
 
     async def unfinished(
-        self, step: StepRun, inputs: list[int] | None
+        self, step: StepRun, inputs: list[int] | None, before: dict[str, Any]
     ) -> tuple[list[int] | None, dict[str, Any]]:
         """The payloads of a failed step that failed or were not reached, as a bucket, and the
-        checkpoints inside them.
+        checkpoints inside them. `before`: the checkpoints that the step itself went on from.
         """
         checkpoints: dict[str, Any] = {}
         failed: list[tuple[int, int, bytes | None]] = []
@@ -209,12 +209,12 @@ class Drafting:
             if len(page) < 1000:
                 break
             start = page[-1][0] + 1
-        begun = decode(step.checkpoint) if step.checkpoint else None
+        begun = decode(step.checkpoint) if step.checkpoint else before.get(str(step.done))
         if inputs is None:
             point = begun if begun is not None else next((decode(p) for _, _, p in failed if p), None)
             return None, {"0": point} if point is not None else {}
         if not step.done:
-            return inputs, {"0": begun} if begun is not None else {}
+            return inputs, {**before, "0": begun} if begun is not None else dict(before)
         bucket, held = self._bucket()
         points = {number: point for number, _, point in failed}
         numbers = set(points)
@@ -225,6 +225,8 @@ class Drafting:
                     checkpoints[str(place.position)] = decode(points[number] or b"null")
                 elif number == step.done and begun is not None:
                     checkpoints[str(place.position)] = begun
+                elif number > step.done and str(number) in before:
+                    checkpoints[str(place.position)] = before[str(number)]
         return [bucket], checkpoints
 
     # ---- edits

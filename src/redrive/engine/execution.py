@@ -66,6 +66,7 @@ class StepExecution:
         check_stop: Callable[[], None],
         resumed: bool,
         bounded: bool = True,
+        wary: bool = False,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -88,16 +89,21 @@ class StepExecution:
             ids=deps.ids,
             young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
         )
+        self._failed_before = step.failed
+        self._recorded_at = 0
+        self._wary = wary
         self._stopping_error: StepError | None = None
         self._first_error: StepError | None = None
 
     async def execute(self) -> None:
         step = self._step
-        failpoints.hit("step.begun")
         if self._resumed:
             self._output.clear_store()
         await self._count_inputs()
         self._record(PROGRESS_S)
+        if self._wary:  # if this step kills its worker, the run log shall say which it was
+            await self._journal.barrier()
+        failpoints.hit("step.begun")
         try:
             if isinstance(self._shape, GatherShape):
                 await self._gather(self._shape)
@@ -107,13 +113,27 @@ class StepExecution:
             step.finished_at = self._deps.clock.micros()
             step.next_attempt_at = None
         error = self._stopping_error or self._first_error
-        if error is not None:
+        if self._failed_before and self._stopping_error is None:
+            step.status = "failure"
+            step.error = await self._earlier_error()
+        elif error is not None:
             step.status = "failure"
             step.error = encode(error.as_dict())
         else:
             step.status = "success"
             if step.skipped and not (step.delivered or step.rejected or step.unknown):
                 self._context.log.warning("nothing was left to send", left_out=step.skipped)
+
+    async def _earlier_error(self) -> bytes:
+        """Of the first payload that failed before the step was interrupted."""
+        step = self._step
+        rows = await self._deps.reader.run(
+            lambda rows: rows.all(
+                store.FAILED_OF_STEP, run_id=step.run_id, position=step.position, start=0, at_most=1
+            )
+        )
+        error: bytes = rows[0][3]
+        return error
 
     def finish(self) -> None:
         """Hand over the step's last records. What follows may begin before they are durable."""
@@ -214,7 +234,7 @@ class StepExecution:
             self._journal.add(
                 store.INSERT_FAILED,
                 (step.run_id, step.position, number, payload_id, context.attempt,
-                 encode(error.as_dict()), step.checkpoint),
+                 encode(error.as_dict()), self._reached(number)),
             )  # fmt: skip
             context.log.error(error.detail, code=error.code, payload=payload.id or None)
             self._first_error = self._first_error or error
@@ -224,8 +244,13 @@ class StepExecution:
         step.checkpoint = None
         self._progressed()
         failpoints.hit("payload.finished")
+        if self._stopping_error is not None:
+            return  # recorded together with the step's end: nobody may go on after this payload
         if self._journal.full or error is not None or context.ledger.keyed:
             self._record(OUTCOME_S)
+            await self._journal.pace()
+        elif self._deps.clock.micros() - self._recorded_at > PROGRESS_S * 1_000_000:
+            self._record(PROGRESS_S)  # slow payloads: a crash may cost that much work and no more
             await self._journal.pace()
 
     async def _attempts(
@@ -277,6 +302,13 @@ class StepExecution:
             return decode(self._step.checkpoint)
         return self._checkpoints.get(str(number))
 
+    def _reached(self, number: int) -> bytes | None:
+        """The checkpoint inside a payload: of this execution, else of the one that it goes on from."""
+        if self._step.checkpoint is not None:
+            return self._step.checkpoint
+        before = self._checkpoints.get(str(number))
+        return encode(before) if before is not None else None
+
     async def _once(
         self,
         run: Callable[[], AsyncIterator[Out]],
@@ -324,6 +356,7 @@ class StepExecution:
             self._journal.run_changed()
 
     def _record(self, within_s: float = 0.0) -> None:
+        self._recorded_at = self._deps.clock.micros()
         self._journal.step(self._step)
         self._journal.flush(within_s)
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from blake3 import blake3
 
-from redrive.core.delivery import LEFT_OUT, Asker, Known, Policy, judge
+from redrive.core.delivery import LEFT_OUT, Asker, Known, judge
 from redrive.core.ids import from_text, to_text
-from redrive.core.jsonvalue import decode, encode
+from redrive.core.jsonvalue import decode
 from redrive.core.run import StepRun
+from redrive.engine.claiming import Claiming
 from redrive.engine.clock import Clock, Ids, instant
 from redrive.engine.contents import ContentStore, StoredContent
+from redrive.engine.exchanges import answer_json, exchange_row
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
+from redrive.engine.target import Counted, LedgerSignal, Target
 from redrive.sdk.content import Content
 from redrive.sdk.delivery import Decision, Entry, LeftOut, Outcome, UnknownRequest
 from redrive.sdk.exchange import Answer, Request
@@ -35,49 +37,6 @@ from redrive.store.database import Reader, Rows
 # Decided on the event loop's own thread up to so many keys; a hop to a thread costs as much.
 MAX_HERE = 500
 MAX_DETAILS = 100
-
-
-class LedgerSignal:
-    """Wakes decisions that wait for somebody else's claim to end."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def notify(self) -> None:
-        """From any thread."""
-        self._loop.call_soon_threadsafe(self._pulse)
-
-    def _pulse(self) -> None:
-        event, self._event = self._event, asyncio.Event()
-        event.set()
-
-    def waiter(self) -> asyncio.Event:
-        return self._event
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Where the deliveries of a step are kept, and by which policy it sends."""
-
-    ledger: str
-    connection: str
-    endpoint: str
-    policy: Policy
-    keyed: bool
-    key_field: str | None = None
-    """Path of the key in an item."""
-
-
-class Counted(msgspec.Struct):
-    """What a plan shows of one send step."""
-
-    step: str
-    to_send: int = 0
-    delivered: int = 0
-    changed: int = 0
-    unknown: int = 0
-    newer: int = 0
-    details: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
 class StepLedger:
@@ -97,6 +56,7 @@ class StepLedger:
         signal: LedgerSignal,
         counted: Counted | None,
         resumed: bool,
+        wait: Callable[[asyncio.Event], Awaitable[None]],
     ) -> None:
         self._target = target
         self._asker = asker
@@ -109,6 +69,7 @@ class StepLedger:
         self._signal = signal
         self._counted = counted
         self._resumed = resumed
+        self._wait = wait
         self._target_id: int | None = None
         self._payload: Payload | None = None
         self.attempt = 1
@@ -140,7 +101,7 @@ class StepLedger:
                 verdicts, _ = await self._judge(entries)
             if self._counted is not None or not any(v == "busy" for v, _ in verdicts):
                 break
-            await event.wait()
+            await self._wait(event)
         return await self._decision(payload, entries, verdicts)
 
     async def _recount(self, payload: Payload) -> None:
@@ -278,115 +239,23 @@ class StepLedger:
     # ---- claiming
 
     async def claim(self, decision: Decision, request: Request) -> StepClaim | None:
-        entries = decision.send
-        by_key = {entry.key: entry for entry in entries}
-        exchange_id = self._ids.next()
-        insert = await self._exchange_row(exchange_id, decision.payload, request)
-        payload_id = from_text("p", decision.payload.id) or 0
-        at = self._clock.micros()
-        claimed: dict[str, int] = {}
-        asker, step = self._asker, self._step
-
-        def work(transaction: Transaction) -> None:
-            claimed.clear()
-            target_id = self._ensure_target(transaction)
-            known = {key: store.known(transaction, target_id, key) for key in by_key}
-            if any(
-                judge(known[key], entry.digest, asker) not in {"send", "changed"}
-                for key, entry in by_key.items()
-            ):
-                return
-            transaction.insert(run_store.INSERT_EXCHANGE, insert)
-            for key, entry in by_key.items():
-                there = known[key]
-                if there is None:
-                    delivery_id = self._ids.next()
-                    transaction.insert(
-                        store.INSERT_DELIVERY,
-                        (delivery_id, target_id, key, "begun", asker.run_id, asker.epoch,
-                         step.position, exchange_id, payload_id, entry.item, entry.digest, at,
-                         None, None, None),
-                    )  # fmt: skip
-                else:
-                    delivery_id = there.id
-                    transaction.run(
-                        store.CLAIM,
-                        delivery_id=delivery_id,
-                        b_run_id=asker.run_id,
-                        b_epoch=asker.epoch,
-                        b_position=step.position,
-                        b_exchange_id=exchange_id,
-                        b_payload_id=payload_id,
-                        b_item=entry.item,
-                        b_digest=entry.digest,
-                        b_at=at,
-                    )
-                claimed[key] = delivery_id
-            claimed[""] = exchange_id
-
+        claiming = await self._claiming(decision.payload, request)
+        by_key = {entry.key: entry for entry in decision.send}
         failpoints.hit("claim.before")
-        self._journal.work(work)
+        self._journal.work(lambda tx: claiming.begin(tx, self._ensure_target(tx), by_key))
         await self._journal.barrier()
         failpoints.hit("claim.after")
-        if not claimed:
-            return None
-        claimed.pop("")
-        return self._opened(exchange_id, claimed, entries, payload_id)
+        return self._opened(claiming, decision.send)
 
     async def reclaim(self, unknown: UnknownRequest) -> StepClaim | None:
         payload = self._payload
         old_id = from_text("x", unknown.exchange)
         if payload is None or old_id is None:
             return None
-        exchange_id = self._ids.next()
-        insert = await self._exchange_row(exchange_id, payload, unknown.request)
-        at = self._clock.micros()
-        claimed: dict[str, int] = {}
-        asker = self._asker
-        items = {entry.key: entry for entry in unknown.entries}
-        payload_id = from_text("p", payload.id) or 0
-        position = self._step.position
-
-        def work(transaction: Transaction) -> None:
-            claimed.clear()
-            held = transaction.all(store.OF_EXCHANGE, exchange_id=old_id)
-            if len(held) != len(unknown.keys):
-                return
-            transaction.insert(run_store.INSERT_EXCHANGE, insert)
-            for delivery_id, key, *place in held:
-                if (entry := items.get(key)) is not None:
-                    place = [position, payload_id, entry.item]
-                transaction.run(
-                    store.RECLAIM,
-                    delivery_id=delivery_id,
-                    old_exchange_id=old_id,
-                    b_run_id=asker.run_id,
-                    b_epoch=asker.epoch,
-                    b_position=place[0],
-                    b_exchange_id=exchange_id,
-                    b_payload_id=place[1],
-                    b_item=place[2],
-                    b_at=at,
-                )
-                claimed[key] = delivery_id
-            if not unknown.keys:
-                transaction.run(
-                    run_store.ANSWER_EXCHANGE,
-                    exchange_id=old_id,
-                    b_status=None,
-                    b_response=encode({"headers": [], "error": "interrupted; sent again"}),
-                    b_response_body=None,
-                    b_response_bytes=0,
-                    b_duration_us=None,
-                )
-            claimed[""] = exchange_id
-
-        self._journal.work(work)
+        claiming = await self._claiming(payload, unknown.request)
+        self._journal.work(lambda tx: claiming.take_over(tx, old_id, unknown))
         await self._journal.barrier()
-        if not claimed:
-            return None
-        claimed.pop("")
-        return self._opened(exchange_id, claimed, unknown.entries, payload_id)
+        return self._opened(claiming, unknown.entries)
 
     def idempotency_key(self, entries: Sequence[Entry], body: Content | None) -> str:
         target = self._target
@@ -408,19 +277,35 @@ class StepLedger:
             )
         return found
 
-    async def _exchange_row(self, exchange_id: int, payload: Payload, request: Request) -> tuple[Any, ...]:
+    async def _claiming(self, payload: Payload, request: Request) -> Claiming:
         body = await self._contents.adopt(request.body) if request.body is not None else None
         if body is not None:
             self._journal.content(body)
-        return exchange_row(
-            exchange_id, self._asker.run_id, self._step.position, payload, self.attempt, request,
-            body, self._clock.micros(),
-        )  # fmt: skip
+        exchange_id, at = self._ids.next(), self._clock.micros()
+        row = exchange_row(
+            exchange_id=exchange_id,
+            run_id=self._asker.run_id,
+            position=self._step.position,
+            payload=payload,
+            attempt=self.attempt,
+            request=request,
+            body=body,
+            at=at,
+        )
+        return Claiming(
+            asker=self._asker,
+            position=self._step.position,
+            exchange_id=exchange_id,
+            exchange=row,
+            payload_id=from_text("p", payload.id) or 0,
+            at=at,
+            ids=self._ids,
+        )
 
-    def _opened(
-        self, exchange_id: int, claimed: dict[str, int], entries: Sequence[Entry], payload_id: int
-    ) -> StepClaim:
-        claim = StepClaim(self, exchange_id, claimed, entries, payload_id)
+    def _opened(self, claiming: Claiming, entries: Sequence[Entry]) -> StepClaim | None:
+        if not claiming.done:
+            return None
+        claim = StepClaim(self, claiming.exchange_id, claiming.claimed, entries, claiming.payload_id)
         self._open.append(claim)
         return claim
 
@@ -503,29 +388,40 @@ class StepLedger:
         if payload is None or self._counted is not None:
             return
         payload_id = from_text("p", payload.id) or 0
-        run_id, position = self._asker.run_id, self._step.position
-        at = self._clock.micros()
-        ended: list[tuple[int, Entry, str, str]] = []
-        for item, left in left_out.items():
-            if outcomes.get(item) != "delivered":  # by this very run, before it was interrupted
-                ended.append((self._ids.next(), left.entry, "skipped", left.reason))
-        for entry in doubtful.values():
-            ended.append((self._ids.next(), entry, "unknown", "an earlier request may have arrived"))
-        for _, entry, status, _ in ended:
+        # Not what this very run delivered before it was interrupted.
+        ended = [
+            (left.entry, "skipped", str(left.reason))
+            for item, left in left_out.items()
+            if outcomes.get(item) != "delivered"
+        ]
+        ended += [(entry, "unknown", "an earlier request may have arrived") for entry in doubtful.values()]
+        for entry, status, _ in ended:
             self._tally(entry.item, status, outcomes)
-            untold.pop(entry.item, None)
         for item, entry in untold.items():
-            if item not in left_out:
+            if item not in left_out and item not in doubtful:
                 self._journal.add(
                     run_store.INSERT_TRACKED,
-                    (entry.key, key_field or "key", run_id, position, payload_id, item),
+                    (
+                        entry.key,
+                        key_field or "key",
+                        self._asker.run_id,
+                        self._step.position,
+                        payload_id,
+                        item,
+                    ),
                 )
-        if not ended:
-            return
+        if ended:
+            self._record(payload_id, ended)
+
+    def _record(self, payload_id: int, ended: Sequence[tuple[Entry, str, str]]) -> None:
+        """Events of items that no request of this step held."""
+        run_id, position = self._asker.run_id, self._step.position
+        at = self._clock.micros()
+        numbered = [(self._ids.next(), *one) for one in ended]
 
         def work(transaction: Transaction) -> None:
             target_id = self._ensure_target(transaction)
-            for sequence, entry, status, reason in ended:
+            for sequence, entry, status, reason in numbered:
                 known = store.known(transaction, target_id, entry.key)
                 if known is not None:
                     transaction.insert(
@@ -568,44 +464,3 @@ class StepClaim:
         reason: str | None = None,
     ) -> None:
         self._ledger.settled(self, answer, outcomes, reason)
-
-
-def exchange_row(
-    exchange_id: int,
-    run_id: int,
-    position: int,
-    payload: Payload | None,
-    attempt: int,
-    request: Request,
-    body: StoredContent | None,
-    at: int,
-) -> tuple[Any, ...]:
-    """A row of `exchanges` that has no answer yet."""
-    head: dict[str, Any] = {
-        "method": request.method,
-        "url": request.url,
-        "headers": _pairs(request.headers),
-    }
-    if request.idempotency_key is not None:
-        head["idempotency_key"] = request.idempotency_key
-    payload_id = from_text("p", payload.id) if payload is not None and payload.id else 0
-    return (
-        exchange_id, run_id, position, payload_id, attempt, encode(head),
-        body.digest if body else None, body.size_bytes if body else 0,
-        None, None, None, 0, at, None,
-    )  # fmt: skip
-
-
-def answer_json(answer: Answer, reason: str | None = None) -> bytes:
-    """Head of an answer as the store keeps it."""
-    head: dict[str, Any] = {"headers": _pairs(answer.headers)}
-    if answer.error is not None:
-        head["error"] = answer.error
-    if reason is not None:
-        head["reason"] = reason
-    return encode(head)
-
-
-def _pairs(headers: Sequence[tuple[str, str]]) -> list[list[str]]:
-    # HTTP libraries give subclasses of str, which the encoder does not take.
-    return [[str(name), str(value)] for name, value in headers]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from redrive.core.items import Item
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, StepRun
@@ -12,6 +13,7 @@ from redrive.engine.clock import Ids
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
+from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
 from redrive.store import runs as store
@@ -58,7 +60,7 @@ class Output:
                 async for _ in writing.pieces():
                     pass
         elif writing.whole is not None:
-            content = await self._contents.put(writing.whole)
+            content = await self._put_whole(writing.whole, writing.items, out.like)
             lineage.add_items(writing.items)
         else:
             content = await self._contents.put(self._streamed(writing, lineage))
@@ -73,6 +75,11 @@ class Output:
         self._record(writing, content, count, lineage.encode())
         failpoints.hit("payload.recorded")
         return True
+
+    async def _put_whole(self, whole: bytes, items: Sequence[Item], like: Payload | None) -> StoredContent:
+        if like is None or not items or any(item.payload != like.position for item in items):
+            return await self._contents.put(whole)
+        return await self._contents.put_like(whole, [item.raw for item in items], like.content)
 
     async def _streamed(self, writing: Writing, lineage: LineageBuilder) -> AsyncIterator[bytes]:
         async for piece in writing.pieces():

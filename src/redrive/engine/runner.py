@@ -14,11 +14,10 @@ from redrive.core.run import Run
 from redrive.engine.deps import Deps
 from redrive.engine.execution import Stopped
 from redrive.engine.failpoints import failpoints
-from redrive.engine.worker import Control, run_once
-from redrive.errors import Fault, LeaseLost, RedriveError
+from redrive.engine.worker import Control, give_up, run_once
+from redrive.errors import Fault, LeaseLost, RedriveError, ShapeCrashed
 from redrive.log import get_logger
 from redrive.store import runs as store
-from redrive.store.committer import Transaction
 
 WATCH_S = 0.2
 
@@ -40,6 +39,8 @@ class Runner:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._closing = False
+        # Runs with a lower id were there before this runner: one of them may have killed the last.
+        self._born = deps.ids.next()
         self._full = False
         self.halted: asyncio.Future[RedriveError] = asyncio.get_running_loop().create_future()
         loop = asyncio.get_running_loop()
@@ -168,10 +169,13 @@ class Runner:
 
     async def _run(self, run: Run, control: Control) -> None:
         failpoints.hit("start.queued")
+        again = False
         try:
-            await run_once(self._deps, run, control, self._changed)
+            await run_once(self._deps, run, control, self._changed, wary=run.id < self._born)
         except (Stopped, asyncio.CancelledError):
-            return  # let go of; it goes on in another life
+            # Let go of; it goes on in another life. If it was cut off by a forced stop outside of
+            # a step, that life begins at once, and ends before its next step.
+            again = control.stop > 0
         except LeaseLost as error:
             _log.warning("run.lost", run=run.id, detail=error.detail)
         except Fault as error:
@@ -183,21 +187,16 @@ class Runner:
             self._tasks.pop(run.id, None)
             self._controls.pop(run.id, None)
             self._changed(run)
+            if again and not self._closing:
+                await self._start(run.id)
             if self._full or self._up_to is not None:
                 self._wake.set()
 
     async def _fail(self, run: Run, error: Exception) -> None:
         """A fault of ours in the middle of a run: it still reaches an end state."""
-        deps = self._deps
-        at = deps.clock.micros()
-
-        def work(transaction: Transaction) -> None:
-            transaction.run(
-                store.FAIL_RUN,
-                run_id=run.id,
-                b_summary=f"Redrive failed with {type(error).__name__}; the process log has more",
-                b_finished_at=at,
-            )
-
+        summary = f"Redrive failed with {type(error).__name__}; the process log has more"
+        crashed = ShapeCrashed(
+            summary, hint="This is a fault of Redrive; the rest of the run can be retried."
+        )
         with contextlib.suppress(RedriveError):
-            await deps.committer.submit(work)
+            await self._deps.committer.submit(give_up(self._deps, run, summary, crashed))

@@ -27,15 +27,20 @@ from redrive.engine.execution import PROGRESS_S, StepExecution, Stopped
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.ledger import Counted, StepLedger, Target
+from redrive.engine.ledger import StepLedger
+from redrive.engine.target import Counted, Target
 from redrive.errors import Fault, RedriveError, StepError
 from redrive.sdk.shape import ShapeBase
 from redrive.store import ledger as ledger_store
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
+from redrive.store.statements import row
 
 Inputs = list[int] | None
 """The buckets of an input; None: a start without data, which is one empty payload."""
+
+LET_GO = -1
+"""As losses: the next start finds the run under way all the same, and that is not one."""
 
 DONE = frozenset({"success", "partial_success", "skipped", "kept"})
 
@@ -60,6 +65,16 @@ class Control:
     def check(self) -> None:
         if self._event.is_set():
             raise Stopped
+
+    async def wait(self, event: asyncio.Event) -> None:
+        """Until the event is set. Errors: `Stopped`."""
+        waiting = [asyncio.ensure_future(one.wait()) for one in (event, self._event)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+        self.check()
 
     async def sleep(self, seconds: float) -> None:
         try:
@@ -109,7 +124,7 @@ class Execution:
         self._counted = counted
         self._plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
         self._variables = self._first_variables()
-        self._started = False
+        self._wary = run.losses > 0
         self.notes: list[str] = []
 
     def _first_variables(self) -> dict[str, Any]:
@@ -139,11 +154,16 @@ class Execution:
             error = failed.step
         except Stopped:
             if self._control.suspended and not self._control.stop:
-                run.losses = 0  # let go of, not lost
+                run.losses = LET_GO
                 journal.run_changed()
                 await journal.barrier()
                 raise
             status = "stopped"
+        except asyncio.CancelledError:
+            if self._control.suspended:
+                run.losses = LET_GO
+                journal.run_changed()
+            raise
         failpoints.hit("run.ending")
         run.status = status
         run.finished_at = self._deps.clock.micros()
@@ -239,10 +259,12 @@ class Execution:
         if step is None:
             step = self._new_step(node, inputs)
             step.started_at = self._deps.clock.micros()
+        elif step.status == "failure":
+            raise StepFailed(step)  # the process died between this and the end of the run
         else:
             inputs = buckets_of(step.inputs)
         step.status = "running"
-        starts_here = plan.step == node.id and plan.start in {"at", "failed"}
+        starts_here = starts_at(plan, node.id)
         if node.skip or node.id in plan.skips:
             return self._skip(step, inputs)
         shape = self._built.shapes[node.id]
@@ -260,11 +282,9 @@ class Execution:
             if self._control.stop:
                 raise Stopped from None
             raise
-        outputs = list(plan.finished) if starts_here else []
-        if step.bucket is not None:
-            outputs.append(step.bucket)
-            if execution.young is not None:
-                self._buckets.young[step.bucket] = execution.young
+        outputs = outputs_of(plan, step)
+        if step.bucket is not None and execution.young is not None:
+            self._buckets.young[step.bucket] = execution.young
         step.outputs = encode(outputs).decode()
         execution.finish()
         if step.bucket is not None and execution.young is None and self._counted is None:
@@ -296,13 +316,14 @@ class Execution:
         if self._control.stop:
             step = step or self._new_step(node, inputs)
             step.status = "stopped"
+            step.outputs = encode(outputs_of(self._plan, step)).decode()
             self._journal.step(step)
 
     def _interrupted(self, execution: StepExecution, step: StepRun) -> None:
         execution.suspend()
         if self._control.stop:
             step.status = "stopped"
-            step.outputs = encode([step.bucket] if step.bucket is not None else []).decode()
+            step.outputs = encode(outputs_of(self._plan, step)).decode()
             self._journal.log(
                 step.position,
                 self._deps.clock.micros(),
@@ -372,6 +393,7 @@ class Execution:
             signal=self._deps.signal,
             counted=counted,
             resumed=resumed,
+            wait=self._control.wait,
         )
         context = EngineContext(
             deps=self._deps,
@@ -400,6 +422,7 @@ class Execution:
             check_stop=self._control.check,
             resumed=resumed,
             bounded=self._counted is None,
+            wary=self._wary,
         )
 
     def _log_once(self, step: StepRun, message: str) -> None:
@@ -441,6 +464,44 @@ class Execution:
         return target, key, direction
 
 
+def starts_at(plan: Plan, step: str) -> bool:
+    """Whether the plan begins inside a step: with its buckets, its checkpoints, what is finished."""
+    return plan.step == step and plan.start in {"at", "failed"}
+
+
+def outputs_of(plan: Plan, step: StepRun) -> list[int]:
+    """The buckets that a step has put out as far as it got."""
+    outputs = list(plan.finished) if starts_at(plan, step.step) else []
+    return [*outputs, step.bucket] if step.bucket is not None else outputs
+
+
+def give_up(deps: Deps, run: Run, summary: str, error: StepError) -> Callable[[Transaction], None]:
+    """The end of a run that nobody executes any more: nothing of it stays claimed or running."""
+    at = deps.clock.micros()
+    sequence = deps.ids.next()
+    plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
+    packed = encode(error.as_dict())
+
+    def work(transaction: Transaction) -> None:
+        if not transaction.run(
+            store.FAIL_RUN, run_id=run.id, b_epoch=run.epoch, b_summary=summary, b_finished_at=at
+        ):
+            return
+        ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
+        for step in store.step_runs(transaction, run.id):
+            if step.status == "running":
+                step.status, step.error = "failure", packed
+                step.finished_at, step.next_attempt_at = at, None
+                step.payloads_out = step.out
+                step.outputs = encode(outputs_of(plan, step)).decode()
+                if step.bucket is not None:
+                    transaction.run(store.DROP_PAYLOADS, bucket=step.bucket, keep=step.out)
+                transaction.insert(store.PUT_STEP_RUN, row(step))
+        transaction.after_commit.append(deps.signal.notify)
+
+    return work
+
+
 def buckets_of(text: str) -> Inputs:
     """The buckets that a step record names."""
     buckets: Inputs = msgspec.json.decode(text)
@@ -480,18 +541,29 @@ def begin(deps: Deps, run: Run, journal: Journal) -> None:
     failpoints.hit("run.claimed")
 
 
-async def run_once(deps: Deps, run: Run, control: Control, changed: Callable[[Run], None]) -> None:
-    """Execute a queued or interrupted run to its end, or until the worker lets go of it."""
+async def run_once(
+    deps: Deps,
+    run: Run,
+    control: Control,
+    changed: Callable[[Run], None],
+    *,
+    wary: bool = False,
+) -> None:
+    """Execute a queued or interrupted run to its end, or until the worker lets go of it.
+
+    `wary`: it may be the run that killed its worker before, so that it has begun is durable before
+    anything of it happens; else a run that kills quickly would not count its victims.
+    """
     journal = Journal(deps.committer, run, changed)
     steps, resumed = await take_over(deps, run)
     begin(deps, run, journal)
-    if resumed:
+    if resumed or wary:
         # Claims of the dead execution have to be `unknown` before anything is decided.
         await journal.barrier()
     else:
         journal.flush(PROGRESS_S)
     try:
-        if run.losses > deps.settings.max_worker_losses:
+        if run.losses >= deps.settings.max_worker_losses:
             raise StepError(
                 f"the worker died {run.losses} times in this run",
                 code="worker.lost",
@@ -499,12 +571,14 @@ async def run_once(deps: Deps, run: Run, control: Control, changed: Callable[[Ru
             )
         built = deps.flows.get(run.flow_id, run.version)
         last_success = await _last_success(deps, run)
+    except Fault:
+        raise
     except RedriveError as error:
-        run.status, run.summary = "failure", error.detail
-        run.finished_at = deps.clock.micros()
-        journal.run_changed()
-        journal.log(-1, run.finished_at, "error", error.detail, {"code": error.code})
+        journal.log(-1, deps.clock.micros(), "error", error.detail, {"code": error.code})
+        told = error if isinstance(error, StepError) else StepError(error.detail, code=error.code)
+        journal.work(give_up(deps, run, error.detail, told))
         await journal.barrier()
+        changed(run)
         return
     execution = Execution(
         deps=deps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from redrive import __version__
+from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
 from redrive.engine.clock import Clock, Ids
@@ -21,8 +23,8 @@ from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
-from redrive.engine.ledger import LedgerSignal
 from redrive.engine.runner import Runner
+from redrive.engine.target import LedgerSignal
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
@@ -141,7 +143,7 @@ class Runs:
     ) -> Page[PayloadView]:
         return await self._log.payloads(run_id, step, side, limit=limit, cursor=cursor)
 
-    def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]:
+    def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
         return self._log.exchange_body(exchange_id, which)
 
     async def stop(self, run_id: str, force: bool = False) -> RunRow:
@@ -244,10 +246,11 @@ class Service:
         """
         number = number_of("r", run_id, "run")
         while True:
-            row = await self.runs.wait(run_id, LOCK_POLL_S if not self.is_runner else None)
+            row = await self.runs.wait(run_id, None if self.is_runner else 0.0)
             if row.status in ENDED:
                 return row
             if not self.take_lock():
+                await self.runs.wait(run_id, LOCK_POLL_S)
                 continue
             runner = self.start_runner(up_to=number)
             waiting = asyncio.ensure_future(self.runs.wait(run_id))
@@ -286,6 +289,18 @@ def _prepare(home: Path) -> None:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
 
+def _is_served(home: Path) -> bool:
+    """Whether an `up` holds the home; what a dead one left behind does not count."""
+    try:
+        pid = int(decode((home / SERVER_FILE).read_bytes())["pid"])
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # it lives, and belongs to another user
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 async def _become_runner(home: Path, lock: FileLock) -> None:
     """Take the lock; a command that only executes its own run is waited for."""
     said = False
@@ -293,7 +308,7 @@ async def _become_runner(home: Path, lock: FileLock) -> None:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            if (home / SERVER_FILE).exists():
+            if _is_served(home):
                 raise HomeUnusable(
                     f"the home {home} is in use by another `redrive up`",
                     code="home.locked",

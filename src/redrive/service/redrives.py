@@ -28,9 +28,9 @@ from redrive.engine.draft import (
 )
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.ledger import Counted
 from redrive.engine.preview import Discard
-from redrive.engine.worker import Control, Execution
+from redrive.engine.target import Counted
+from redrive.engine.worker import Control, Execution, starts_at
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
@@ -121,7 +121,9 @@ class Redrives:
             )
             draft = Draft(run=run, plan=new)
             drafting = Drafting(self._kernel.deps, draft, source)
-            new.inputs, new.checkpoints = await drafting.unfinished(step, inputs_of(step))
+            new.inputs, new.checkpoints = await drafting.unfinished(
+                step, inputs_of(step), plan.checkpoints if starts_at(plan, step.step) else {}
+            )
             draft.kept = keep_steps(run.id, built.flow, steps, step.step, through=False)
             start: dict[str, Any] = {"from": "failed", "step": step.step}
         else:

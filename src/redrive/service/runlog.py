@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any, get_args
 
@@ -127,7 +127,6 @@ class RunLog:
 
     async def row(self, number: int) -> RunRow:
         """The row of a run by its number. Errors: `run.unknown`."""
-
         rows = self._kernel.deps.reader.rows()
         run = run_store.get_run(rows, number)
         redrives = store.redrives_of(rows, [number]).get(number, [])
@@ -227,7 +226,7 @@ class RunLog:
         found = await self._kernel.deps.reader.run(read)
         return page(found, size, lambda row: present.payload_view(row[1]), lambda row: cursor_of(row[0] + 1))
 
-    async def exchange_body(self, exchange_id: str, which: Which) -> AsyncIterator[bytes]:
+    async def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
         """The exact bytes of a request or an answer; none where it had no body.
 
         Errors: `exchange.unknown`, `payload.expired`.

@@ -115,7 +115,6 @@ class Starts:
             skips=list(request.skips),
             delivery=request.delivery,
             reason=request.reason,
-            asked={"variables": variables} if variables else {},
         )
         require_reason(request.delivery, request.reason)
         draft = Draft(run=run, plan=plan)
@@ -242,6 +241,8 @@ class Starts:
         if number is not None:
             row = last[number] = await self._row_of(number)
             yield row
+        else:
+            last = {one: await self._row_of(one) for one in await self._recent()}
         while number is None or last[number].status not in ENDED:
             event = _enter(self._watchers, number)
             try:

@@ -88,7 +88,8 @@ class Reader:
 
     def rows(self) -> Rows:
         """For single look-ups by key in the calling thread: a hop to another one costs many times
-        what they do. Each statement sees the newest commit."""
+        what they do. Each statement sees the newest commit.
+        """
         try:
             return Rows(self._connection())
         except sqlite3.Error as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, case, select, text, update
+from sqlalchemy import bindparam, case, func, select, text, update
 
 from redrive.core.delivery import Known
 from redrive.store import tables
@@ -33,7 +33,8 @@ _GET = Statement(
         _d.c.run_id,
         _d.c.epoch,
         _d.c.exchange_id,
-        _d.c.delivered_digest,
+        # Kept of its own only while it differs from what was claimed last.
+        func.coalesce(_d.c.delivered_digest, _d.c.digest),
         _d.c.delivered_at,
         _d.c.delivered_run,
         case((_r.c.root_run.is_not(None), _r.c.root_run), else_=_r.c.id),
@@ -54,6 +55,10 @@ CLAIM = Statement(
         payload_id=bindparam("b_payload_id"),
         item=bindparam("b_item"),
         digest=bindparam("b_digest"),
+        delivered_digest=case(
+            (_d.c.delivered_at.is_not(None), func.coalesce(_d.c.delivered_digest, _d.c.digest)),
+            else_=None,
+        ),
         at=bindparam("b_at"),
     )
 )
@@ -94,7 +99,7 @@ _SETTLE_DELIVERED = Statement(
     .values(
         status="delivered",
         at=bindparam("b_at"),
-        delivered_digest=_d.c.digest,
+        delivered_digest=None,
         delivered_at=bindparam("b_at"),
         delivered_run=bindparam("b_run_id"),
     )
@@ -110,7 +115,7 @@ RESOLVE_DELIVERED = Statement(
     .values(
         status="delivered",
         at=bindparam("b_at"),
-        delivered_digest=_d.c.digest,
+        delivered_digest=None,
         delivered_at=bindparam("b_at"),
         delivered_run=_d.c.run_id,
     )

@@ -120,7 +120,11 @@ FAILED_OF_STEP = Statement(
 )
 FAIL_RUN = Statement(
     update(_r)
-    .where(_r.c.id == bindparam("run_id"), _r.c.finished_at.is_(None))
+    .where(
+        _r.c.id == bindparam("run_id"),
+        _r.c.finished_at.is_(None),
+        _r.c.epoch <= bindparam("b_epoch"),
+    )
     .values(status="failure", summary=bindparam("b_summary"), finished_at=bindparam("b_finished_at"))
 )
 LAST_SUCCESS = Statement(

@@ -167,7 +167,8 @@ contents = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
-    # 0 plain here, 1 zstd here, 2 in the blob store, 3 a range of the content `base`
+    # 0 plain here, 1 zstd here, 2 in the blob store, 3 a range of the content `base` from
+    # `base_offset` on, 4 put together from ranges of that by the recipe in `data`
     Column("form", SmallInteger, nullable=False),
     Column("data", LargeBinary),
     Column("base", LargeBinary),

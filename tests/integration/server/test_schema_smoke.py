@@ -1,26 +1,64 @@
-"""Calls made from the OpenAPI document, good and bad: no answer is a 5xx, and problems have one form."""
+"""Calls made from the OpenAPI document against a real home, good and bad: no 5xx, one form of problems."""
 
 from __future__ import annotations
 
+import json
+
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from redrive.server.app import create_app
-from redrive.server.auth import Access
-from tests.unit.server.recording import FixedSettings, RecordingService
+from redrive.server.app import openapi_document
+from tests.integration.cli.conftest import Command
 
-TOKEN = "local-token"
-HEADERS = {"Authorization": f"Bearer {TOKEN}", "Host": "127.0.0.1:8765"}
+FLOW = """
+flow: f
+variables: {n: {type: number, default: 1.10}}
+steps:
+  - {id: make, shape: manual_payload, payload: [{id: 1}, {id: 2}]}
+  - {id: keep, shape: filter, keep: {field: id, is: 1}}
+"""
+# A path parameter is mostly one of the home's own, so that calls get past the 404.
+_KNOWN: dict[str, list[str]] = {}
 
-app = create_app(RecordingService(), FixedSettings(), access=Access(TOKEN))
-schema = schemathesis.openapi.from_dict(app.openapi())
-schema.app = app
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    command = Command(tmp_path_factory.mktemp("smoke"), {})
+    (command.folder / "f.yaml").write_text(FLOW)
+    assert command("import", "f.yaml", "--deploy").code == 0
+    run = command("run", "f", "--json").json
+    _KNOWN.update(name=["f"], run_id=[run["id"]], step=["make", "keep"])
+    _KNOWN["payload_id"] = [run["steps"][1]["payloads_out"][0]["id"]]
+    process = command.begin("up", "--port", "0", "--json")
+    address = json.loads(process.stdout.readline())
+    token = json.loads((command.home / "server.json").read_text())["token"]
+    yield address["url"], token
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, b""), err.decode()
+    assert b"request.failed" not in err, err.decode()
 
 
-@schema.exclude(path_regex="events$|/wait$").parametrize()
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_no_call_makes_a_server_error(case):
-    answer = case.call(headers=HEADERS, base_url="http://127.0.0.1:8765")
+def _schema():
+    document = openapi_document()
+    # A deleted flow or a sign-out would make the rest of the calls dull.
+    for path, method in (("/api/v1/flows/{name}", "delete"), ("/api/v1/session", "delete")):
+        document["paths"][path].pop(method)
+    return schemathesis.openapi.from_dict(document).exclude(path_regex="events$|/wait$")
+
+
+schema = _schema()
+
+
+@schema.parametrize()
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_no_call_makes_a_server_error(case, served):
+    for name in case.path_parameters or {}:
+        if name in _KNOWN and len(str(case.path_parameters[name])) % 3:
+            case.path_parameters[name] = _KNOWN[name][0]
+    url, token = served
+    answer = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code < 500, (case.as_curl_command(), answer.text)
-    if answer.status_code >= 400:
+    if answer.status_code >= 400 and answer.content:
         assert answer.headers["content-type"][0] == "application/problem+json"

@@ -43,9 +43,10 @@ def test_a_stream_with_an_old_encoding_takes_everything():
 
 
 def test_durations_and_sizes():
-    assert [seconds(x) for x in (None, 0.5, 59.994, 61, 7260)] == [
+    assert [seconds(x) for x in (None, 0.0024, 1.5, 59.994, 61, 7260)] == [
         "-",
-        "0.50 s",
+        "2 ms",
+        "1.50 s",
         "59.99 s",
         "1 min 01 s",
         "2 h 01 min",

@@ -79,8 +79,12 @@ def test_a_person_sees_the_plan_and_is_asked(redrive, service, terminal):
     result = redrive("retry", "r2")
     assert result.code == 0
     assert "40 items were delivered already. Start it? [y/N]" in result.err
-    assert "delivered" in result.out
+    assert "skip_delivered" in result.err
     assert service.asked("redrives.retry")[0][1].confirm is True
+    terminal[:] = ["y"]
+    as_json = redrive("retry", "r2", "--json")
+    assert as_json.json["source_run"] == "r2"
+    assert "Start it? [y/N]" in as_json.err
     terminal[:] = ["n"]
     refused = redrive("retry", "r2")
     assert refused.code == 2
@@ -88,8 +92,11 @@ def test_a_person_sees_the_plan_and_is_asked(redrive, service, terminal):
 
 
 def test_a_source_that_failed_asks_nobody(redrive, terminal):
-    assert redrive("retry", "r1").code == 0
+    result = redrive("retry", "r1")
+    assert result.code == 0
+    assert "skip_delivered" in result.err
     assert terminal == []
+    assert redrive("retry", "r1", "--json").err == ""
 
 
 def test_send_all_without_a_reason_is_refused(redrive):

@@ -18,7 +18,7 @@ from redrive.engine.connections import Connections
 from redrive.engine.contents import INSERT_CONTENT, ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
-from redrive.engine.ledger import LedgerSignal
+from redrive.engine.target import LedgerSignal
 from redrive.registry import Registry
 from redrive.service.kernel import Kernel
 from redrive.settings import Settings

@@ -13,7 +13,7 @@ from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
-from redrive.engine.ledger import LedgerSignal
+from redrive.engine.target import LedgerSignal
 from redrive.registry import Registry
 from redrive.service.home import DATABASE, OBJECTS
 from redrive.service.kernel import Kernel

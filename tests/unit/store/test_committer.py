@@ -83,7 +83,7 @@ class Shim:
         self._failing = failing
 
     def execute(self, text: str, *parameters: Any) -> Any:
-        errors = self._failing.get(text.split()[0])
+        errors = self._failing.get(text.split(maxsplit=1)[0])
         if errors and (error := errors.pop(0)) is not None:
             raise error
         return self._connection.execute(text, *parameters)

@@ -1,0 +1,108 @@
+"""Chosen items of a large payload are sent again, each with its own bytes."""
+
+import json
+
+import pytest
+
+from redrive.errors import UsageError
+from tests.acceptance.product import step
+
+FLOW = """
+flow: orders
+steps:
+  - {id: paid, shape: filter, keep: {field: status, is: paid}}
+  - {id: batches, shape: flow_control, size: 2500}
+  - {id: send, shape: connector, connection: warehouse, endpoint: judge, key: id}
+"""
+
+
+def order(number: int) -> bytes:
+    # Spelt in ways that a parser would not give back: zeros, order, spaces, a number beyond 2**53.
+    return (
+        b'{"status": "paid", "id":%d,  "total": %d.10, "shop": "%s", "big": 123456789012345678901234567890}'
+        % (number, number, b"uk" if number % 2 else b"nl")
+    )
+
+
+@pytest.fixture
+async def failed(product, warehouse):
+    """A run of 10,000 orders of which three were refused."""
+    await product.load(warehouse.documents, FLOW)
+    data = b"[\n" + b",\n".join(map(order, range(10_000))) + b"\n]"
+    payload = await product.upload(data, filename="orders.json")
+    warehouse.refused = {"4711", "4712", "9001"}
+    run = await product.run("orders", payloads=[payload])
+    assert run.status == "failure"
+    assert len(warehouse.taken) == 9_997
+    counts = step(run, "send").deliveries
+    assert (counts.delivered, counts.rejected) == (9_997, 3)
+    warehouse.refused = set()
+    warehouse.forget()
+    return run
+
+
+async def test_one_item_of_ten_thousand(product, warehouse, failed):
+    (given,) = step(failed, "paid").payloads_in
+    assert given.items == 10_000
+    plan = await product.plan(failed.id, at="paid", items="id = 4711")
+    assert [(one.step, one.to_send, one.delivered) for one in plan.steps] == [("send", 1, 0)]
+    run = await product.redrive(failed.id, at="paid", items="id = 4711")
+    assert run.status == "success"
+    assert warehouse.taken == [order(4711)]
+    (chosen,) = step(run, "paid").payloads_in
+    assert chosen.items == 1
+    assert (await product.client.payloads.items(chosen.id, 0, 9)).items == [order(4711).decode()]
+
+
+async def test_the_items_that_failed(product, warehouse, failed):
+    run = await product.redrive(failed.id, at="paid", items="failed")
+    assert run.status == "success"
+    assert warehouse.taken == [order(4711), order(4712), order(9001)]
+    assert step(run, "send").deliveries.delivered == 3
+
+
+async def test_items_that_failed_and_are_in_a_list(product, warehouse, failed):
+    run = await product.redrive(failed.id, at="paid", items='failed and id in 4711,"9001",17 and shop = uk')
+    assert run.status == "success"
+    assert warehouse.taken == [order(4711), order(9001)]
+
+
+async def test_after_a_step_the_items_of_its_output_are_chosen(product, warehouse, failed):
+    run = await product.redrive(failed.id, after="batches", items="id in 9001,4711")
+    assert run.status == "success"
+    assert [one.items for one in step(run, "send").payloads_in] == [1, 1]
+    assert warehouse.taken == [order(4711), order(9001)]
+
+
+async def test_chosen_items_that_were_delivered_are_left_out(product, warehouse, failed):
+    run = await product.redrive(failed.id, at="paid", items="id in 16,17,9001")
+    assert warehouse.taken == [order(9001)]
+    assert step(run, "send").deliveries.skipped == 2
+
+
+WRONG = {
+    "id = 10000": "items.none",
+    "id = 4711 and id = 4712": "items.none",
+    "total = 4711.1": "items.none",  # spelt 4711.10
+    "id == 4711": "items.invalid",
+    "id in": "items.invalid",
+    "": "items.invalid",
+    "failed or id = 1": "items.invalid",
+}
+
+
+async def test_a_selection_that_fits_nothing_or_says_nothing(product, warehouse, failed):
+    for items, code in WRONG.items():
+        with pytest.raises(UsageError) as caught:
+            await product.redrive(failed.id, at="paid", items=items)
+        assert caught.value.code == code
+        assert caught.value.hint
+    assert [run.id for run in (await product.client.runs.list()).items] == [failed.id]
+    assert warehouse.taken == []
+
+
+async def test_the_command_takes_the_same_expression(product, warehouse, failed, redrive):
+    ended = redrive("redrive", failed.id, "--at", "send", "--items", "id = 9001", "--json")
+    assert ended.code == 0, ended.err
+    assert warehouse.taken == [order(9001)]
+    assert json.loads(warehouse.taken[0])["id"] == 9001

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from redrive.documents.flow_document import parse_flow
 from redrive.core import jsonvalue
+from redrive.documents.flow_document import parse_flow
 from redrive.documents.load import load_one
 from redrive.registry import Registry
 from redrive.service import views

@@ -39,9 +39,11 @@ def test_core_imports_only_pure_modules():
     # what `re` remarks on a user's pattern off stderr.
     allowed = {
         "__future__", "abc", "base64", "bisect", "codecs", "collections", "copy", "cronsim", "csv",
-        "dataclasses", "datetime", "decimal", "difflib", "email", "enum", "fractions", "functools", "hashlib", "heapq",
+        "dataclasses", "datetime", "decimal", "difflib", "email", "enum", "fractions", "functools", "hashlib",
+        "heapq",
         "io", "itertools", "json", "jsonpath", "math", "msgspec", "operator", "re", "redrive", "string",
-        "struct", "textwrap", "types", "typing", "unicodedata", "warnings", "xml", "zoneinfo",
+        "struct", "textwrap", "types", "typing", "unicodedata", "warnings",
+        "xml", "zoneinfo",
     }  # fmt: skip
     found = {}
     for path in modules():

@@ -23,8 +23,8 @@ from redrive.core.selection import Selection
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.contents import INSERT_CONTENT, StoredContent
 from redrive.engine.deps import Deps
+from redrive.engine.stored import buckets_of
 from redrive.engine.tracing import failed_items
-from redrive.engine.worker import buckets_of
 from redrive.errors import NotFound, PayloadError, StateConflict, UsageError
 from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
@@ -35,6 +35,7 @@ from redrive.store.database import Rows
 from redrive.store.statements import row
 
 MAX_PATCH_BYTES = 256 << 10
+FAILED_PAGE = 1000
 DATA = -1
 """Position of a bucket that was handed to a run."""
 
@@ -190,36 +191,17 @@ class Drafting:
         """The payloads of a failed step that failed or were not reached, as a bucket, and the
         checkpoints inside them. `before`: the checkpoints that the step itself went on from.
         """
-        checkpoints: dict[str, Any] = {}
-        failed: list[tuple[int, int, bytes | None]] = []
-        start = 0
-
-        def read(rows: Rows) -> list[tuple[Any, ...]]:
-            return rows.all(
-                store.FAILED_OF_STEP,
-                run_id=step.run_id,
-                position=step.position,
-                start=start,
-                at_most=1000,
-            )
-
-        while True:
-            page = await self._deps.reader.run(read)
-            failed += [(number, payload_id, point) for number, payload_id, _, _, point in page]
-            if len(page) < 1000:
-                break
-            start = page[-1][0] + 1
+        points = await self._points(step)
         begun = decode(step.checkpoint) if step.checkpoint else before.get(str(step.done))
         if inputs is None:
-            point = begun if begun is not None else next((decode(p) for _, _, p in failed if p), None)
+            point = begun if begun is not None else next((decode(p) for p in points.values() if p), None)
             return None, {"0": point} if point is not None else {}
         if not step.done:
             return inputs, {**before, "0": begun} if begun is not None else dict(before)
+        checkpoints: dict[str, Any] = {}
         bucket, held = self._bucket()
-        points = {number: point for number, _, point in failed}
-        numbers = set(points)
         async for number, payload, content in self._buckets.rows(inputs):
-            if number >= step.done or number in numbers:
+            if number >= step.done or number in points:
                 place = self._place(bucket, held, payload, content)
                 if points.get(number):
                     checkpoints[str(place.position)] = decode(points[number] or b"null")
@@ -228,6 +210,27 @@ class Drafting:
                 elif number > step.done and str(number) in before:
                     checkpoints[str(place.position)] = before[str(number)]
         return [bucket], checkpoints
+
+    async def _points(self, step: StepRun) -> dict[int, bytes | None]:
+        """The failed payloads of a step, by number, each with its checkpoint if it has one."""
+        points: dict[int, bytes | None] = {}
+        start = 0
+
+        def read(rows: Rows) -> list[tuple[Any, ...]]:
+            return rows.all(
+                store.FAILED_OF_STEP,
+                run_id=step.run_id,
+                position=step.position,
+                start=start,
+                at_most=FAILED_PAGE,
+            )
+
+        while True:
+            page = await self._deps.reader.run(read)
+            points.update({number: point for number, _, _, _, point in page})
+            if len(page) < FAILED_PAGE:
+                return points
+            start = page[-1][0] + 1
 
     # ---- edits
 

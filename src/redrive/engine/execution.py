@@ -18,6 +18,7 @@ from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import StepRun
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.context import EngineContext
+from redrive.engine.control import Stopped
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
@@ -36,10 +37,6 @@ MAX_BACKOFF_S = 60.0
 # made again, and outcomes of sends (a crash before their commit leaves them `unknown`).
 PROGRESS_S = 0.05
 OUTCOME_S = 0.003
-
-
-class Stopped(Exception):
-    """The run was asked to stop, or the worker to let go of it."""
 
 
 class StepExecution:

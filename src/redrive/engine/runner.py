@@ -11,10 +11,10 @@ import contextlib
 from collections.abc import Callable
 
 from redrive.core.run import Run
+from redrive.engine.control import Control, Stopped
 from redrive.engine.deps import Deps
-from redrive.engine.execution import Stopped
 from redrive.engine.failpoints import failpoints
-from redrive.engine.worker import Control, give_up, run_once
+from redrive.engine.lease import give_up, run_once
 from redrive.errors import Fault, LeaseLost, RedriveError, ShapeCrashed
 from redrive.log import get_logger
 from redrive.store import runs as store

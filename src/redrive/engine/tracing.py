@@ -6,7 +6,7 @@ from redrive.core.lineage import Lineage
 from redrive.core.run import Run, StepRun
 from redrive.engine.buckets import Buckets
 from redrive.engine.deps import Deps
-from redrive.engine.worker import buckets_of
+from redrive.engine.stored import buckets_of
 from redrive.store import runs as store
 
 Places = set[tuple[int, int]]

@@ -9,7 +9,7 @@ writes nothing, up to the first step that would reach out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,69 +20,26 @@ from redrive.core.flow import StepNode
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import Plan, Run, StepRun
 from redrive.engine.buckets import Buckets
-from redrive.engine.clock import instant
 from redrive.engine.context import EngineContext
+from redrive.engine.control import Control, Stopped
 from redrive.engine.deps import Deps
-from redrive.engine.execution import PROGRESS_S, StepExecution, Stopped
+from redrive.engine.execution import PROGRESS_S, StepExecution
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
+from redrive.engine.stored import Inputs, buckets_of, outputs_of, starts_at
 from redrive.engine.target import Counted, Target
-from redrive.errors import Fault, RedriveError, StepError
+from redrive.errors import RedriveError
 from redrive.sdk.shape import ShapeBase
 from redrive.store import ledger as ledger_store
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
-from redrive.store.statements import row
-
-Inputs = list[int] | None
-"""The buckets of an input; None: a start without data, which is one empty payload."""
 
 LET_GO = -1
 """As losses: the next start finds the run under way all the same, and that is not one."""
 
 DONE = frozenset({"success", "partial_success", "skipped", "kept"})
-
-
-class Control:
-    """What the outside wants of a run under way: stop it, or let go of it."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self.stop = 0
-        self.suspended = False
-
-    def request_stop(self, level: int) -> None:
-        self.stop = max(self.stop, level)
-        self._event.set()
-
-    def suspend(self) -> None:
-        """The worker ends: leave at the next payload boundary, go on in another life."""
-        self.suspended = True
-        self._event.set()
-
-    def check(self) -> None:
-        if self._event.is_set():
-            raise Stopped
-
-    async def wait(self, event: asyncio.Event) -> None:
-        """Until the event is set. Errors: `Stopped`."""
-        waiting = [asyncio.ensure_future(one.wait()) for one in (event, self._event)]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
-        self.check()
-
-    async def sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
-            return
-        raise Stopped
 
 
 class PreviewEnded(Exception):
@@ -268,20 +225,11 @@ class Execution:
         if node.skip or node.id in plan.skips:
             return self._skip(step, inputs)
         shape = self._built.shapes[node.id]
-        execution = await self._execution(node, shape, step, inputs, starts_here, resumed)
+        execution = await self._execution(node, shape, step, inputs, starts_here=starts_here, resumed=resumed)
         if self._counted is not None and shape.effects and not self._counts(node):
             self.notes.append(f"{node.id} reaches out again: what it brings is not known before it runs")
             raise PreviewEnded
-        try:
-            await execution.execute()
-        except Stopped:
-            self._interrupted(execution, step)
-            raise
-        except asyncio.CancelledError:
-            self._interrupted(execution, step)
-            if self._control.stop:
-                raise Stopped from None
-            raise
+        await self._carry_out(execution, step)
         outputs = outputs_of(plan, step)
         if step.bucket is not None and execution.young is not None:
             self._buckets.young[step.bucket] = execution.young
@@ -294,6 +242,18 @@ class Execution:
         if self._counts(node):
             raise PreviewEnded  # its answers, and what follows them, are not known
         return outputs
+
+    async def _carry_out(self, execution: StepExecution, step: StepRun) -> None:
+        try:
+            await execution.execute()
+        except Stopped:
+            self._interrupted(execution, step)
+            raise
+        except asyncio.CancelledError:
+            self._interrupted(execution, step)
+            if self._control.stop:
+                raise Stopped from None
+            raise
 
     def _counts(self, node: StepNode) -> bool:
         """Whether a plan has counted what this step would send."""
@@ -462,143 +422,3 @@ class Execution:
             key_field=key,
         )
         return target, key, direction
-
-
-def starts_at(plan: Plan, step: str) -> bool:
-    """Whether the plan begins inside a step: with its buckets, its checkpoints, what is finished."""
-    return plan.step == step and plan.start in {"at", "failed"}
-
-
-def outputs_of(plan: Plan, step: StepRun) -> list[int]:
-    """The buckets that a step has put out as far as it got."""
-    outputs = list(plan.finished) if starts_at(plan, step.step) else []
-    return [*outputs, step.bucket] if step.bucket is not None else outputs
-
-
-def give_up(deps: Deps, run: Run, summary: str, error: StepError) -> Callable[[Transaction], None]:
-    """The end of a run that nobody executes any more: nothing of it stays claimed or running."""
-    at = deps.clock.micros()
-    sequence = deps.ids.next()
-    plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
-    packed = encode(error.as_dict())
-
-    def work(transaction: Transaction) -> None:
-        if not transaction.run(
-            store.FAIL_RUN, run_id=run.id, b_epoch=run.epoch, b_summary=summary, b_finished_at=at
-        ):
-            return
-        ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
-        for step in store.step_runs(transaction, run.id):
-            if step.status == "running":
-                step.status, step.error = "failure", packed
-                step.finished_at, step.next_attempt_at = at, None
-                step.payloads_out = step.out
-                step.outputs = encode(outputs_of(plan, step)).decode()
-                if step.bucket is not None:
-                    transaction.run(store.DROP_PAYLOADS, bucket=step.bucket, keep=step.out)
-                transaction.insert(store.PUT_STEP_RUN, row(step))
-        transaction.after_commit.append(deps.signal.notify)
-
-    return work
-
-
-def buckets_of(text: str) -> Inputs:
-    """The buckets that a step record names."""
-    buckets: Inputs = msgspec.json.decode(text)
-    return buckets
-
-
-async def take_over(deps: Deps, run: Run) -> tuple[list[StepRun], bool]:
-    """What an earlier execution left of a run: its step runs; whether there was one at all."""
-    if run.epoch == 0 and run.source_run is None:
-        return [], False
-    steps = await deps.reader.run(lambda rows: store.step_runs(rows, run.id))
-    return steps, run.epoch > 0
-
-
-def begin(deps: Deps, run: Run, journal: Journal) -> None:
-    """Claim the run: its epoch rises, so that no earlier execution writes any more. What that
-    one had claimed in the ledger is `unknown` from now on.
-    """
-    before = run.epoch
-    run.epoch += 1
-    if run.status == "running":
-        run.losses += 1
-    run.status = "running"
-    run.started_at = run.started_at or deps.clock.micros()
-    journal.run_changed()
-    if before:
-        at = deps.clock.micros()
-        sequence = deps.ids.next()
-
-        def work(transaction: Transaction) -> None:
-            ledger_store.abandon(
-                transaction, run.id, run.epoch, at, sequence, "the worker ended in the middle"
-            )
-            transaction.after_commit.append(deps.signal.notify)
-
-        journal.work(work)
-    failpoints.hit("run.claimed")
-
-
-async def run_once(
-    deps: Deps,
-    run: Run,
-    control: Control,
-    changed: Callable[[Run], None],
-    *,
-    wary: bool = False,
-) -> None:
-    """Execute a queued or interrupted run to its end, or until the worker lets go of it.
-
-    `wary`: it may be the run that killed its worker before, so that it has begun is durable before
-    anything of it happens; else a run that kills quickly would not count its victims.
-    """
-    journal = Journal(deps.committer, run, changed)
-    steps, resumed = await take_over(deps, run)
-    begin(deps, run, journal)
-    if resumed or wary:
-        # Claims of the dead execution have to be `unknown` before anything is decided.
-        await journal.barrier()
-    else:
-        journal.flush(PROGRESS_S)
-    try:
-        if run.losses >= deps.settings.max_worker_losses:
-            raise StepError(
-                f"the worker died {run.losses} times in this run",
-                code="worker.lost",
-                hint="Look at the process log; retry the run when the cause is gone.",
-            )
-        built = deps.flows.get(run.flow_id, run.version)
-        last_success = await _last_success(deps, run)
-    except Fault:
-        raise
-    except RedriveError as error:
-        journal.log(-1, deps.clock.micros(), "error", error.detail, {"code": error.code})
-        told = error if isinstance(error, StepError) else StepError(error.detail, code=error.code)
-        journal.work(give_up(deps, run, error.detail, told))
-        await journal.barrier()
-        changed(run)
-        return
-    execution = Execution(
-        deps=deps,
-        run=run,
-        built=built,
-        journal=journal,
-        buckets=Buckets(deps.reader, deps.contents),
-        control=control,
-        steps=steps,
-        last_success=last_success,
-    )
-    try:
-        await execution.execute()
-    except (Stopped, Fault):
-        raise
-    except asyncio.CancelledError:
-        await asyncio.shield(journal.barrier())
-        raise
-
-
-async def _last_success(deps: Deps, run: Run) -> datetime | None:
-    found = deps.reader.rows().one(store.GET_LAST_SUCCESS, flow_id=run.flow_id)
-    return instant(found[0]) if found and found[0] is not None else None

@@ -369,7 +369,7 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
-        changed=lambda run: told[0].changed(run),
+        changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
         Kernel(deps=deps, home=home, actor=actor, registry=registry, secrets=secrets, blobs=blobs),

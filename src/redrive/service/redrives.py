@@ -15,6 +15,7 @@ from redrive.core.run import FAILED, Plan, Run, StepRun
 from redrive.core.selection import SelectionInvalid, parse
 from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
+from redrive.engine.control import Control
 from redrive.engine.deps import Deps
 from redrive.engine.draft import (
     DONE,
@@ -29,8 +30,9 @@ from redrive.engine.draft import (
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.preview import Discard
+from redrive.engine.stored import starts_at
 from redrive.engine.target import Counted
-from redrive.engine.worker import Control, Execution, starts_at
+from redrive.engine.worker import Execution
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
@@ -206,7 +208,8 @@ class Redrives:
                     return outputs_of(found) if found is not None else []
                 status = found.status if found is not None else "pending"
                 raise StateConflict(
-                    f"step {node.id} of run {to_text('r', source.id)} is {status}: it has no output to go on with",
+                    f"step {node.id} of run {to_text('r', source.id)} is {status}: "
+                    "it has no output to go on with",
                     code="step.not_finished",
                     at=node.id,
                     hint=f"Use --at {node.id}, or give the data with --payload.",

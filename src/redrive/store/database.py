@@ -155,7 +155,8 @@ def migrate(path: Path) -> Path | None:
         return None
     if present is not None and present > SCHEMA:
         raise HomeUnusable(
-            f"the home {path.parent} was written by a newer release (schema {present}; this one knows {SCHEMA})",
+            f"the home {path.parent} was written by a newer release "
+            f"(schema {present}; this one knows {SCHEMA})",
             code="home.newer",
             hint="Install that release or a newer one, or name another home.",
         )

@@ -67,5 +67,5 @@ class SecretBox:
             raise ConfigInvalid(
                 "a stored secret does not open with the key at hand",
                 code="secret.sealed",
-                hint="Bring back the home's secret.key or REDRIVE_SECRET_KEY, or import the connection again.",
+                hint="Bring back the home's secret.key or REDRIVE_SECRET_KEY, or import the connection anew.",
             ) from None

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from redrive.core.ids import from_text
+from redrive.engine.control import Control
 from redrive.engine.failpoints import NAMES, failpoints
-from redrive.engine.worker import Control, run_once
+from redrive.engine.lease import run_once
 from redrive.errors import LeaseLost, PayloadError, RemoteUnavailable
 from redrive.sdk import Out, Payload, StepContext
 from redrive.service.views import RetryRequest

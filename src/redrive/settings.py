@@ -158,18 +158,6 @@ class Settings:
         most=99,
         help="New starts are refused while less than this share of the home's disk is free.",
     )
-    connect_timeout_s: float = _setting(
-        10.0,
-        unit="seconds",
-        least=0.01,
-        help="Longest wait for a connection to another system, where the connector does not say.",
-    )
-    request_timeout_s: float = _setting(
-        60.0,
-        unit="seconds",
-        least=0.01,
-        help="Longest wait for the whole of an answer, where the connector does not say.",
-    )
     retry_base_s: float = _setting(
         1.0,
         unit="seconds",

@@ -3,56 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.util import find_spec
+from typing import NamedTuple
 
-from tools.pages import errors, settings
-from tools.pages.markdown import NOTE, Pages
+from tools.pages import api, cli, connectors, errors, flows, language, settings, shapes
+from tools.pages.markdown import Pages, page
 
 
-@dataclass(frozen=True)
-class Generator:
-    """`title` and `about` head its part of the index; `source` is the module that it reads."""
+class Generator(NamedTuple):
+    """`make` gives pages by their path below `docs/reference/`; `listed` are those that the index names."""
 
-    title: str
-    about: str
-    source: str
     make: Callable[[], Pages]
-
-
-def _shapes() -> Pages:
-    from tools.pages import shapes
-
-    return shapes.pages()
-
-
-def _connectors() -> Pages:
-    from tools.pages import connectors
-
-    return connectors.pages()
-
-
-def _cli() -> Pages:
-    from tools.pages import cli
-
-    return cli.pages()
-
-
-def _api() -> Pages:
-    from tools.pages import api
-
-    return api.pages()
+    listed: dict[str, tuple[str, str]]
 
 
 GENERATORS = (
-    Generator("Command line", "verbs, options, exit codes", "redrive.cli.app", _cli),
-    Generator("HTTP API", "routes, bodies, answers", "redrive.server.app", _api),
-    Generator("Shapes", "the building blocks, with examples", "redrive.shapes.filter", _shapes),
     Generator(
-        "Connectors", "documents that describe a system", "redrive.connectors.rest.manifest", _connectors
+        flows.pages,
+        {
+            "flow-document.md": ("Flow documents", "names, variables, steps, triggers, settings"),
+            "connection-document.md": ("Connection documents", "settings and secrets"),
+        },
     ),
-    Generator("Settings", "variables, file, defaults", "redrive.settings", settings.pages),
-    Generator("Errors", "codes, and what each means for a caller", "redrive.errors", errors.pages),
+    Generator(
+        connectors.pages, {"connector-document.md": ("Connector documents", "a system that speaks HTTP")}
+    ),
+    Generator(shapes.pages, {"shapes/index.md": ("Shapes", "the building blocks, with examples")}),
+    Generator(
+        language.pages,
+        {
+            "paths.md": ("Paths", "where a value stands"),
+            "templates.md": ("Templates", "`{{ … }}` in settings"),
+            "conditions.md": ("Conditions", "which items, and the operators"),
+            "transforms.md": ("Transforms", "what `map` does to a value"),
+        },
+    ),
+    Generator(cli.pages, {"cli.md": ("Command line", "verbs, options, exit codes, JSON")}),
+    Generator(
+        api.pages,
+        {
+            "api.md": ("HTTP API", "routes, and the objects that they take and give"),
+            "openapi.json": ("OpenAPI document", "the same for programs"),
+        },
+    ),
+    Generator(settings.pages, {"settings.md": ("Settings", "variables, file, defaults")}),
+    Generator(errors.pages, {"errors.md": ("Errors", "codes, and what each means for a caller")}),
 )
 
 
@@ -61,17 +55,9 @@ def generate() -> Pages:
     pages: Pages = {}
     lines = []
     for generator in GENERATORS:
-        if not _there(generator.source):
-            continue
-        made = generator.make()
-        pages |= made
-        lines.append(f"- [{generator.title}]({next(iter(made))}): {generator.about}")
-    index = "# Reference\n\nGenerated from the code, and checked against it by the tests.\n\n" + "\n".join(
-        lines
+        pages |= generator.make()
+        lines += [f"- [{title}]({name}): {about}" for name, (title, about) in generator.listed.items()]
+    index = page(
+        "# Reference", "Generated from the code, and checked against it by the tests.", "\n".join(lines)
     )
-    return {"index.md": f"{NOTE}\n{index}\n", **pages}
-
-
-def _there(module: str) -> bool:
-    package, _, _ = module.rpartition(".")
-    return find_spec(package) is not None and find_spec(module) is not None
+    return {"index.md": index, **pages}

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from redrive.server.app import API, openapi_document
-from tools.pages.markdown import Pages, page, table
+from tools.pages.markdown import Pages, definitions, page, table
 
 
 def pages() -> Pages:
@@ -34,13 +34,23 @@ def _page(document: dict[str, Any]) -> str:
                 ],
             )
         )
+    objects = {"$defs": _objects(document)}
     return page(
         "# HTTP API",
         document["info"]["description"],
         f"The whole of it is the [OpenAPI document](openapi.json); a running server has it at "
         f"`{API}/openapi.json`, and as a page at `{API}/docs`.",
         *parts,
+        "## Objects",
+        definitions(objects),
     )
+
+
+def _objects(document: dict[str, Any]) -> dict[str, Any]:
+    """The schemas of the document, named as in the code; lists of them are told by the routes."""
+    text = json.dumps(document["components"]["schemas"]).replace("#/components/schemas/", "#/$defs/")
+    schemas: dict[str, Any] = json.loads(text)
+    return {name: schema for name, schema in schemas.items() if not name.startswith("Page_")}
 
 
 def _does(operation: dict[str, Any]) -> str:
@@ -67,5 +77,7 @@ def _gives(operation: dict[str, Any]) -> str:
 def _schema(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
-        return f"list of `{name[5:-1]}`" if name.startswith("Page_") else f"`{name}`"
+        inside = name.removeprefix("Page_").removesuffix("_") if name.startswith("Page_") else name
+        linked = f"[{inside}](#{inside.lower()})"
+        return f"list of {linked}" if inside != name else linked
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import get_args, get_origin
 
@@ -11,7 +12,62 @@ from cyclopts.argument import Argument
 
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
+from redrive.service import views
 from tools.pages.markdown import Pages, page, table
+
+# What the values of options are called where the option's own name says too little.
+PLACEHOLDERS = {
+    "--var": "NAME=VALUE",
+    "--payload": "ID|FILE|-",
+    "--edit": "ID=FILE",
+    "--map": "NAME=OTHER",
+    "--items": "EXPR",
+    "--skip": "STEP",
+    "--at": "STEP",
+    "--after": "STEP",
+    "--delivery": "POLICY",
+    "--reason": "TEXT",
+    "--out": "FILE",
+    "--from": "PLACE",
+}
+# And where one name means different things.
+OF_VERB = {("payload", "--items"): "A:B", ("check", "PATHS"): "PATH", ("import", "PATHS"): "PATH"}
+
+# What each verb prints with `--json`: the name of an object of the HTTP API, `list of` it, or words.
+JSON = {
+    "demo": "no JSON: the story is for people",
+    "up": "`{url, link, home}` when it is ready",
+    "run": "RunView",
+    "runs": "list of RunRow",
+    "queue": "list of QueueItem",
+    "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
+    "stop": "RunRow",
+    "find": "list of FindItem",
+    "payload": "PayloadDetail; ItemRange with `--items`",
+    "retry": "RunView; PlanView with `--plan`",
+    "redrive": "RunView; PlanView with `--plan`",
+    "deliveries": "list of DeliveryView",
+    "resolve": "DeliveryView",
+    "check": "CheckResult",
+    "import": "list of Imported",
+    "export": "`{flow, document}`",
+    "deploy": "FlowVersionView",
+    "flows": "list of FlowView",
+    "flows versions": "list of FlowVersionView",
+    "flows enable": "FlowView",
+    "flows disable": "FlowView",
+    "flows delete": "`{flow, deleted}`",
+    "connectors": "list of ConnectorView",
+    "connectors connections": "list of ConnectionView",
+    "connectors show": "`{name, document}`",
+    "schema": "the schema itself, with and without `--json`",
+    "settings": "list of SettingView",
+    "token create": "NewToken",
+    "token": "list of TokenView",
+    "token revoke": "`{token, revoked}`",
+    "token link": "`{link}`",
+    "doctor": "list of Finding",
+}
 
 _REFUSED = "an unknown id, an expired payload, forbidden, a confirmation that was not given"
 _EXIT_CODES = (
@@ -31,13 +87,16 @@ def pages() -> Pages:
         parts.append(f"## {group}")
         for name, verb in VERBS.items():
             if verb.group == group:
-                parts += _verb(app[name], f"redrive {name}")
+                parts += _verb(app[name], name)
     return {
         "cli.md": page(
             "# Command line",
-            "Data goes to stdout, talk to stderr. With `--json` every verb prints one JSON document: a run "
-            'object for `run`, `retry`, `redrive` and `show`, `{"items": [...], "next": null}` for lists; '
-            "errors are JSON on stderr.",
+            "Data goes to stdout, talk to stderr. Tables are drawn on a terminal and plain columns in a "
+            "pipe. With "
+            "`--json` a verb prints one JSON document: a run object for `run`, `retry`, `redrive` and "
+            "`show`, "
+            '`{"items": [...], "next": null}` for lists. The objects are those of the [HTTP '
+            "API](api.md#objects).",
             "## Global options",
             "They stand before or after the verb. Without any, `REDRIVE_URL`, then `REDRIVE_HOME`, then the "
             "user's data folder is used; a home whose `up` lives is worked on through it.",
@@ -47,54 +106,81 @@ def pages() -> Pages:
             ),
             "## Exit codes",
             table(("code", "meaning"), _EXIT_CODES),
+            "## Errors as JSON",
+            "With `--json` an error is one object on stderr, `{code, title, detail, at, hint}`; that of an "
+            "invalid "
+            "document has `problems` besides, a list of [ProblemView](api.md#problemview). The codes are "
+            "listed "
+            "under [Errors](errors.md).",
             *parts,
         )
     }
 
 
-def _verb(app: App, words: str) -> Iterator[str]:
+def verbs() -> Iterator[str]:
+    """The words of every command that does something: `runs`, `token create`."""
+    app = build()
+    for name in VERBS:
+        yield from (words for words, _ in _commands(app[name], name))
+
+
+def _commands(app: App, words: str) -> Iterator[tuple[str, App]]:
     own = app.default_command
     if own is not None:
-        arguments = [one for one in app.assemble_argument_collection() if one.parse and one.show]
-        yield f"### {words}"
-        usage = " ".join([words, *(_usage(one) for one in arguments)])
-        yield f"`{usage}`"
-        yield inspect.getdoc(own) or ""
+        yield words, app
+    for name in app.resolved_commands():
+        if not name.startswith("-") and app[name].default_command is not own:
+            yield from _commands(app[name], f"{words} {name}")
+
+
+def _verb(app: App, verb: str) -> Iterator[str]:
+    for words, command in _commands(app, verb):
+        arguments = [one for one in command.assemble_argument_collection() if one.parse and one.show]
+        names = [(one, _name(one, verb)) for one in arguments]
+        yield f"### redrive {words}"
+        usage = " ".join(name if one.required else f"[{name}]" for one, name in names)
+        yield f"`redrive {words} {usage}".strip() + "`"
+        yield inspect.getdoc(command.default_command) or ""
         yield (
             table(
                 ("option", "meaning", "choices"),
                 [
                     (
-                        f"`{_name(one)}`" + (", required" if one.required else ""),
+                        f"`{name}`" + (", required" if one.required else ""),
                         one.parameter.help,
                         ", ".join(f"`{choice}`" for choice in sorted(one.get_choices() or ())),
                     )
-                    for one in arguments
+                    for one, name in names
                 ],
             )
             if arguments
             else ""
         )
-    for name in app.resolved_commands():
-        if not name.startswith("-") and app[name].default_command is not own:
-            yield from _verb(app[name], f"{words} {name}")
+        yield f"With `--json`: {_linked(JSON[words])}."
+
+
+def _linked(form: str) -> str:
+    """The names of objects as links to the page of the API."""
+    return re.sub(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+)*)\b", _link, form)
+
+
+def _link(match: re.Match[str]) -> str:
+    name = match[1]
+    return f"[{name}](api.md#{name.lower()})" if hasattr(views, name) else name
 
 
 def _is_flag(one: Argument) -> bool:
     return one.hint is bool or one.hint == bool | None
 
 
-def _name(one: Argument) -> str:
+def _name(one: Argument, verb: str) -> str:
     kinds = (one.hint, *get_args(one.hint))
     several = "…" if any(get_origin(kind) is list for kind in kinds) else ""
     if one.field_info.is_positional_only:
-        return one.field_info.names[0].strip("_").upper() + several
+        name = one.field_info.names[0].strip("_").upper()
+        return OF_VERB.get((verb, name), name) + several
     name = one.names[0]
     if _is_flag(one):
         return name
-    return f"{name} {name.strip('-').replace('-', '_').upper()}{several}"
-
-
-def _usage(one: Argument) -> str:
-    name = _name(one)
-    return name if one.required else f"[{name}]"
+    value = OF_VERB.get((verb, name)) or PLACEHOLDERS.get(name) or name.strip("-").replace("-", "_").upper()
+    return f"{name} {value}{several}"

@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from redrive.core import durations
+from redrive.documents.grammar import ENV_PATTERN, ID_PATTERN, NAME_PATTERN, VARIABLE_PATTERN
+
 Pages: TypeAlias = dict[str, str]
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -26,6 +29,18 @@ _LIMITS = {
     "pattern": "matches `{}`",
 }
 
+# Patterns that have a word of their own; the pages that use them say what the word means.
+_WORDS = {
+    durations.PATTERN: "length of time",
+    NAME_PATTERN: "name",
+    ID_PATTERN: "id",
+    VARIABLE_PATTERN: "variable name",
+    ENV_PATTERN: "environment variable",
+}
+
+# Parts of schemas that have a page of their own: its path below `docs/reference/`.
+ELSEWHERE = dict.fromkeys(("Condition", "Comparison", "AllOf", "AnyOf", "NotOf"), "conditions.md")
+
 
 def page(*parts: str) -> str:
     """A whole page: the note, then the parts, one empty line between them."""
@@ -41,7 +56,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split()).replace("|", "\\|")
+    # Spaces within a line stay: a value may hold several.
+    return "" if value is None else re.sub(r"\s*\n\s*", " ", str(value).strip("\n")).replace("|", "\\|")
 
 
 def code(text: str, language: str = "") -> str:
@@ -108,12 +124,21 @@ def type_name(schema: Schema, link: Mapping[str, str] | None = None) -> str:
         return " or ".join(literal(value) for value in schema["enum"])
     for key in ("anyOf", "oneOf"):
         if key in schema:
+            words = [word for part in schema[key] if (word := _word(part)) == "length of time"]
+            if words:
+                return words[0]
             names = dict.fromkeys(type_name(part, link) for part in schema[key])
             names.pop("null", None)
             return " or ".join(names) or "null"
+    if (word := _word(schema)) is not None:
+        return word
     if len(schema.get("allOf", ())) == 1:
         return type_name(schema["allOf"][0], link)
     return _plain_type(schema, link)
+
+
+def _word(schema: Schema) -> str | None:
+    return _WORDS.get(str(schema.get("pattern")))
 
 
 def _plain_type(schema: Schema, link: Mapping[str, str] | None) -> str:
@@ -123,7 +148,9 @@ def _plain_type(schema: Schema, link: Mapping[str, str] | None) -> str:
     if kind == "array":
         return f"list of {type_name(schema['items'], link)}" if schema.get("items") else "list"
     if kind == "object":
-        inside = schema.get("additionalProperties")
+        inside = schema.get("additionalProperties") or next(
+            iter(schema.get("patternProperties", {}).values()), None
+        )
         return f"map of {type_name(inside, link)}" if isinstance(inside, dict) and inside else "map"
     return {
         "string": "text",
@@ -157,33 +184,37 @@ def properties(schema: Schema, link: Mapping[str, str] | None = None) -> str:
 
 
 def _limits(schema: Schema) -> list[str]:
+    if _word(schema) is not None:
+        return []
     found = [text.format(schema[key]) for key, text in _LIMITS.items() if key in schema]
     for key in ("anyOf", "oneOf", "allOf"):
-        for part in schema.get(key, ()):
-            found += _limits(part)
+        parts = schema.get(key, ())
+        if not any(_word(part) == "length of time" for part in parts):
+            for part in parts:
+                found += _limits(part)
     return found
 
 
-def definitions(schema: Schema, level: int = 3) -> str:
+def definitions(schema: Schema, level: int = 3, *, up: str = "") -> str:
     """A table for each named part of a schema, under a heading that `links` points at."""
-    link = links(schema)
+    link = links(schema, up=up)
     parts = []
     for name, inside in sorted(schema.get("$defs", {}).items()):
-        if name in link:
+        if link.get(name, "").startswith("#"):
             text = f"{'#' * level} {_shown(name)}\n\n{inside.get('description', '')}".strip()
             content = properties(inside, link) or f"One of {type_name(inside, link)}."
             parts.append(f"{text}\n\n{content}")
     return "\n\n".join(parts)
 
 
-def links(schema: Schema) -> dict[str, str]:
-    """Where each named part of a schema stands on its page."""
+def links(schema: Schema, *, up: str = "") -> dict[str, str]:
+    """Where each named part of a schema stands: on its page, or on another (`up` leads to the reference)."""
     return {
-        name: f"#{_shown(name).lower()}"
+        name: f"{up}{ELSEWHERE[_shown(name)]}" if _shown(name) in ELSEWHERE else f"#{_shown(name).lower()}"
         for name, inside in schema.get("$defs", {}).items()
         if inside.keys() & {"properties", "anyOf", "oneOf"}
     }
 
 
 def _shown(name: str) -> str:
-    return name.strip("_")
+    return name.strip("_").removesuffix("Form")

@@ -65,8 +65,8 @@ def _shape(shape: type[ShapeBase]) -> str:
         prose(rest),
         " ".join(facts),
         "## Settings",
-        properties(schema, links(schema)) or "None of its own.",
-        definitions(schema),
+        properties(schema, links(schema, up="../")) or "None of its own.",
+        definitions(schema, up="../"),
         "## Examples" if shape.examples else "",
         *(_example(shape.kind, example) for example in shape.examples),
     )

@@ -1,0 +1,183 @@
+"""The pages of flow and connection documents, from the grammar that validates them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from redrive.core.flow import EXPECTED_OF
+from redrive.demo.documents import document
+from redrive.documents import grammar
+from redrive.shapes.connector import Connector
+from tools.pages.markdown import Pages, as_yaml, code, page, properties, table
+
+# What is read and checked, and nothing of the engine uses yet. `tests/structure/test_use.py` holds the
+# list against the code, so that a part leaves it on the day it works.
+NOT_YET = {
+    "triggers": "No trigger starts runs yet: runs start by command, by the HTTP API, by retry and redrive.",
+    "tests": "There is no command that runs them yet.",
+    "settings.overlap": "Runs of one flow run side by side.",
+    "settings.overlap_key": "As `overlap`.",
+    "settings.use_queued_time": "The clock of a run is the time at which it was queued.",
+    "settings.timeout": "A run has no time limit of its own; its steps have.",
+    "settings.retention": "Nothing is deleted by age.",
+    "settings.notify_on_failure": "There are no notifications.",
+}
+
+_NAMES = {
+    "name": "letters, digits, dots, hyphens and underscores, a letter or digit first",
+    "id": "letters, digits, hyphens and underscores, a letter or digit first",
+    "variable name": "letters, digits, hyphens and underscores, a letter or underscore first",
+    "length of time": "seconds, or a time such as `90s`, `30m`, `2h`, `1h30m` or `7d`; at most ten years",
+}
+
+_VARIABLES: Mapping[str, Any] = {
+    "variables": {
+        "order_id": {"type": "string", "default": "", "description": "One order, or all where it is empty"},
+        "since": {"type": "date", "required": True},
+        "limit": {"type": "integer", "default": 100},
+    }
+}
+_TRIGGERS: Mapping[str, Any] = {
+    "triggers": [
+        {"schedule": {"cron": "*/15 * * * *", "timezone": "Europe/London", "overlap": "queue"}},
+        {"webhook": {"items": "orders"}},
+    ]
+}
+_SETTINGS: Mapping[str, Any] = {
+    "settings": {"priority": "high", "labels": ["orders", "nightly"], "retention": {"payloads": "90d"}}
+}
+_STEP: Mapping[str, Any] = {
+    "steps": [
+        {
+            "id": "paid-only",
+            "shape": "filter",
+            "name": "Paid orders only",
+            "note": "The ERP books nothing that is not paid.",
+            "skip": False,
+            "keep": {"field": "financial_status", "is": "paid"},
+        },
+        {
+            "id": "send",
+            "shape": "connector",
+            "retries": 5,
+            "timeout": "10m",
+            "connection": "erp",
+            "endpoint": "create-orders",
+            "key": "id",
+        },
+    ]
+}
+
+
+def examples() -> list[dict[str, Any]]:
+    """Flows that hold the examples of the page: what it shows is valid."""
+    steps = [{"id": "one", "shape": "manual_payload", "payload": {}}]
+    return [
+        {"flow": "example", **part, **({} if "steps" in part else {"steps": steps})}
+        for part in (_VARIABLES, _TRIGGERS, _SETTINGS, _STEP)
+    ]
+
+
+def pages() -> Pages:
+    return {"flow-document.md": _flow(), "connection-document.md": _connection()}
+
+
+def _flow() -> str:
+    return page(
+        "# Flow documents",
+        "A flow is a document: YAML or JSON, one or several in a file (YAML documents apart by `---`). It "
+        "is a "
+        "tree: `steps` is a list, and a step may own further lists of steps. `redrive check` validates "
+        "documents and names file, line, step and setting of every problem at once; `redrive schema flow` "
+        "prints "
+        "the JSON Schema, for editors.",
+        "YAML is read as YAML 1.2: `true` and `false` are the booleans, so `no` and `on` are texts. "
+        "Numbers keep "
+        "their digits. A name that stands twice in one mapping is an error.",
+        code(document("orders-to-erp"), "yaml"),
+        "## Names at the top",
+        _table(grammar.FlowForm),
+        table(("word", "means"), [(f"*{word}*", text) for word, text in _NAMES.items()]),
+        "A flow cannot be named like a file (`.yaml`, `.yml`, `.json` at its end), since `redrive run` tells "
+        "the two apart by it.",
+        "## Variables",
+        _summary(grammar.VariableForm)
+        + " A start gives them by `--var NAME=VALUE`, or in `variables` of the HTTP API; steps read them as "
+        "`{{ vars.NAME }}`, see [templates](templates.md). One that is not declared cannot be given.",
+        _table(grammar.VariableForm),
+        table(("type", "holds"), [(f"`{kind}`", text) for kind, text in EXPECTED_OF.items()]),
+        as_yaml(_VARIABLES),
+        "## Steps",
+        "Each step is a [shape](shapes/index.md) with settings of its own. These names every step has:",
+        _table(grammar.StepForm),
+        "Ids are unique in the flow. Which settings there are besides is told on the page of the shape; "
+        + ", ".join(f"`{info.alias or name}`" for name, info in Connector.model_fields.items())
+        + " belong to steps of the shape [`connector`](shapes/connector.md) alone; elsewhere they are errors.",
+        as_yaml(_STEP),
+        "A skipped step hands its bucket on unchanged, with the warning `step skipped` in the run log and "
+        "the "
+        "status `skipped`. `redrive check` warns of each `skip: true`.",
+        "## Triggers",
+        "A list; each entry is a mapping with one name, its kind. A flow needs none to be started by hand. "
+        "They are [not carried out yet](#not-carried-out-yet).",
+        *(_trigger(kind) for kind in grammar.TriggerForm.kinds),
+        as_yaml(_TRIGGERS),
+        "## Settings",
+        _table(grammar.SettingsForm, linked={"RetentionForm": "#retention"}),
+        "### Retention",
+        _table(grammar.RetentionForm),
+        as_yaml(_SETTINGS),
+        "## Not carried out yet",
+        "These parts are read and checked, so that documents that have them can be imported. Nothing acts on "
+        "them yet:",
+        table(("name", "today"), [(f"`{name}`", text) for name, text in NOT_YET.items()]),
+    )
+
+
+def _connection() -> str:
+    return page(
+        "# Connection documents",
+        "A connection gives a [connector](connector-document.md) its settings and secrets. Its values are "
+        "seen by "
+        "the templates of the connector document as `{{ connection.NAME }}`, and by nothing else: no "
+        "secret can "
+        "be mapped into a payload. A setting and a secret may not share a name.",
+        code(document("connections"), "yaml"),
+        _table(grammar.ConnectionForm, linked={"SecretForm": "#secrets"}),
+        "## Secrets",
+        f"{_summary(grammar.SecretForm)} A text alone is the same as `value`.",
+        _table(grammar.SecretForm),
+        "An environment variable or a file is read by the process that executes the run, when a step first "
+        "uses the "
+        "connection. "
+        "Importing a connection that exists replaces its settings; secrets that the document does not name "
+        "stay.",
+    )
+
+
+def _trigger(kind: str) -> str:
+    model = {
+        "schedule": grammar.ScheduleForm,
+        "webhook": grammar.WebhookForm,
+        "callback": grammar.CallbackForm,
+        "event": grammar.EventForm,
+    }[kind]
+    return f"### {kind}\n\n{_summary(model)}\n\n{_table(model)}"
+
+
+def _table(model: type[BaseModel], *, linked: Mapping[str, str] | None = None) -> str:
+    return properties(model.model_json_schema(by_alias=True), linked or _PLACES)
+
+
+_PLACES = {
+    "TriggerForm": "#triggers",
+    "SettingsForm": "#settings",
+    "VariableForm": "#variables",
+}
+
+
+def _summary(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip()

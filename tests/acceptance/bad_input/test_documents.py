@@ -66,7 +66,7 @@ def test_an_import_takes_all_documents_or_none(redrive, folder, home):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (b"flow: x\nsteps: [\n", 3),
+        (b"flow: x\nsteps: [\n", 2),
         (b"flow: x\n  steps: []\n", 2),
         (b"flow: x\nsteps:\n\t- id: a\n", 3),
         (b"a: &a [*a]\n", None),
@@ -96,6 +96,9 @@ def test_a_file_that_is_not_there_or_no_text(redrive, tmp_path, home):
     error = redrive.refused("import", str(binary))
     assert error["code"] == "document.invalid"
     assert redrive.refused("run", str(binary))["code"] == "document.invalid"
+    connector = tmp_path / "shop.yaml"
+    connector.write_text("connector: shop\nbase_url: http://127.0.0.1:1\nendpoints: {}\n")
+    assert "connector" in redrive.refused("run", str(connector))["detail"]
     assert redrive.refused("run", "nowhere/flow.yaml")["code"] == "file.unknown"
 
 

@@ -134,7 +134,11 @@ def schema_of(path: Path) -> str | None:
         return str(found[0]) if found else None
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
-            return None
+            if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None:
+                return None
+            raise HomeUnusable(
+                f"{path} is a database of another program", hint="Name another home."
+            ) from error
         raise HomeUnusable(f"{path} cannot be read: {error}") from error
     except sqlite3.DatabaseError as error:
         raise HomeUnusable(

@@ -2,16 +2,20 @@
 
 `payloads` are the documents that the last step puts out, `meta` the meta of each, `variables` those
 that were set, `tracked` the fields found as [field, value, item]; `error` names the step that fails.
-The steps that need another system are left out here: the flow orders-to-erp begins with what was
+Each is run twice: shape by shape with the kit that plug-ins are tested with, and as a run of the
+product. The steps that need another system are left out: the flow orders-to-erp begins with what was
 pulled and ends with what would be sent.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from redrive.client import connect
+from redrive.client.records import StartRequest
 from redrive.core.jsonvalue import decode, encode
 from redrive.demo.documents import DOCUMENTS, document
 from redrive.demo.orders import Orders
@@ -78,6 +82,41 @@ async def test_an_example_does_what_it_says(folder: Path) -> None:
         assert outcome.variables == expected["variables"]
     if "tracked" in expected:
         assert [[each.field, each.value, each.item[1]] for each in outcome.tracked] == expected["tracked"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+async def test_an_example_does_the_same_in_the_product(folder: Path, tmp_path: Path) -> None:
+    expected = decode((folder / "expected.json").read_bytes())
+    flow = folder / "flow.yaml"
+    connectors = [step["id"] for step in load_path(flow)[0].data["steps"] if step["shape"] == "connector"]
+    given = folder / "input.json"
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield given.read_bytes()
+
+    async with connect(home=tmp_path) as client:
+        payloads = (
+            [(await client.payloads.upload(chunks(), filename=given.name)).id] if given.exists() else []
+        )
+        request = StartRequest(payloads=payloads, skips=connectors)
+        row = await client.runs.start_document(flow.read_bytes(), str(flow), request)
+        await client.finish(row.id)
+        run = await client.runs.get(row.id)
+        errors = [{"step": step.step, "code": step.error.code} for step in run.steps if step.error]
+        assert errors == ([expected["error"]] if "error" in expected else [])
+        assert run.status == ("failure" if errors else "success")
+        last = [step for step in run.steps if step.step not in connectors][-1]
+        if "payloads" in expected:
+            put_out = [
+                b"".join([chunk async for chunk in client.payloads.stream(payload.id)])
+                for payload in last.payloads_out
+            ]
+            assert [encode(decode(one)) for one in put_out] == [encode(one) for one in expected["payloads"]]
+        if "meta" in expected:
+            assert [payload.meta for payload in last.payloads_out] == expected["meta"]
+        for field_name, value, item in expected.get("tracked", []):
+            found = (await client.search.find(value, field=field_name)).items
+            assert [(one.run, one.item) for one in found if one.item == item] == [(run.id, item)]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from redrive.client.records import RedriveRequest, StartRequest
+from redrive.engine.ledger import LedgerSignal
 from tests.acceptance.product import step
 from tests.acceptance.test_delivery_policies import FLOW, counts, orders
 
@@ -19,21 +20,35 @@ async def arrival(warehouse):
     return await asyncio.to_thread(warehouse.arrived.get, timeout=20)
 
 
-async def waits_at(runner, run, name):
-    """Wait until a run is in a step."""
-    async for row in runner.client.runs.watch(run.id):
-        if row.status == "running":
-            break
-    while step(await runner.client.runs.get(run.id), name).status != "running":
-        await asyncio.sleep(0)
+@pytest.fixture
+def deciding(monkeypatch):
+    """Told of each payload that a send step begins to decide about."""
+    told = asyncio.Queue()
+    waiter = LedgerSignal.waiter
+
+    def tell(signal):
+        told.put_nowait(None)
+        return waiter(signal)
+
+    monkeypatch.setattr(LedgerSignal, "waiter", tell)
+    return told
 
 
-async def test_the_second_run_waits_for_the_claim_of_the_first(runner, warehouse, loaded):
+async def next_decision(deciding, start):
+    """Start a run, and wait until its send step asks the ledger."""
+    while not deciding.empty():
+        deciding.get_nowait()
+    row = await start
+    async with asyncio.timeout(20):
+        await deciding.get()
+    return row
+
+
+async def test_the_second_run_waits_for_the_claim_of_the_first(runner, warehouse, loaded, deciding):
     warehouse.held = True
     first = await runner.client.runs.start("orders", StartRequest())
     assert await arrival(warehouse) == ["1", "2", "3"]
-    second = await runner.client.runs.start("orders", StartRequest())
-    await waits_at(runner, second, "send")
+    second = await next_decision(deciding, runner.client.runs.start("orders", StartRequest()))
     claimed = await runner.client.ledger.list(status="begun")
     assert {one.key for one in claimed.items} == {"1", "2", "3"}
     assert warehouse.arrived.empty()
@@ -44,7 +59,7 @@ async def test_the_second_run_waits_for_the_claim_of_the_first(runner, warehouse
     assert warehouse.requests == [["1", "2", "3"]]
 
 
-async def test_a_redrive_while_a_run_sends_the_same_orders(runner, warehouse, loaded):
+async def test_a_redrive_while_a_run_sends_the_same_orders(runner, warehouse, loaded, deciding):
     warehouse.refused = {"2"}
     failed = await runner.run("orders")
     assert await arrival(warehouse) == ["1", "2", "3"]
@@ -53,8 +68,9 @@ async def test_a_redrive_while_a_run_sends_the_same_orders(runner, warehouse, lo
     warehouse.held = True
     run = await runner.client.runs.start("orders", StartRequest())
     assert await arrival(warehouse) == ["1", "2", "3"]
-    redrive = await runner.client.redrives.redrive(failed.id, RedriveRequest(at="send"))
-    await waits_at(runner, redrive, "send")
+    redrive = await next_decision(
+        deciding, runner.client.redrives.redrive(failed.id, RedriveRequest(at="send"))
+    )
     assert warehouse.arrived.empty()
     warehouse.let_go.set()
     assert counts(await runner.ended(run)) == (3, 0, 0, 0)
@@ -63,13 +79,14 @@ async def test_a_redrive_while_a_run_sends_the_same_orders(runner, warehouse, lo
     assert len(warehouse.counts) == 3
 
 
-async def test_what_the_first_run_could_not_deliver_the_waiting_one_sends(runner, warehouse, loaded):
+async def test_what_the_first_run_could_not_deliver_the_waiting_one_sends(
+    runner, warehouse, loaded, deciding
+):
     warehouse.held = True
     warehouse.refused, warehouse.refuses_once = {"2"}, True
     first = await runner.client.runs.start("orders", StartRequest())
     await arrival(warehouse)
-    second = await runner.client.runs.start("orders", StartRequest())
-    await waits_at(runner, second, "send")
+    second = await next_decision(deciding, runner.client.runs.start("orders", StartRequest()))
     warehouse.let_go.set()
     first = await runner.ended(first)
     second = await runner.ended(second)

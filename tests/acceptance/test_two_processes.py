@@ -202,11 +202,15 @@ async def test_a_killed_up_leaves_a_home_that_goes_on(home, warehouse, loaded, r
     assert warehouse.requests == [["1", "2", "3"]]
 
 
+def pid_of_the_dead() -> int:
+    with subprocess.Popen(["true"]) as process:
+        process.wait(timeout=TIMEOUT_S)
+    return process.pid
+
+
 async def test_up_waits_for_a_command_though_a_dead_up_left_its_address(home, warehouse, loaded, redrive):
-    dead = subprocess.Popen(["true"])
-    dead.wait(timeout=TIMEOUT_S)
     (home / "server.json").write_text(
-        json.dumps({"url": "http://127.0.0.1:1", "token": "t", "pid": dead.pid})
+        json.dumps({"url": "http://127.0.0.1:1", "token": "t", "pid": pid_of_the_dead()})
     )
     warehouse.held = True
     with ended(redrive.begun("run", "orders", "--json")) as command:

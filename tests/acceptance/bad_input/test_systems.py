@@ -5,6 +5,7 @@ import pytest
 from tests.acceptance.bad_input.store import held
 from tests.acceptance.product import step
 
+
 @pytest.fixture
 async def pulling(product, servers):
     await product.load(servers.documents("demo-shop", "demo-erp", "connections", "orders-to-erp"))

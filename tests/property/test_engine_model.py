@@ -17,7 +17,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from redrive.engine.failpoints import NAMES, failpoints
@@ -47,7 +48,10 @@ orders = st.lists(
 points = st.sampled_from(POINTS)
 troubles = st.builds(
     Trouble,
-    st.lists(st.sampled_from(["delivered", "rejected", "unknown", "lost", "crash before", "crash after"]), max_size=3),
+    st.lists(
+        st.sampled_from(["delivered", "rejected", "unknown", "lost", "crash before", "crash after"]),
+        max_size=3,
+    ),
     st.lists(st.integers(1, 5), max_size=1),
     st.none() | st.tuples(points, st.integers(1, 4), st.booleans()),
     st.none() | st.tuples(points, st.integers(1, 2)),

@@ -257,7 +257,7 @@ def test_nothing_arrives_twice_and_nothing_is_lost(tmp_path: Path) -> None:
     run_state_machine_as_test(
         Engine,
         settings=settings(
-            max_examples=300 if ALL else 12,
+            max_examples=60 if ALL else 12,
             stateful_step_count=10 if ALL else 6,
             deadline=None,
             derandomize=not ALL,

@@ -47,7 +47,10 @@ orders = st.lists(
 points = st.sampled_from(POINTS)
 troubles = st.builds(
     Trouble,
-    st.lists(st.sampled_from(["delivered", "rejected", "unknown", "lost", "crash before", "crash after"]), max_size=3),
+    st.lists(
+        st.sampled_from(["delivered", "rejected", "unknown", "lost", "crash before", "crash after"]),
+        max_size=3,
+    ),
     st.lists(st.integers(1, 5), max_size=1),
     st.none() | st.tuples(points, st.integers(1, 4), st.booleans()),
     st.none() | st.tuples(points, st.integers(1, 2)),

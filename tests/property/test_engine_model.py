@@ -17,7 +17,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from redrive.engine.failpoints import NAMES, failpoints
@@ -118,9 +119,9 @@ class Engine(RuleBasedStateMachine):
             if trouble.stop == (name, passed[name]) and runner is not None:
                 for number in runner.running:
                     runner.stop(number, 1)
-            if trouble.crash is not None and trouble.crash[:2] == (name, passed[name]):
-                if runner is not None and runner.running:
-                    self._crash()
+            here = trouble.crash is not None and trouble.crash[:2] == (name, passed[name])
+            if here and runner is not None and runner.running:
+                self._crash()
 
         failpoints.action = at
 

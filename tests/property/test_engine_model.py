@@ -119,9 +119,9 @@ class Engine(RuleBasedStateMachine):
             if trouble.stop == (name, passed[name]) and runner is not None:
                 for number in runner.running:
                     runner.stop(number, 1)
-            if trouble.crash is not None and trouble.crash[:2] == (name, passed[name]):
-                if runner is not None and runner.running:
-                    self._crash()
+            here = trouble.crash is not None and trouble.crash[:2] == (name, passed[name])
+            if here and runner is not None and runner.running:
+                self._crash()
 
         failpoints.action = at
 
@@ -261,7 +261,7 @@ def test_nothing_arrives_twice_and_nothing_is_lost(tmp_path: Path) -> None:
     run_state_machine_as_test(
         Engine,
         settings=settings(
-            max_examples=300 if ALL else 12,
+            max_examples=60 if ALL else 12,
             stateful_step_count=10 if ALL else 6,
             deadline=None,
             derandomize=not ALL,

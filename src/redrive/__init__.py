@@ -1,5 +1,31 @@
-"""Redrive: integration flows that keep every payload, and a safe redrive of any of them."""
+"""Redrive: integration flows that keep every payload, and a safe redrive of any of them.
+
+async with redrive.connect(home=Path("orders-home")) as client:
+    started = await client.runs.start("orders-to-erp", redrive.StartRequest())
+    ended = await client.finish(started.id)
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["RedriveRequest", "RetryRequest", "StartRequest", "__version__", "connect"]
+
+# Loaded when they are asked for: the command wants the version at once and most of the rest never.
+_PLACES = {
+    "connect": "redrive.client",
+    "RedriveRequest": "redrive.client.records",
+    "RetryRequest": "redrive.client.records",
+    "StartRequest": "redrive.client.records",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,7 +17,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from redrive.engine.failpoints import NAMES, failpoints
@@ -47,7 +48,10 @@ orders = st.lists(
 points = st.sampled_from(POINTS)
 troubles = st.builds(
     Trouble,
-    st.lists(st.sampled_from(["delivered", "rejected", "unknown", "lost", "crash before", "crash after"]), max_size=3),
+    st.lists(
+        st.sampled_from(["delivered", "rejected", "unknown", "lost", "crash before", "crash after"]),
+        max_size=3,
+    ),
     st.lists(st.integers(1, 5), max_size=1),
     st.none() | st.tuples(points, st.integers(1, 4), st.booleans()),
     st.none() | st.tuples(points, st.integers(1, 2)),
@@ -115,9 +119,9 @@ class Engine(RuleBasedStateMachine):
             if trouble.stop == (name, passed[name]) and runner is not None:
                 for number in runner.running:
                     runner.stop(number, 1)
-            if trouble.crash is not None and trouble.crash[:2] == (name, passed[name]):
-                if runner is not None and runner.running:
-                    self._crash()
+            here = trouble.crash is not None and trouble.crash[:2] == (name, passed[name])
+            if here and runner is not None and runner.running:
+                self._crash()
 
         failpoints.action = at
 
@@ -257,7 +261,7 @@ def test_nothing_arrives_twice_and_nothing_is_lost(tmp_path: Path) -> None:
     run_state_machine_as_test(
         Engine,
         settings=settings(
-            max_examples=300 if ALL else 12,
+            max_examples=60 if ALL else 12,
             stateful_step_count=10 if ALL else 6,
             deadline=None,
             derandomize=not ALL,

@@ -206,10 +206,10 @@ class Drafting:
 
         payload_id = await self._deps.reader.run(gone)
         if payload_id is not None:
-            text = to_text("p", payload_id)
             raise PayloadGone(
-                f"payload {text}, which the run would begin with, has expired or was erased",
-                at=text,
+                f"payload {to_text('p', payload_id)}, which the run would begin with, "
+                "has expired or was erased",
+                at=to_text("p", payload_id),
                 hint="Logs outlive payloads; give the data with --payload, or start from the beginning.",
             )
 

@@ -97,6 +97,8 @@ class Endpoint:
         self, payload: Payload, entries: Sequence[Entry], parameters: Mapping[str, Any], ctx: StepContext
     ) -> AsyncIterator[Out]:
         ledger = ctx.ledger
+        # Items with the same key and the same bytes are one.
+        entries = list({(entry.key, entry.digest): entry for entry in entries}.values())
         while True:
             decision = await ledger.decide(payload, entries)
             if ctx.preview:

@@ -115,7 +115,7 @@ def _flow() -> str:
         _table(grammar.StepForm),
         "Ids are unique in the flow. Which settings there are besides is told on the page of the shape; "
         + ", ".join(f"`{info.alias or name}`" for name, info in Connector.model_fields.items())
-        + " belong to steps of the shape [`connector`](shapes/connector.md) alone; elsewhere they are errors.",
+        + " belong to steps of the shape [`connector`](shapes/connector.md) alone, and are errors elsewhere.",
         as_yaml(_STEP),
         "A skipped step hands its bucket on unchanged, with the warning `step skipped` in the run log and "
         "the "

@@ -174,7 +174,7 @@ async def test_a_newer_version_delivered_by_a_later_run_stays(product, warehouse
     plan = await product.plan(failed.id, at="send", delivery="send_all", reason="the old ones")
     assert (plan.steps[0].to_send, plan.steps[0].changed) == (4, 2)
     await product.redrive(failed.id, at="send", delivery="send_all", reason="the old ones")
-    assert sorted(sum(warehouse.requests, [])) == ["3", "4", "5", "6"]
+    assert sorted(key for keys in warehouse.requests for key in keys) == ["3", "4", "5", "6"]
     delivered = (await product.client.ledger.list(key="3")).items[0]
     assert [event.status for event in delivered.history].count("delivered") == 4
 

@@ -203,7 +203,7 @@ async def test_a_killed_up_leaves_a_home_that_goes_on(home, warehouse, loaded, r
 
 
 async def test_up_waits_for_a_command_though_a_dead_up_left_its_address(home, warehouse, loaded, redrive):
-    dead = subprocess.Popen(["true"])
+    dead = subprocess.Popen(["true"])  # noqa: ASYNC220 - gone at once
     dead.wait(timeout=TIMEOUT_S)
     (home / "server.json").write_text(
         json.dumps({"url": "http://127.0.0.1:1", "token": "t", "pid": dead.pid})

@@ -189,8 +189,16 @@ class House:
         return left
 
     def printed(self) -> list[Any]:
-        """The lines of JSON that the latest process has printed."""
-        return [json.loads(line) for line in self.output.read_text().splitlines()]
+        """The whole lines of JSON that the latest process has printed."""
+        return [
+            json.loads(line) for line in self.output.read_text().splitlines(keepends=True) if line[-1] == "\n"
+        ]
+
+    def says(self, word: str) -> None:
+        """Wait until the latest process has printed that."""
+        latest = time.monotonic() + LATEST_S
+        while not any(word in line for line in self.printed()):
+            assert time.monotonic() < latest, self.errors()
 
     def errors(self) -> str:
         return self.output.with_suffix(".errors").read_text()

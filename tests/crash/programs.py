@@ -72,6 +72,8 @@ async def serve(home: str) -> int:
     async with home_service(home, serve=True):
         print(json.dumps({"ready": True}), flush=True)
         await ending.wait()
+        # Between this and the letting go nothing else of the loop comes to run.
+        print(json.dumps({"ending": True}), flush=True)
     return SIGNALLED
 
 

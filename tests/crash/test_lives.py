@@ -122,6 +122,7 @@ def test_a_runner_that_is_told_to_end_goes_on_later(house: House) -> None:
         pid = house.begin("serve", str(house.path), REDRIVE_MAX_WORKER_LOSSES="1")
         held.wait()
         os.kill(pid, signal.SIGTERM)
+        house.says("ending")
         # It lets go at the payload boundary, once the answer is there.
         held.let_go.set()
         assert house.zygote.wait(pid) == SIGNALLED, house.errors()

@@ -68,6 +68,18 @@ def load_text(text: str, name: str | None = None) -> list[Document]:
     return read_text(text, name).checked()
 
 
+def as_text(data: bytes, name: str | None = None) -> str:
+    """The text of a file's bytes. Errors: `document.invalid` where they are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise FlowInvalid([not_text(name)]) from None
+
+
+def not_text(name: str | None) -> Problem:
+    return Problem("document.encoding", "the file is not UTF-8 text", name, 1)
+
+
 def load_one(text: str, name: str | None = None) -> Document:
     """The one document of a text. Errors: `document.invalid`."""
     documents = load_text(text, name)
@@ -147,7 +159,7 @@ def _read_file(file: Path, loaded: Loaded, *, chosen: bool) -> None:
             raise ValueError(f"the file has more than {MAX_BYTES >> 20} MiB")
         text = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
-        loaded.problems.append(Problem("document.encoding", "the file is not UTF-8 text", name, 1))
+        loaded.problems.append(not_text(name))
         return
     except (OSError, ValueError) as error:
         reason = error.strerror or "it cannot be read" if isinstance(error, OSError) else str(error)

@@ -25,10 +25,11 @@ from redrive.engine.contents import INSERT_CONTENT, StoredContent
 from redrive.engine.deps import Deps
 from redrive.engine.stored import buckets_of
 from redrive.engine.tracing import failed_items
-from redrive.errors import NotFound, PayloadError, StateConflict, UsageError
+from redrive.errors import NotFound, PayloadError, PayloadGone, StateConflict, UsageError
 from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
+from redrive.store import payloads as payload_store
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
@@ -183,6 +184,34 @@ class Drafting:
             )
         return found
 
+    async def require_kept(self, inputs: Sequence[int]) -> None:
+        """What the run begins with is still there, whole: gone is said now, not in the middle of it.
+
+        Errors: `payload.expired`.
+        """
+
+        def gone(rows: Rows) -> int | None:
+            for bucket in inputs:
+                held = self._draft.buckets.get(bucket)
+                if held is None:
+                    found = rows.one(payload_store.GONE, bucket=bucket)
+                    if found is not None:
+                        return int(found[0])
+                    continue
+                for payload, content in held.payloads:
+                    known = content.rows or not payload.size_bytes
+                    if not known and rows.one(payload_store.KEPT, digest=payload.digest) is None:
+                        return payload.edited_from or payload.id
+            return None
+
+        payload_id = await self._deps.reader.run(gone)
+        if payload_id is not None:
+            raise PayloadGone(
+                f"payload {to_text('p', payload_id)}, which the run would begin with, has expired or was erased",
+                at=to_text("p", payload_id),
+                hint="Logs outlive payloads; give the data with --payload, or start from the beginning.",
+            )
+
     # ---- what is left of a failed step
 
     async def unfinished(
@@ -254,7 +283,7 @@ class Drafting:
                     f"the edited payload {text} no longer parses: {why}",
                     code="edit.invalid",
                     at=text,
-                    hint="Mend the edit, or force it.",
+                    hint="Mend the edit, or take it as it is with --force.",
                 )
             edited = Payload(new, media_type=payload.media_type, items_path=payload.items_path)
             place = self._place(

@@ -328,11 +328,12 @@ class StepLedger:
         run_id = self._asker.run_id
         position = self._step.position
         items: dict[str, Entry] = {entry.key: entry for entry in claim.entries}
-        ended: list[tuple[str, int, str, int, int]] = []
+        ended: dict[int, str] = {}
+        events: list[tuple[int, int, int]] = []
         for key, delivery_id in claim.deliveries.items():
-            status = outcomes if isinstance(outcomes, str) else outcomes.get(key, "unknown")
+            ended[delivery_id] = outcomes if isinstance(outcomes, str) else outcomes.get(key, "unknown")
             entry = items.get(key)
-            ended.append((key, delivery_id, status, entry.item if entry else -1, self._ids.next()))
+            events.append((delivery_id, entry.item if entry else -1, self._ids.next()))
         for entry in claim.entries:
             status = outcomes if isinstance(outcomes, str) else outcomes.get(entry.key, "unknown")
             self._tally(entry.item, status, self._outcomes)
@@ -350,12 +351,13 @@ class StepLedger:
                 b_response_bytes=stored.size_bytes if stored else 0,
                 b_duration_us=int(answer.duration_ms * 1000),
             )
-            for _key, delivery_id, status, item, sequence in ended:
-                if store.settle(transaction, delivery_id, claim.number, status, run_id, at):
+            settled = store.settle(transaction, claim.number, ended, run_id, at)
+            for delivery_id, item, sequence in events:
+                if delivery_id in settled:
                     transaction.insert(
                         store.INSERT_EVENT,
-                        (delivery_id, run_id, position, claim.payload_id, item, sequence, status,
-                         reason, at),
+                        (delivery_id, run_id, position, claim.payload_id, item, sequence,
+                         ended[delivery_id], reason, at),
                     )  # fmt: skip
             transaction.after_commit.append(notify)
 

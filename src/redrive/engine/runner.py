@@ -134,6 +134,8 @@ class Runner:
                 self.stop(run_id, level)
 
     async def _admit(self) -> None:
+        if self._up_to is not None and (self._up_to in self._tasks or self._ended(self._up_to)):
+            return  # what was queued later is for whoever queued it
         free = self._deps.settings.max_running_runs - len(self._tasks)
         self._full = free <= 0
         if free <= 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from redrive.documents.load import load_one
+from redrive.documents.load import as_text, load_one
 from redrive.engine.flows import BuiltFlow, build
 from redrive.errors import NotFound
 from redrive.service.kernel import Kernel
@@ -67,7 +67,7 @@ async def choose_original(kernel: Kernel, name: str, flow_id: int, number: int) 
 
 async def choose_document(kernel: Kernel, text: bytes, file: str) -> Chosen:
     """A document that need not be in the store. Errors: `document.invalid`."""
-    name = load_one(text.decode(), file).name
+    name = load_one(as_text(text, file), file).name
     flow = await kernel.deps.reader.run(lambda rows: store.get_flow(rows, name))
     chosen = Chosen(name, flow.id if flow is not None else None, None, text, file)
     return await _equal(kernel, chosen)

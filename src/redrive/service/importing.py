@@ -11,7 +11,7 @@ import msgspec
 from redrive.documents.check import Checked, check
 from redrive.documents.connection_document import ConnectionSpec
 from redrive.documents.export import check_renames, normalise, rename_connections
-from redrive.documents.load import Document, Loaded, load_one, read_text
+from redrive.documents.load import Document, Loaded, load_one, not_text, read_text
 from redrive.errors import ConfigInvalid, FlowInvalid, Notice, Problem, UsageError
 from redrive.registry import Registry
 from redrive.service.interface import Document as Given
@@ -72,7 +72,7 @@ def _read(name: str, data: bytes) -> Loaded:
     try:
         return read_text(data.decode(), name)
     except UnicodeDecodeError:
-        return Loaded(problems=[Problem("document.encoding", "the file is not UTF-8 text", name, 1)])
+        return Loaded(problems=[not_text(name)])
 
 
 def _joined(files: Iterable[Loaded]) -> Loaded:

@@ -296,6 +296,7 @@ class Redrives:
     async def _drafted(
         self, draft: Draft, built: BuiltFlow, chosen: Chosen, source: Run, start: dict[str, Any]
     ) -> Drafted:
+        await Drafting(self._kernel.deps, draft, source).require_kept(draft.plan.inputs or [])
         draft.warnings += await self._connector_changes(source)
         ahead = steps_ahead(built, draft.plan)
         for node in ahead:

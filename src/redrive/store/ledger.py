@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import bindparam, case, func, select, text, update
 
 from redrive.core.delivery import Known
@@ -80,30 +83,26 @@ RECLAIM = Statement(
         at=bindparam("b_at"),
     )
 )
-_SETTLE = Statement(
-    update(_d)
-    .where(
-        _d.c.id == bindparam("delivery_id"),
-        _d.c.exchange_id == bindparam("b_exchange_id"),
-        _d.c.status == "begun",
-    )
-    .values(status=bindparam("b_status"), at=bindparam("b_at"))
+_HELD = Statement(
+    select(_d.c.id).where(_OPEN, _d.c.status == "begun", _d.c.exchange_id == bindparam("exchange_id"))
 )
-_SETTLE_DELIVERED = Statement(
-    update(_d)
-    .where(
-        _d.c.id == bindparam("delivery_id"),
-        _d.c.exchange_id == bindparam("b_exchange_id"),
-        _d.c.status == "begun",
-    )
-    .values(
-        status="delivered",
-        at=bindparam("b_at"),
-        delivered_digest=None,
-        delivered_at=bindparam("b_at"),
-        delivered_run=bindparam("b_run_id"),
-    )
+_DELIVERED: dict[str, Any] = {
+    "status": "delivered",
+    "at": bindparam("b_at"),
+    "delivered_digest": None,
+    "delivered_at": bindparam("b_at"),
+    "delivered_run": bindparam("b_run_id"),
+}
+_ONE = (
+    _d.c.id == bindparam("delivery_id"),
+    _d.c.exchange_id == bindparam("b_exchange_id"),
+    _d.c.status == "begun",
 )
+_ALL = (_OPEN, _d.c.exchange_id == bindparam("b_exchange_id"), _d.c.status == "begun")
+_SETTLE = Statement(update(_d).where(*_ONE).values(status=bindparam("b_status"), at=bindparam("b_at")))
+_SETTLE_DELIVERED = Statement(update(_d).where(*_ONE).values(**_DELIVERED))
+_SETTLE_ALL = Statement(update(_d).where(*_ALL).values(status=bindparam("b_status"), at=bindparam("b_at")))
+_SETTLE_ALL_DELIVERED = Statement(update(_d).where(*_ALL).values(**_DELIVERED))
 RESOLVE = Statement(
     update(_d)
     .where(_d.c.id == bindparam("delivery_id"))
@@ -147,26 +146,29 @@ def target(source: Rows | Transaction, ledger: str, connection: str, endpoint: s
 
 
 def settle(
-    transaction: Transaction, delivery_id: int, exchange_id: int, status: str, run_id: int, at: int
-) -> bool:
-    """End a claim. False where it is no longer ours: it was resolved or taken over meanwhile."""
-    if status == "delivered":
-        changed = transaction.run(
-            _SETTLE_DELIVERED,
-            delivery_id=delivery_id,
-            b_exchange_id=exchange_id,
-            b_at=at,
-            b_run_id=run_id,
-        )
-    else:
-        changed = transaction.run(
-            _SETTLE,
-            delivery_id=delivery_id,
-            b_exchange_id=exchange_id,
-            b_status=status,
-            b_at=at,
-        )
-    return changed == 1
+    transaction: Transaction, exchange_id: int, outcomes: Mapping[int, str], run_id: int, at: int
+) -> set[int]:
+    """End the claims of a request: `outcomes` by delivery. The deliveries that were still its own;
+    the others were resolved or taken over meanwhile.
+    """
+    held = {row[0] for row in transaction.all(_HELD, exchange_id=exchange_id)} & outcomes.keys()
+    different = set(outcomes.values())
+    if len(different) == 1 and len(held) == len(outcomes):
+        status = different.pop()
+        given = {"b_exchange_id": exchange_id, "b_at": at}
+        if status == "delivered":
+            transaction.run(_SETTLE_ALL_DELIVERED, b_run_id=run_id, **given)
+        else:
+            transaction.run(_SETTLE_ALL, b_status=status, **given)
+        return held
+    for delivery_id in held:
+        status = outcomes[delivery_id]
+        given = {"delivery_id": delivery_id, "b_exchange_id": exchange_id, "b_at": at}
+        if status == "delivered":
+            transaction.run(_SETTLE_DELIVERED, b_run_id=run_id, **given)
+        else:
+            transaction.run(_SETTLE, b_status=status, **given)
+    return held
 
 
 def abandon(

@@ -12,6 +12,7 @@ from redrive.store.runs import GET_PAYLOAD, payload_record
 from redrive.store.statements import Statement
 
 _b, _r, _s, _e = tables.buckets, tables.runs, tables.step_runs, tables.edits
+_p, _c = tables.payloads, tables.contents
 
 UPLOAD, HANDED = 0, -1
 """Run of an upload's bucket; position of a bucket that was handed to a run."""
@@ -28,6 +29,16 @@ _PLACE = Statement(
 _EDIT = Statement(
     select(_e.c.original_id, _e.c.patch, _e.c.reason).where(_e.c.payload_id == bindparam("payload_id"))
 )
+
+GONE = Statement(
+    select(_p.c.id)
+    .select_from(_p.outerjoin(_c, _c.c.digest == _p.c.digest))
+    .where(_p.c.bucket == bindparam("bucket"), _p.c.size_bytes > 0, _c.c.digest.is_(None))
+    .order_by(_p.c.position)
+    .limit(1)
+)
+"""The first payload of a bucket whose bytes are no longer kept."""
+KEPT = Statement(select(_c.c.size_bytes).where(_c.c.digest == bindparam("digest")))
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -51,6 +51,11 @@ class World:
         self.requests: list[list[str]] = []
         self.booked: Counter[str] = Counter()
         self.answer: Answering | None = None
+        """Gives the outcome of a request, or of each key: as the ledger's, or `lost`, which is unknown
+        to the sender and has not arrived."""
+        self.arrived: list[tuple[str, bytes]] = []
+        """Each booking: the key and the hash of the item's bytes."""
+        self.after_booking: Callable[[], None] = lambda: None
 
 
 WORLD = World()
@@ -92,6 +97,8 @@ class Endpoint:
         self, payload: Payload, entries: Sequence[Entry], parameters: Mapping[str, Any], ctx: StepContext
     ) -> AsyncIterator[Out]:
         ledger = ctx.ledger
+        # Items with the same key and the same bytes are one.
+        entries = list({(entry.key, entry.digest): entry for entry in entries}.values())
         while True:
             decision = await ledger.decide(payload, entries)
             if ctx.preview:
@@ -107,7 +114,11 @@ class Endpoint:
             answer = "delivered" if WORLD.answer is None else await WORLD.answer(keys)
             outcomes = answer if isinstance(answer, dict) else dict.fromkeys(keys, answer)
             # What may have arrived has arrived here: the worst case for who sends it again.
-            WORLD.booked.update(key for key in keys if outcomes[key] != "rejected")
+            arrived = [entry for entry in decision.send if outcomes[entry.key] not in {"rejected", "lost"}]
+            WORLD.booked.update(entry.key for entry in arrived)
+            WORLD.arrived.extend((entry.key, entry.digest) for entry in arrived)
+            WORLD.after_booking()
+            outcomes = {key: "unknown" if outcome == "lost" else outcome for key, outcome in outcomes.items()}
             claim.settle(Answer(status=200), outcomes)
             if "unknown" in outcomes.values():
                 raise DeliveryUnknown("the answer was lost")

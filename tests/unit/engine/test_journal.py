@@ -1,0 +1,166 @@
+"""What a run writes: in order, conditional on its epoch, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redrive.core.run import Run, StepRun
+from redrive.engine.journal import MAX_IN_FLIGHT, MAX_ROWS, Journal
+from redrive.errors import LeaseLost
+from redrive.store import runs as store
+from redrive.store.committer import Committer
+from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.statements import row
+
+
+def a_run(**facts: Any) -> Run:
+    given: dict[str, Any] = {
+        "id": 1, "flow_id": 1, "flow": "f", "version": 1, "status": "queued", "trigger": "manual",
+        "priority": 2, "epoch": 0, "losses": 0, "queued_at": 1, "clock": 1, **facts,
+    }  # fmt: skip
+    return Run(**given)
+
+
+class Store:
+    def __init__(self, path: Path) -> None:
+        migrate(path)
+        self.committer = Committer(lambda: connect_writer(path))
+        self.reader = Reader(path)
+
+    async def with_run(self, run: Run) -> None:
+        await self.committer.submit(lambda transaction: transaction.insert(store.INSERT_RUN, row(run)))
+
+    def run(self) -> Run:
+        found = self.reader.here(lambda rows: store.get_run(rows, 1))
+        assert found is not None
+        return found
+
+    def steps(self) -> list[StepRun]:
+        return self.reader.here(lambda rows: store.step_runs(rows, 1))
+
+
+@pytest.fixture
+async def disk(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = Store(tmp_path / "redrive.db")
+    yield opened
+    await asyncio.to_thread(opened.committer.close)
+    opened.reader.close()
+
+
+def nothing(_run: Run) -> None:
+    return
+
+
+def step(**facts: Any) -> StepRun:
+    return StepRun(run_id=1, position=0, step="a", shape="map", **facts)
+
+
+async def test_a_step_is_written_as_it_is_when_it_is_handed_over(disk: Store) -> None:
+    run = a_run()
+    await disk.with_run(run)
+    journal = Journal(disk.committer, run, nothing)
+    record = step(status="running")
+    journal.step(record)
+    record.done = 3
+    future = journal.flush()
+    record.done = 4
+    await future
+    assert [one.done for one in disk.steps()] == [3]
+
+
+async def test_order_is_kept_between_rows_and_work(disk: Store) -> None:
+    run = a_run()
+    await disk.with_run(run)
+    journal = Journal(disk.committer, run, nothing)
+    seen: list[list[Any]] = []
+    journal.add(store.INSERT_BUCKET, (10, 1, 0))
+    journal.work(lambda transaction: seen.append(transaction.all(store.GET_BUCKET, bucket=10)))
+    journal.work(lambda transaction: seen.append(transaction.all(store.GET_BUCKET, bucket=11)))
+    journal.add(store.INSERT_BUCKET, (11, 1, 0))
+    await journal.barrier()
+    assert seen == [[(1, 0)], []]
+
+
+async def test_a_claim_raises_the_epoch_and_shuts_the_one_before_out(disk: Store) -> None:
+    await disk.with_run(a_run())
+    old, new = a_run(), a_run()
+    first, second = (Journal(disk.committer, run, nothing) for run in (old, new))
+    old.epoch = 1
+    first.run_changed()
+    await first.barrier()
+    new.epoch = 1
+    second = Journal(disk.committer, disk.run(), nothing)
+    second.run.epoch += 1
+    second.run_changed()
+    await second.barrier()
+    first.step(step(status="success"))
+    first.log(0, 1, "info", "from the grave")
+    with pytest.raises(LeaseLost):
+        await first.barrier()
+    assert disk.run().epoch == 2
+    assert disk.steps() == []
+
+
+async def test_after_a_lost_lease_everything_says_so(disk: Store) -> None:
+    run = a_run()
+    await disk.with_run(a_run(epoch=5))
+    journal = Journal(disk.committer, run, nothing)
+    journal.step(step())
+    await asyncio.gather(journal.flush(), return_exceptions=True)
+    with pytest.raises(LeaseLost):
+        journal.check()
+    with pytest.raises(LeaseLost):
+        await journal.pace()
+    with pytest.raises(LeaseLost):
+        await journal.barrier()
+
+
+async def test_pace_waits_while_too_much_is_under_way(disk: Store) -> None:
+    run = a_run()
+    waiting: list[asyncio.Future[Any]] = []
+
+    class Slow:
+        def submit(self, _function: Callable[..., Any], *, within_s: float = 0.0) -> asyncio.Future[Any]:
+            waiting.append(asyncio.get_running_loop().create_future())
+            return waiting[-1]
+
+    journal = Journal(Slow(), run, nothing)
+    for _ in range(MAX_IN_FLIGHT):
+        journal.flush()
+    await journal.pace()
+    journal.flush()
+    pacing = asyncio.create_task(journal.pace())
+    await asyncio.wait({pacing}, timeout=0)
+    assert not pacing.done()
+    waiting[0].set_result(None)
+    await pacing
+
+
+def test_enough_is_worth_a_flush() -> None:
+    class Nowhere:
+        def submit(self, _function: Callable[..., Any], *, within_s: float = 0.0) -> asyncio.Future[Any]:
+            raise AssertionError("nothing is handed over here")
+
+    journal = Journal(Nowhere(), a_run(), nothing)
+    for number in range(MAX_ROWS):
+        journal.add(store.INSERT_BUCKET, (number, 1, 0))
+    assert not journal.full
+    journal.add(store.INSERT_BUCKET, (MAX_ROWS, 1, 0))
+    assert journal.full
+
+
+async def test_log_lines_of_two_lives_do_not_meet(disk: Store) -> None:
+    await disk.with_run(a_run())
+    for _ in range(2):
+        run = disk.run()
+        journal = Journal(disk.committer, run, nothing)
+        run.epoch += 1
+        journal.run_changed()
+        journal.log(0, 1, "info", "here")
+        await journal.barrier()
+    assert disk.run().epoch == 2

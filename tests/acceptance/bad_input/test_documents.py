@@ -78,9 +78,7 @@ def test_an_import_takes_all_documents_or_none(redrive, folder, home):
 )
 async def test_what_is_no_document(runner, api, problem, home, text, line):
     before = held(home)
-    answer = await api.post(
-        "/imports", json={"documents": [{"filename": "a.yaml", "text": text.decode()}]}
-    )
+    answer = await api.post("/imports", json={"documents": [{"filename": "a.yaml", "text": text.decode()}]})
     body = problem(answer, 422, "document.invalid")
     assert body["problems"]
     assert body["problems"][0]["file"] == "a.yaml"

@@ -74,7 +74,9 @@ async def test_an_edit_that_does_not_parse_is_refused_unless_forced(product, war
     with pytest.raises(PayloadError):
         await product.plan(failed.id, at="send", edits={stored: edit})
     assert held(home) == before
-    run = await product.redrive(failed.id, at="paid", edits={step(failed, "paid").payloads_in[0].id: edit}, force=True)
+    run = await product.redrive(
+        failed.id, at="paid", edits={step(failed, "paid").payloads_in[0].id: edit}, force=True
+    )
     assert run.status == "failure"
     assert step(run, "paid").error.code == "payload.invalid"
     assert len(warehouse.requests) == 1
@@ -114,7 +116,9 @@ async def test_unknown_ids_are_problems_of_the_api(runner, api, problem, warehou
     problem(await api.post("/flows/none/runs", json={}), 404, "flow.unknown")
     body = problem(await api.post("/flows/orders/runs", json={"skips": ["paied"]}), 404, "step.unknown")
     assert "paid" in f"{body['detail']} {body['hint']}"
-    problem(await api.post("/flows/orders/runs", json={"payloads": ["p0000000000000"]}), 404, "payload.unknown")
+    problem(
+        await api.post("/flows/orders/runs", json={"payloads": ["p0000000000000"]}), 404, "payload.unknown"
+    )
     body = problem(await api.post("/flows/orders/runs", json={"skip": ["paid"]}), 422, "request.invalid")
     problem(await api.post("/flows/orders/runs", content=b"{"), 422, "request.invalid")
 

@@ -61,47 +61,9 @@ uv() {
     "$venv/bin/uv" pip "$@" --quiet --python "$venv/bin/python" >&2
 }
 
-say "Installing $package, which Python needs to make an environment"
-        apt-get update -qq >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >&2
-    else
-        say "Python's venv module is missing. Install it, then repeat:"
-        say "    sudo apt-get install $package"
-        exit 1
-    fi
-}
-
-if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
-    python=$(find_python)
-    need_venv_module "$python"
-    say "Making $venv"
-    rm -rf "$venv"
-    "$python" -m venv "$venv"
-    pwd >"$venv/.place"
-fi
-
-pip() {
-    "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@" >&2
-}
-
-# uv is much faster; pip does the same from the same lock where uv cannot reach a registry that
-# only pip has been told of.
-if [ ! -x "$venv/bin/uv" ]; then
-    pip install --require-hashes --no-deps -r requirements-uv.lock || say "uv cannot be installed; using pip"
-fi
-uv() {
-    [ -x "$venv/bin/uv" ] || return 1
-    "$venv/bin/uv" pip "$@" --quiet --python "$venv/bin/python" >&2
-}
-
-# pip compiles what it installs, uv only when it is told to. Where the environment forbids Python to keep
-# what it compiles, every command would compile all of it again.
-compiled=$([ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || echo --compile-bytecode)
-
 say "Installing $lock"
-# Compiled now, as pip does by itself: a command that has to compile what it imports takes twice as long,
-# and does so every time where PYTHONDONTWRITEBYTECODE is set.
+# Compiled here, once: where Python may not write its caches the command starts in half the time.
 uv install --compile-bytecode --require-hashes -r "$lock" || pip install --require-hashes -r "$lock"
 # hatchling is in the lock, so nothing is downloaded to build with.
 uv install --no-deps --no-build-isolation -e . || pip install --no-deps --no-build-isolation -e .
-"$venv/bin/python" -m compileall -q src
+"$venv/bin/python" -m compileall -q src >/dev/null 2>&1 || say "src cannot be compiled beforehand"

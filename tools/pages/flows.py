@@ -115,11 +115,11 @@ def _flow() -> str:
         _table(grammar.StepForm),
         "Ids are unique in the flow. Which settings there are besides is told on the page of the shape; "
         + ", ".join(f"`{info.alias or name}`" for name, info in Connector.model_fields.items())
-        + " belong to steps of the shape [`connector`](shapes/connector.md) alone, and are errors elsewhere.",
+        + " belong to steps of the shape [`connector`](shapes/connector.md) alone; elsewhere they are an "
+        "error.",
         as_yaml(_STEP),
         "A skipped step hands its bucket on unchanged, with the warning `step skipped` in the run log and "
-        "the "
-        "status `skipped`. `redrive check` warns of each `skip: true`.",
+        "the status `skipped`. `redrive check` warns of each `skip: true`.",
         "## Triggers",
         "A list; each entry is a mapping with one name, its kind. A flow needs none to be started by hand. "
         "They are [not carried out yet](#not-carried-out-yet).",

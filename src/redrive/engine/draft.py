@@ -207,7 +207,8 @@ class Drafting:
         payload_id = await self._deps.reader.run(gone)
         if payload_id is not None:
             raise PayloadGone(
-                f"payload {to_text('p', payload_id)}, which the run would begin with, has expired or was erased",
+                f"payload {to_text('p', payload_id)}, which the run would begin with, "
+                "has expired or was erased",
                 at=to_text("p", payload_id),
                 hint="Logs outlive payloads; give the data with --payload, or start from the beginning.",
             )

@@ -11,9 +11,10 @@ from redrive.core.run import PayloadRow
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.sdk.payload import Payload
 from redrive.store import runs as store
-from redrive.store.database import Reader
+from redrive.store.database import Reader, Rows
 
 PAGE = 500
+AHEAD_BYTES = 4 << 20
 MAX_YOUNG_PAYLOADS = 1000
 MAX_YOUNG_BYTES = 8 << 20
 
@@ -85,16 +86,30 @@ class Buckets:
                 continue
             at = max(0, start - offset)
             while True:
-                page = await self._reader.run(
-                    partial(store.payloads_from, bucket=bucket, start=at, at_most=PAGE)
-                )
+                page, ahead = await self._reader.run(partial(self._page, bucket, at))
                 for payload in page:
-                    content = self._contents.known(payload.digest, payload.size_bytes)
+                    content = self._contents.known(
+                        payload.digest, payload.size_bytes, ahead.pop(payload.id, None)
+                    )
                     yield offset + payload.position, payload, content
                 if len(page) < PAGE:
                     break
                 at = page[-1].position + 1
             offset += await self.count([bucket])
+
+    def _page(self, bucket: int, start: int, rows: Rows) -> tuple[list[PayloadRow], dict[int, bytes]]:
+        """Payloads, and the bytes of the first small ones of them."""
+        page = store.payloads_from(rows, bucket, start, PAGE)
+        ahead: dict[int, bytes] = {}
+        room = AHEAD_BYTES
+        for payload in page:
+            room -= payload.size_bytes
+            if room < 0:
+                break
+            data = self._contents.look_ahead(rows, payload.digest)
+            if data is not None:
+                ahead[payload.id] = data
+        return page, ahead
 
     async def payloads(self, inputs: list[int], start: int = 0) -> AsyncIterator[Payload]:
         async for number, row, content in self.rows(inputs, start):

@@ -23,7 +23,7 @@ from redrive.errors import PayloadGone, StoreCorrupt
 from redrive.sdk.content import Content, MemoryContent
 from redrive.store import tables
 from redrive.store.blobs.base import Blobs
-from redrive.store.database import Reader
+from redrive.store.database import Reader, Rows
 from redrive.store.statements import Insert, Statement
 
 T = TypeVar("T")
@@ -166,9 +166,18 @@ class ContentStore:
             return await self.put(content.data)
         return await self.put(content.stream())
 
-    def known(self, digest: bytes, size_bytes: int) -> StoredContent:
+    def look_ahead(self, rows: Rows, digest: bytes) -> bytes | None:
+        """The plain bytes of a content that is a row of its own; None for others. For the thread
+        that reads a page of payloads: a hop for each of them would cost more than the read.
+        """
+        found = rows.one(_GET, digest=digest)
+        if found is None or found[1] not in {PLAIN, ZSTD}:
+            return None
+        return self._plain(digest, *found[:3])
+
+    def known(self, digest: bytes, size_bytes: int, data: bytes | None = None) -> StoredContent:
         """Content that a record names. Whether it is still kept shows when it is read."""
-        return StoredContent(self, digest, size_bytes, -1)
+        return StoredContent(self, digest, size_bytes, -1, data=data)
 
     def _as_row(self, data: bytes) -> StoredContent | None:
         packed = self._compressor().compress(data) if len(data) > 64 else data
@@ -227,9 +236,7 @@ class ContentStore:
             )
         size, form, packed, base, offset = found
         if form in (PLAIN, ZSTD):
-            data = bytes(packed) if form == PLAIN else self._unpack(content.digest, packed, size)
-            if blake3(data).digest() != content.digest:
-                raise _damaged(content.digest)
+            data = self._plain(content.digest, size, form, packed)
             self._remember(content.digest, data)
             return data[start:stop]
         if form == RECIPE:
@@ -250,6 +257,12 @@ class ContentStore:
         if blake3(data).digest() != digest:
             raise _damaged(digest)
         self._remember(digest, data)
+        return data
+
+    def _plain(self, digest: bytes, size: int, form: int, packed: bytes) -> bytes:
+        data = bytes(packed) if form == PLAIN else self._unpack(digest, packed, size)
+        if blake3(data).digest() != digest:
+            raise _damaged(digest)
         return data
 
     def _unpack(self, digest: bytes, packed: bytes, size: int) -> bytes:

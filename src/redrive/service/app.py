@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
-from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.payloads import Payloads
@@ -41,16 +39,9 @@ from redrive.service.search import Search
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.views import (
-    ExchangeView,
     Finding,
     Health,
-    LogLine,
-    Page,
-    PayloadView,
-    QueueItem,
     RunRow,
-    RunView,
-    StartRequest,
 )
 from redrive.settings import Settings
 from redrive.store.blobs.disk import DiskBlobs
@@ -67,93 +58,12 @@ LOCK_POLL_S = 0.1
 _log = get_logger(__name__)
 
 
-class Runs:
-    """The noun `runs`: the run log and what starts and stops."""
+class Runs(RunLog, Starts):
+    """The noun `runs`: the run log, and what starts, stops and waits."""
 
-    def __init__(self, log: RunLog, starts: Starts) -> None:
-        self._log = log
-        self._starts = starts
-
-    async def start(
-        self,
-        flow: str,
-        request: StartRequest,
-        *,
-        trigger: str = "manual",
-        idempotency_key: str | None = None,
-    ) -> RunRow:
-        return await self._starts.start(flow, request, trigger=trigger, idempotency_key=idempotency_key)
-
-    async def start_document(
-        self,
-        text: bytes,
-        filename: str,
-        request: StartRequest,
-        *,
-        trigger: str = "manual",
-        idempotency_key: str | None = None,
-    ) -> RunRow:
-        return await self._starts.start_document(
-            text, filename, request, trigger=trigger, idempotency_key=idempotency_key
-        )
-
-    async def list(
-        self,
-        *,
-        status: str | None = None,
-        flow: str | None = None,
-        trigger: str | None = None,
-        since: datetime | None = None,
-        text: str | None = None,
-        version: int | None = None,
-        warnings: bool | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Page[RunRow]:
-        return await self._log.list(
-            status=status,
-            flow=flow,
-            trigger=trigger,
-            since=since,
-            text=text,
-            version=version,
-            warnings=warnings,
-            limit=limit,
-            cursor=cursor,
-        )
-
-    async def get(self, run_id: str) -> RunView:
-        return await self._log.get(run_id)
-
-    async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
-        return await self._starts.wait(run_id, timeout_s)
-
-    async def logs(
-        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
-    ) -> Page[LogLine]:
-        return await self._log.logs(run_id, step, limit=limit, cursor=cursor)
-
-    async def exchanges(
-        self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None
-    ) -> Page[ExchangeView]:
-        return await self._log.exchanges(run_id, step, limit=limit, cursor=cursor)
-
-    async def payloads(
-        self, run_id: str, step: str, side: Side, *, limit: int = 100, cursor: str | None = None
-    ) -> Page[PayloadView]:
-        return await self._log.payloads(run_id, step, side, limit=limit, cursor=cursor)
-
-    def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
-        return self._log.exchange_body(exchange_id, which)
-
-    async def stop(self, run_id: str, force: bool = False) -> RunRow:
-        return await self._starts.stop(run_id, force)
-
-    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
-        return await self._log.queue(limit=limit, cursor=cursor)
-
-    def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow]:
-        return self._starts.watch(run_id)
+    def __init__(self, kernel: Kernel) -> None:
+        RunLog.__init__(self, kernel)
+        Starts.__init__(self, kernel, self.row)
 
 
 class Service:
@@ -163,13 +73,10 @@ class Service:
         self._kernel = kernel
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
-        log = RunLog(kernel)
-        starts = Starts(kernel, log.row)
-        self._starts = starts
         self.flows = Flows(kernel)
-        self.runs = Runs(log, starts)
+        self.runs = Runs(kernel)
         self.payloads = Payloads(kernel)
-        self.redrives = Redrives(kernel, starts)
+        self.redrives = Redrives(kernel, self.runs)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
         self.tokens = Tokens(kernel)
@@ -181,7 +88,7 @@ class Service:
 
     def changed(self, run: Run) -> None:
         """The engine tells of a change of a run's record."""
-        self._starts.changed(run)
+        self.runs.changed(run)
 
     async def halted(self) -> RedriveError:
         """Waits until the runner of this process had to give up (a full disk, a broken store)."""

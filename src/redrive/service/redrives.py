@@ -95,7 +95,7 @@ class Redrives:
         def place(transaction: Transaction) -> None:
             draft.run.flow_id, draft.run.version = freeze(transaction, self._kernel, drafted.chosen)
 
-        return await self._starts.queue(draft, request, idempotency_key, place)
+        return await self._starts.enqueue(draft, request, idempotency_key, place)
 
     # ---- drafts
 

@@ -124,9 +124,9 @@ class Starts:
         def place(transaction: Transaction) -> None:
             run.flow_id, run.version = freeze(transaction, kernel, chosen)
 
-        return await self.queue(draft, request, idempotency_key, place)
+        return await self.enqueue(draft, request, idempotency_key, place)
 
-    async def queue(
+    async def enqueue(
         self,
         draft: Draft,
         request: Any,

@@ -1,8 +1,6 @@
 """Redrive: integration flows that keep every payload, and a safe redrive of any of them.
 
-async with redrive.connect(home=Path("orders-home")) as client:
-    started = await client.runs.start("orders-to-erp", redrive.StartRequest())
-    ended = await client.finish(started.id)
+`redrive.connect` opens a client on a home folder or a server, for programs and notebooks.
 """
 
 from importlib import import_module

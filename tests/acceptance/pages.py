@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,8 +126,3 @@ def _plain(line: str) -> str:
     for pattern, word in _VARYING:
         line = pattern.sub(word, line)
     return line.strip()
-
-
-def pythons(page: Path, *, under: str | None = None) -> Iterator[str]:
-    """The programs that a page shows."""
-    yield from blocks(page, "python", under=under)

@@ -119,8 +119,7 @@ def _flow() -> str:
         "error.",
         as_yaml(_STEP),
         "A skipped step hands its bucket on unchanged, with the warning `step skipped` in the run log and "
-        "the "
-        "status `skipped`. `redrive check` warns of each `skip: true`.",
+        "the status `skipped`. `redrive check` warns of each `skip: true`.",
         "## Triggers",
         "A list; each entry is a mapping with one name, its kind. A flow needs none to be started by hand. "
         "They are [not carried out yet](#not-carried-out-yet).",

@@ -20,7 +20,6 @@ NOT_YET = {
     "tests": "There is no command that runs them yet.",
     "settings.overlap": "Runs of one flow run side by side.",
     "settings.overlap_key": "As `overlap`.",
-    "settings.use_queued_time": "The clock of a run is the time at which it was queued.",
     "settings.timeout": "A run has no time limit of its own; its steps have.",
     "settings.retention": "Nothing is deleted by age.",
     "settings.notify_on_failure": "There are no notifications.",

@@ -26,6 +26,9 @@ from redrive.client import Client
 from redrive.client.records import PlanView, RedriveRequest, RetryRequest, RunRow, Side
 from redrive.errors import ConfirmationNeeded, UsageError
 
+# Left-out items that a plan lists by key on a terminal; --json has up to 100 of each step.
+DETAILS = 5
+
 
 async def retry(
     run: Annotated[str, Parameter(help="Id of the run to retry.")],
@@ -209,6 +212,15 @@ def print_plan(output: Output, plan: PlanView) -> None:
         ],
         empty="The plan reaches no step that sends.",
     )
+    for step in plan.steps:
+        for left in step.details[:DETAILS]:
+            output.text(
+                f"{step.step}: {cell(left['key'])} {cell(left['reason'])}, "
+                f"sent {cell(left['at'])} by {cell(left['run'])}"
+            )
+        more = (step.delivered or 0) + (step.newer or 0) - len(step.details[:DETAILS])
+        if more > 0:
+            output.text(f"{step.step}: and {more} more")
     for warning in plan.warnings:
         output.text(f"warning: {visible(warning)}")
     if plan.confirm is not None:

@@ -152,6 +152,7 @@ class Journal:
             "b_finished_at": run.finished_at,
             "b_warnings": run.warnings,
             "b_summary": run.summary,
+            "b_clock": run.clock,
             "b_connectors": run.connectors,
         }
 

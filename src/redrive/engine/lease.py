@@ -16,6 +16,7 @@ from redrive.engine.control import Control, Stopped
 from redrive.engine.deps import Deps
 from redrive.engine.execution import PROGRESS_S
 from redrive.engine.failpoints import failpoints
+from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.stored import outputs_of
 from redrive.engine.worker import Execution
@@ -115,6 +116,7 @@ async def run_once(
                 hint="Look at the process log; retry the run when the cause is gone.",
             )
         built = deps.flows.get(run.flow_id, run.version)
+        _set_clock(run, built, journal)
         last_success = await _last_success(deps, run)
     except Fault:
         raise
@@ -142,6 +144,16 @@ async def run_once(
     except asyncio.CancelledError:
         await asyncio.shield(journal.barrier())
         raise
+
+
+def _set_clock(run: Run, built: BuiltFlow, journal: Journal) -> None:
+    """A flow may count from when its run began, not from when it was queued. A run made from another
+    one keeps the clock it was given, and one that goes on after a crash its own.
+    """
+    chosen = run.source_run is not None or run.clock != run.queued_at
+    if not (built.flow.settings.use_queued_time or chosen) and run.started_at is not None:
+        run.clock = run.started_at
+        journal.run_changed()
 
 
 async def _last_success(deps: Deps, run: Run) -> datetime | None:

@@ -223,7 +223,7 @@ class Execution:
         step.status = "running"
         starts_here = starts_at(plan, node.id)
         if node.skip or node.id in plan.skips:
-            return self._skip(step, inputs)
+            return await self._skip(step, inputs)
         shape = self._built.shapes[node.id]
         execution = await self._execution(node, shape, step, inputs, starts_here=starts_here, resumed=resumed)
         if self._counted is not None and shape.effects and not self._counts(node):
@@ -295,7 +295,10 @@ class Execution:
             step.status, step.finished_at = "running", None
         self._journal.step(step)
 
-    def _skip(self, step: StepRun, inputs: Inputs) -> Inputs:
+    async def _skip(self, step: StepRun, inputs: Inputs) -> Inputs:
+        count, items, size = await self._buckets.totals(inputs or [])
+        step.payloads_in, step.items_in, step.bytes_in = count, items, size
+        step.payloads_out, step.items_out, step.bytes_out = count, items, size
         step.status = "skipped"
         step.outputs = encode(inputs).decode()
         step.finished_at = self._deps.clock.micros()

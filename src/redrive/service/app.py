@@ -54,6 +54,8 @@ LOCK = "lock"
 SERVER_FILE = "server.json"
 """Left by `redrive up`: where it listens, and the local token."""
 LOCK_POLL_S = 0.1
+LEFT_OVER_S = 3600.0
+"""Unfinished objects of dead processes are removed by `up` when they are older."""
 
 _log = get_logger(__name__)
 
@@ -285,6 +287,7 @@ async def open_service(
     told.append(service)
     try:
         if serve:
+            await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
         yield service
     finally:

@@ -345,6 +345,7 @@ class Redrives:
             for node in steps_ahead(built, draft.plan)
             if node.shape == "connector" and await self._sends(built, node)
         ]
+        notes += _unseen(counted, steps_ahead(built, draft.plan))
         number = drafted.chosen.number
         return PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
@@ -396,6 +397,20 @@ async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Coun
     )
     await execution.preview()
     return counted, execution.notes
+
+
+def _unseen(counted: Sequence[Counted], ahead: Sequence[StepNode]) -> list[str]:
+    """Which later steps will not see the items that a send step leaves out."""
+    names = [node.id for node in ahead]
+    notes = []
+    for one in counted:
+        left_out, later = one.delivered + one.newer, names[names.index(one.step) + 1 :]
+        if left_out and later:
+            notes.append(
+                f"{one.step} leaves {left_out} items out, which put nothing out: "
+                f"{', '.join(later)} will not see them"
+            )
+    return notes
 
 
 def _plan_step(step: str, counted: Counted | None) -> PlanStep:

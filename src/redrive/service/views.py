@@ -330,7 +330,7 @@ class RedriveRequest(View):
 
 
 class UploadView(View):
-    """Bytes put into the store, to be used as a payload of a start. Kept a day if not used."""
+    """Bytes put into the store, to be used as a payload of a start."""
 
     id: str
     size_bytes: int

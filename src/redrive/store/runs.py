@@ -48,6 +48,7 @@ UPDATE_RUN = Statement(
         finished_at=bindparam("b_finished_at"),
         warnings=bindparam("b_warnings"),
         summary=bindparam("b_summary"),
+        clock=bindparam("b_clock"),
         connectors=bindparam("b_connectors"),
     )
 )

@@ -301,3 +301,23 @@ async def test_passing_on_is_what_a_hook_does_by_itself(home: Home, world: World
         await desk.put("{id: a, shape: hooked}")
         run = await desk.run([1, 2])
         assert await desk.values(run.id, "a") == [[1, 2]]
+
+
+async def test_the_clock_counts_from_the_queue_or_from_the_beginning(home: Home, world: World) -> None:
+    async with home.open() as desk:
+        await desk.put("{id: a, shape: hooked}")
+        await desk.put("{id: a, shape: hooked}", name="g", head="settings: {use_queued_time: false}")
+        queued = await desk.run([1])
+        begun = await desk.run([1], name="g")
+    assert queued.clock == queued.queued_at
+    assert begun.clock == begun.started_at != begun.queued_at
+
+
+async def test_a_skipped_step_passes_its_bucket_on_and_counts_it(home: Home, world: World) -> None:
+    async with home.open() as desk:
+        await desk.put("{id: a, shape: hooked, skip: true}", "{id: b, shape: hooked}")
+        run = await desk.run([1, 2])
+    step = run.steps[0]
+    assert (step.status, step.counts["items_in"], step.counts["items_out"]) == ("skipped", 2, 2)
+    assert [p.id for p in step.payloads_in] == [p.id for p in step.payloads_out]
+    assert run.warnings == 1

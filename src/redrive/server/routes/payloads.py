@@ -140,7 +140,7 @@ async def upload(
         Query(max_length=200, description="Payload that gives media type, items path and meta."),
     ] = None,
 ) -> Response:
-    """Store the bytes of the body, of any size, as a payload for a start. Kept a day if not used."""
+    """Store the bytes of the body, of any size, as a payload for a start."""
     view = await service.payloads.upload(
         request.stream(), media_type=media_type, items_path=items_path, filename=filename, like=like
     )

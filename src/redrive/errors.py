@@ -48,7 +48,7 @@ class RedriveError(Exception):
     """
 
     code: str = "redrive.error"
-    title: ClassVar[str] = "Something went wrong"
+    title: str = "Something went wrong"
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 3
     retry: Retry = "never"

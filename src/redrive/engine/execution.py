@@ -283,6 +283,7 @@ class StepExecution:
                 raise
             except RedriveError as error:
                 caught = StepError(error.detail, code=error.code, at=error.at, hint=error.hint)
+                caught.title = error.title
             except Exception as error:  # noqa: BLE001 - a shape may raise anything
                 _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
                 caught = _crashed(error)

@@ -71,9 +71,9 @@ class Runner:
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
 
-    async def close(self) -> None:
-        """Let go of all runs: at the next payload boundary within the grace time, else at once.
-        They go on when the home has a runner again.
+    async def close(self, *, patient: bool = False) -> None:
+        """Let go of all runs at their next payload boundary; they go on when the home has a runner
+        again. What takes longer than the grace time is cut off, unless this is `patient`.
         """
         self._closing = True
         self._wake.set()
@@ -81,7 +81,7 @@ class Runner:
             control.suspend()
         tasks = list(self._tasks.values())
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._deps.settings.stop_grace_s)
+            _, late = await asyncio.wait(tasks, timeout=None if patient else self._deps.settings.stop_grace_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -139,11 +139,11 @@ class Service:
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
 
-    async def stop_runner(self) -> None:
-        """Let go of all runs and of the lock."""
+    async def stop_runner(self, *, patient: bool = False) -> None:
+        """Let go of all runs (see `Runner.close`) and of the lock."""
         runner, self._kernel.runner = self._kernel.runner, None
         if runner is not None:
-            await runner.close()
+            await runner.close(patient=patient)
         if self._main is not None:
             await self._main
             self._main = None
@@ -163,17 +163,21 @@ class Service:
                 continue
             runner = self.start_runner(up_to=number)
             waiting = asyncio.ensure_future(self.runs.wait(run_id))
+            ended = False
             ends: tuple[asyncio.Future[Any], ...] = (waiting, runner.halted)
             try:
                 await asyncio.wait([*ends], return_when=asyncio.FIRST_COMPLETED)
                 if not waiting.done() and runner.halted.done():
                     raise runner.halted.result()
-                return await waiting
+                row = await waiting
+                ended = True
             finally:
                 waiting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await waiting
-                await self.stop_runner()
+                # A request of another run that is under way is not cut off for the sake of this one.
+                await self.stop_runner(patient=ended)
+            return row
 
 
 def _prepare(home: Path) -> None:
@@ -202,10 +206,11 @@ def _is_served(home: Path) -> bool:
     """Whether an `up` holds the home; what a dead one left behind does not count."""
     try:
         pid = int(decode((home / SERVER_FILE).read_bytes())["pid"])
-        os.kill(pid, 0)
+        if os.name == "posix":  # elsewhere signal 0 would end it
+            os.kill(pid, 0)
     except PermissionError:
         return True  # it lives, and belongs to another user
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return False
     return True
 

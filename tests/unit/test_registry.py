@@ -123,7 +123,7 @@ class Unmakeable(Http):
 def test_a_broken_package_is_told_and_the_rest_works(installed, caplog, monkeypatch):
     # The process log, once configured, keeps its lines to itself.
     monkeypatch.setattr(logging.getLogger("redrive"), "propagate", True)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="redrive"):
         registry = installed(
             [module_with("redrive.shapes.one", "taken")],
             shapes={

@@ -6,7 +6,7 @@ import json
 import string
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from redrive.core.jsonvalue import decode, encode
@@ -48,6 +48,7 @@ def test_ascii_json_is_the_same_in_yaml(value):
 
 
 @given(st.text(alphabet=string.printable + "é\u2028\ufeff\U0001f600", max_size=60))
+@example("\ufeff\ufeff")
 @settings(max_examples=150)
 def test_no_text_makes_the_parsers_fall(text):
     fast, pure = parse_yaml(text, loader=FAST_LOADER), parse_yaml(text, loader=PURE_LOADER)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,4 +31,6 @@ def test_another_name_is_an_error_that_says_so():
 
 def test_nothing_else_is_loaded_by_the_import():
     code = "import sys, redrive; sys.exit(any(n.startswith('redrive.') for n in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    source = str(Path(redrive.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": source}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0

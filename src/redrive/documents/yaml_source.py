@@ -62,8 +62,9 @@ class _Composer:
         self.parsed = Parsed()
         self.anchors: dict[str, tuple[Node | None, int]] = {}
         self.count = 0
-        # A byte order mark is no part of the first document's tree, but of its text.
-        self.shift = 1 if text.startswith("\ufeff") else 0
+        # Byte order marks are no part of the first document's tree, but of its text. All that lead: of a
+        # second one the two loaders think differently.
+        self.shift = len(text) - len(text.lstrip("\ufeff"))
 
     def run(self, loader: Any) -> Parsed:
         try:

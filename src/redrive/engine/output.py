@@ -154,8 +154,3 @@ async def _items_of(writing: Writing, origins: Origins) -> int | None:
     async for _ in writing.pieces():
         pass
     return writing.count
-
-
-def all_of(inputs: Sequence[tuple[int, int]]) -> Origins:
-    """Every item of the given input payloads, as (number, items)."""
-    return [(number, 0, items) for number, items in inputs]

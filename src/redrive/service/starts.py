@@ -360,7 +360,3 @@ def read_variables(flow: Flow, given: dict[str, Any], *, manual: bool) -> dict[s
             hint=f"Give it with --var {missing[0]}=VALUE.",
         )
     return values
-
-
-def clock_of(source: Run, asked: str, now: int) -> int:
-    return now if asked == "now" else source.clock

@@ -21,7 +21,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
 from redrive.errors import Fault, RedriveError, StoreBusy, StoreFull
@@ -71,11 +71,6 @@ class Transaction:
         """Execute; the number of rows it changed."""
         self.flush()
         return self._connection.execute(statement.compile().text, statement.row(parameters)).rowcount
-
-    def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
-        self.flush()
-        statement.compile()
-        self._connection.executemany(statement.text, [statement.row(row) for row in rows])
 
     def all(self, statement: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
         self.flush()

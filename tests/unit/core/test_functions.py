@@ -15,7 +15,6 @@ from redrive.core.matching import number_of, pick
 from redrive.core.template import TemplateMissing
 
 
-
 class Rows:
     """What the examples look up."""
 

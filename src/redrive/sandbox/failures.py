@@ -46,7 +46,7 @@ def step_error(raised: Raised, limits: Limits, where: str) -> StepError:
                 f"{where}: a call of the script took longer than {limits.time_s:g} s of computing",
                 code="script.time_limit",
                 at="time_limit",
-                hint="Look for a loop that does not end, work on single items (per: item), or raise time_limit.",
+                hint="Look for a loop without end, work on single items (per: item), or raise time_limit.",
             )
         case "memory":
             return StepError(
@@ -87,7 +87,8 @@ def result_error(raised: Raised, where: str) -> StepError:
         f"{where}: what the script returns cannot be written as JSON ({raised.type_name})",
         code="script.result",
         at="code",
-        hint="Return text, numbers, true, false, None, lists, and dicts whose keys are text; not nested without end.",
+        hint="Return text, numbers, true, false, None, lists, and dicts whose keys are text; "
+        "nothing that holds itself.",
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, Self
 
+from redrive.sandbox.cpython import CPython, refused, why_not
 from redrive.sandbox.interpreter import Interpreter
 from redrive.sandbox.monty import Monty, Workers
 from redrive.sandbox.printed import Printed
@@ -35,7 +36,11 @@ class _Started:
 class Sandbox:
     """One per process that executes. Closed by `close`, or used as an async context manager."""
 
-    def __init__(self, *, processes: int | None = None) -> None:
+    def __init__(
+        self, *, processes: int | None = None, probe: Callable[[], Awaitable[str | None]] = why_not
+    ) -> None:
+        self._probe = probe
+        self._locks: tuple[str | None] | None = None
         self._processes = processes or max(2, os.cpu_count() or 2)
         self._places = asyncio.Semaphore(self._processes)
         self._started: _Started | None = None
@@ -84,9 +89,22 @@ class Sandbox:
 
     @asynccontextmanager
     async def _interpreter(self, script: Script, now: datetime, out: Printed) -> AsyncIterator[Interpreter]:
+        if script.full:
+            if why := await self._why_not():
+                raise refused(why)
+            async with CPython(script.limits, now, out).opened() as cpython:
+                yield cpython
+            return
         started = await self._start()
         async with Monty(started.workers, started.threads, script.limits, now, out).opened() as monty:
             yield monty
+
+    async def _why_not(self) -> str | None:
+        """What keeps `full` scripts from running here; found out once, with the first of them."""
+        async with self._lock:
+            if self._locks is None:
+                self._locks = (await self._probe(),)
+            return self._locks[0]
 
     async def _start(self) -> _Started:
         async with self._lock:

@@ -57,6 +57,8 @@ def __redrive_plain(
         return {key: __redrive_plain(each, mark, spelt) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [__redrive_plain(each, mark, spelt) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
     return value
 
 def __redrive_write(value, mark, spelt, dumps=__redrive_json.dumps, TypeError=TypeError):

@@ -284,6 +284,7 @@ async def open_service(
         if service.is_runner:
             await service.stop_runner()
         await connections.close()
+        await deps.sandbox.close()
         await asyncio.to_thread(committer.close)
         contents.close()
         reader.close()

@@ -16,44 +16,30 @@ from typing import TypeVar
 
 import zstandard
 from blake3 import blake3
-from sqlalchemy import bindparam, select
 
 from redrive.core.ranges import cooked, recipe
-from redrive.errors import PayloadGone, StoreCorrupt
+from redrive.errors import PayloadGone
 from redrive.sdk.content import Content, MemoryContent
-from redrive.store import tables
+from redrive.store import contents as store
 from redrive.store.blobs.base import Blobs
+from redrive.store.contents import OBJECT, PLAIN, RANGE, RECIPE, ZSTD, Row, damaged, gone
 from redrive.store.database import Reader, Rows
-from redrive.store.statements import Insert, Statement
 
 T = TypeVar("T")
 
-PLAIN, ZSTD, OBJECT, RANGE, RECIPE = 0, 1, 2, 3, 4
 # Larger than this goes to the blob store without a try at compressing it into a row.
 MAX_ROW_PLAIN_BYTES = 256 << 10
 CACHE_BYTES = 32 << 20
 LEAST_RECIPE_BYTES = 512
 
-INSERT_CONTENT = Insert(tables.contents, conflict="ignore")
-_GET = Statement(
-    select(
-        tables.contents.c.size_bytes,
-        tables.contents.c.form,
-        tables.contents.c.data,
-        tables.contents.c.base,
-        tables.contents.c.base_offset,
-    ).where(tables.contents.c.digest == bindparam("digest"))
-)
-
-Row = tuple[bytes, int, int, bytes | None, bytes | None, int | None]
-
 
 class StoredContent(Content):
     """Content in the store, or on its way there. `rows` are what a commit that refers to it has
-    to write first (nothing where it was read from the store).
+    to write first (nothing where it was read from the store), `pins` the contents that these rows
+    share and do not write (`store.contents.pin`).
     """
 
-    __slots__ = ("_store", "base", "data", "digest", "form", "offset", "rows", "size_bytes")
+    __slots__ = ("_store", "base", "data", "digest", "form", "offset", "pins", "rows", "size_bytes")
 
     def __init__(
         self,
@@ -65,6 +51,7 @@ class StoredContent(Content):
         base: Content | None = None,
         offset: int = 0,
         rows: tuple[Row, ...] = (),
+        pins: tuple[bytes, ...] = (),
         data: bytes | None = None,
     ) -> None:
         self._store = store
@@ -75,6 +62,7 @@ class StoredContent(Content):
         self.base = base
         self.offset = offset
         self.rows = rows
+        self.pins = pins
 
     async def read(self, start: int = 0, stop: int | None = None) -> bytes:
         end = self.size_bytes if stop is None else min(stop, self.size_bytes)
@@ -129,8 +117,9 @@ class ContentStore:
             # Never a reference to a reference, and only to what is certain to be whole.
             if root.form in {PLAIN, ZSTD} and (written := recipe(whole, items, held)) is not None:
                 digest = blake3(whole).digest()
-                row: Row = (digest, len(whole), RECIPE, written, root.digest, shift)
-                return StoredContent(self, digest, len(whole), RECIPE, rows=(*root.rows, row), data=whole)
+                row: Row = (digest, len(whole), RECIPE, written, root.digest, shift, None)
+                rows, pins = _shared(root, row)
+                return StoredContent(self, digest, len(whole), RECIPE, rows=rows, pins=pins, data=whole)
         return await self.put(whole)
 
     async def slice(self, content: Content, start: int, stop: int) -> StoredContent:
@@ -149,10 +138,10 @@ class ContentStore:
         base, offset = content, start
         if isinstance(content, StoredContent) and content.base is not None:
             base, offset = content.base, content.offset + start  # never a reference to a reference
-        row: Row = (digest, stop - start, RANGE, None, base.digest, offset)
-        rows = (*getattr(base, "rows", ()), row)
+        row: Row = (digest, stop - start, RANGE, None, base.digest, offset, None)
+        rows, pins = _shared(base, row)
         return StoredContent(
-            self, digest, stop - start, RANGE, base=base, offset=offset, rows=rows, data=data
+            self, digest, stop - start, RANGE, base=base, offset=offset, rows=rows, pins=pins, data=data
         )
 
     def stored(self, content: Content) -> StoredContent | None:
@@ -170,10 +159,10 @@ class ContentStore:
         """The plain bytes of a content that is a row of its own; None for others. For the thread
         that reads a page of payloads: a hop for each of them would cost more than the read.
         """
-        found = rows.one(_GET, digest=digest)
-        if found is None or found[1] not in {PLAIN, ZSTD}:
+        found = store.get(rows, digest)
+        if found is None or found.form not in {PLAIN, ZSTD}:
             return None
-        return self._plain(digest, *found[:3])
+        return self._plain(found)
 
     def known(self, digest: bytes, size_bytes: int, data: bytes | None = None) -> StoredContent:
         """Content that a record names. Whether it is still kept shows when it is read."""
@@ -187,7 +176,7 @@ class ContentStore:
         if len(packed) > self._inline_bytes:
             return None
         digest = blake3(data).digest()
-        row: Row = (digest, len(data), form, packed, None, None)
+        row: Row = (digest, len(data), form, packed, None, None, None)
         return StoredContent(self, digest, len(data), form, rows=(row,), data=data)
 
     def _compressor(self) -> zstandard.ZstdCompressor:
@@ -213,7 +202,7 @@ class ContentStore:
         except BaseException:
             await asyncio.shield(loop.run_in_executor(self._threads, writer.abort))
             raise
-        row: Row = (blob.digest, blob.size_bytes, OBJECT, None, None, None)
+        row: Row = (blob.digest, blob.size_bytes, OBJECT, None, None, None, None)
         return StoredContent(self, blob.digest, blob.size_bytes, OBJECT, rows=(row,))
 
     # ---- out
@@ -224,52 +213,62 @@ class ContentStore:
             return data if start == 0 and stop >= len(data) else data[start:stop]
         if start >= stop:
             return b""
-        if content.base is not None and isinstance(content.base, StoredContent):
-            return await self.read(content.base, content.offset + start, content.offset + stop)
-        if content.form == OBJECT:
-            return await self._in_thread(lambda: self._blobs.open(content.digest).read(start, stop))
-        found = await self._reader.run(lambda rows: rows.one(_GET, digest=content.digest))
+        if content.base is not None or content.form == OBJECT:
+            try:
+                if isinstance(content.base, StoredContent):
+                    return await self.read(content.base, content.offset + start, content.offset + stop)
+                return await self._in_thread(lambda: self._blobs.open(content.digest).read(start, stop))
+            except PayloadGone:
+                # It may have been stored in another way since this was found out.
+                if content.form == OBJECT:
+                    raise
+                content.base, content.form = None, -1
+        found = await self._reader.run(lambda rows: store.get(rows, content.digest))
         if found is None:
-            raise PayloadGone(
-                f"the content {content.digest.hex()[:12]} has expired or was erased",
-                hint="Logs outlive payloads; give the data with --payload to run with it again.",
-            )
-        size, form, packed, base, offset = found
-        if form in (PLAIN, ZSTD):
-            data = self._plain(content.digest, size, form, packed)
+            raise gone(content.digest)
+        if found.form in (PLAIN, ZSTD):
+            data = self._plain(found)
             self._remember(content.digest, data)
             return data[start:stop]
-        if form == RECIPE:
-            return (await self._cook(content.digest, packed, base, offset))[start:stop]
-        content.form = form
-        if form == OBJECT:
+        assert found.form == OBJECT or found.base is not None
+        if found.form == RECIPE:
+            return (await self._cook(found))[start:stop]
+        content.form = found.form
+        if found.form == OBJECT:
             return await self.read(content, start, stop)
-        content.base = StoredContent(self, base, offset + size, -1)
+        offset = found.base_offset or 0
+        content.base = StoredContent(self, found.base or b"", offset + found.size_bytes, -1)
         content.offset = offset
         return await self.read(content, start, stop)
 
-    async def _cook(self, digest: bytes, written: bytes, base: bytes, offset: int) -> bytes:
-        source = self.known(base, MAX_ROW_PLAIN_BYTES)
+    async def _cook(self, row: store.ContentRow) -> bytes:
+        source = self.known(row.base or b"", MAX_ROW_PLAIN_BYTES)
         try:
-            data = cooked(written, await source.read(offset))
+            data = cooked(row.data or b"", await source.read(row.base_offset or 0))
         except ValueError:
             data = b""
-        if blake3(data).digest() != digest:
-            raise _damaged(digest)
-        self._remember(digest, data)
+        if blake3(data).digest() != row.digest:
+            raise damaged(row.digest)
+        self._remember(row.digest, data)
         return data
 
-    def _plain(self, digest: bytes, size: int, form: int, packed: bytes) -> bytes:
-        data = bytes(packed) if form == PLAIN else self._unpack(digest, packed, size)
-        if blake3(data).digest() != digest:
-            raise _damaged(digest)
+    def _plain(self, row: store.ContentRow) -> bytes:
+        packed = row.data or b""
+        data = packed if row.form == PLAIN else self._unpack(row.digest, packed, row.size_bytes)
+        if blake3(data).digest() != row.digest:
+            raise damaged(row.digest)
         return data
 
     def _unpack(self, digest: bytes, packed: bytes, size: int) -> bytes:
         try:
             return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size)
         except zstandard.ZstdError as error:
-            raise StoreCorrupt(f"the content {digest.hex()[:12]} is damaged: {error}") from None
+            raise damaged(digest, str(error)) from None
+
+    def forget(self, digest: bytes) -> None:
+        """Do not answer from memory any more: the content was deleted or erased."""
+        if (data := self._cache.pop(digest, None)) is not None:
+            self._cached_bytes -= len(data)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
@@ -287,8 +286,7 @@ class ContentStore:
         return self._cache.get(digest)
 
 
-def _damaged(digest: bytes) -> StoreCorrupt:
-    return StoreCorrupt(
-        f"the content {digest.hex()[:12]} does not match its hash",
-        hint="Run `redrive doctor`, and restore a backup if it cannot be mended.",
-    )
+def _shared(base: Content, row: Row) -> tuple[tuple[Row, ...], tuple[bytes, ...]]:
+    """The rows and pins of a content that is made from `base`."""
+    rows: tuple[Row, ...] = getattr(base, "rows", ())
+    return (*rows, row), (getattr(base, "pins", ()) if rows else (base.digest,))

@@ -82,7 +82,7 @@ class ContentStore:
         self._local = threading.local()
         self._cache: OrderedDict[bytes, bytes] = OrderedDict()
         self._cached_bytes = 0
-        self._threads = ThreadPoolExecutor(2, "redrive-blobs")
+        self._threads = ThreadPoolExecutor(blobs.parallel, "redrive-blobs")
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)

@@ -44,7 +44,7 @@ from redrive.service.views import (
     RunRow,
 )
 from redrive.settings import Settings
-from redrive.store.blobs.disk import DiskBlobs
+from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Reader, connect_writer, migrate
 from redrive.store.secrets import SecretBox
@@ -248,9 +248,19 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Open a home. With `serve` this process becomes its runner for as long as it is open.
 
-    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it).
+    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
+    and those of `open_blobs`.
     """
     _prepare(home)
+    blobs = await asyncio.to_thread(
+        open_blobs,
+        home,
+        settings.objects,
+        key=settings.objects_key,
+        secret=settings.objects_secret,
+        failpoint=failpoints.hit,
+        zstd_level=settings.zstd_level,
+    )
     lock = FileLock(home / LOCK)
     if serve:
         await _become_runner(home, lock)
@@ -258,7 +268,6 @@ async def open_service(
     registry = registry or Registry.discover()
     database = home / DATABASE
     reader = Reader(database)
-    blobs = DiskBlobs(home, failpoint=failpoints.hit, zstd_level=settings.zstd_level)
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )

@@ -8,16 +8,17 @@ Until its commit, and for some time after, a small content is served from memory
 from __future__ import annotations
 
 import asyncio
-import threading
+import copy
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import zstandard
 from blake3 import blake3
 
 from redrive.core.ranges import cooked, recipe
+from redrive.engine.dictionaries import Families
+from redrive.engine.packing import Packing
 from redrive.errors import PayloadGone
 from redrive.sdk.content import Content, MemoryContent
 from redrive.store import contents as store
@@ -70,7 +71,9 @@ class StoredContent(Content):
 
 
 class ContentStore:
-    """One per process; safe to use from one event loop."""
+    """One per process; safe to use from one event loop. `families`, where there are any, say which
+    dictionary a content is packed with.
+    """
 
     def __init__(
         self, reader: Reader, blobs: Blobs, *, inline_bytes: int = 32 << 10, zstd_level: int = 1
@@ -78,14 +81,20 @@ class ContentStore:
         self._reader = reader
         self._blobs = blobs
         self._inline_bytes = inline_bytes
-        self._level = zstd_level
-        self._local = threading.local()
-        self._cache: OrderedDict[bytes, bytes] = OrderedDict()
-        self._cached_bytes = 0
+        self.packing = Packing(zstd_level)
+        self.families: Families | None = None
+        self.family: str | None = None
+        self._cache = _Cache()
         self._threads = ThreadPoolExecutor(blobs.parallel, "redrive-blobs")
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
+
+    def of(self, family: str) -> ContentStore:
+        """This store for whoever puts contents that look alike: they are packed with a dictionary."""
+        view = copy.copy(self)
+        view.family = family
+        return view
 
     # ---- in
 
@@ -159,34 +168,33 @@ class ContentStore:
         """The plain bytes of a content that is a row of its own; None for others. For the thread
         that reads a page of payloads: a hop for each of them would cost more than the read.
         """
-        found = store.get(rows, digest)
+        found = self._row(rows, digest)
         if found is None or found.form not in {PLAIN, ZSTD}:
             return None
-        return self._plain(found)
+        return self.packing.unpack(found)
+
+    def _row(self, rows: Rows, digest: bytes) -> store.ContentRow | None:
+        """A row, with what it takes to unpack it."""
+        found = store.get(rows, digest)
+        if found is not None:
+            self.packing.load(rows, found)
+        return found
 
     def known(self, digest: bytes, size_bytes: int, data: bytes | None = None) -> StoredContent:
         """Content that a record names. Whether it is still kept shows when it is read."""
         return StoredContent(self, digest, size_bytes, -1, data=data)
 
     def _as_row(self, data: bytes) -> StoredContent | None:
-        packed = self._compressor().compress(data) if len(data) > 64 else data
-        form = ZSTD
-        if len(packed) >= len(data):
-            packed, form = data, PLAIN
+        family, families = self.family, self.families
+        learnt = families.dictionary(family) if families is not None and family is not None else None
+        form, packed, number = self.packing.pack(data, learnt)
         if len(packed) > self._inline_bytes:
             return None
         digest = blake3(data).digest()
-        row: Row = (digest, len(data), form, packed, None, None, None)
+        if families is not None and family is not None:
+            families.note(family, digest, len(data), len(packed))
+        row: Row = (digest, len(data), form, packed, None, None, number)
         return StoredContent(self, digest, len(data), form, rows=(row,), data=data)
-
-    def _compressor(self) -> zstandard.ZstdCompressor:
-        # One for each thread: a shared one crashes the process.
-        found: zstandard.ZstdCompressor | None = getattr(self._local, "compressor", None)
-        if found is None:
-            found = self._local.compressor = zstandard.ZstdCompressor(
-                level=self._level, write_checksum=False, write_content_size=True
-            )
-        return found
 
     async def _put_object(self, first: list[bytes], rest: AsyncIterable[bytes] | None) -> StoredContent:
         loop = asyncio.get_running_loop()
@@ -208,7 +216,7 @@ class ContentStore:
     # ---- out
 
     async def read(self, content: StoredContent, start: int, stop: int) -> bytes:
-        data = content.data or self._recall(content.digest)
+        data = content.data or self._cache.get(content.digest)
         if data is not None:
             return data if start == 0 and stop >= len(data) else data[start:stop]
         if start >= stop:
@@ -223,12 +231,12 @@ class ContentStore:
                 if content.form == OBJECT:
                     raise
                 content.base, content.form = None, -1
-        found = await self._reader.run(lambda rows: store.get(rows, content.digest))
+        found = await self._reader.run(lambda rows: self._row(rows, content.digest))
         if found is None:
             raise gone(content.digest)
         if found.form in (PLAIN, ZSTD):
-            data = self._plain(found)
-            self._remember(content.digest, data)
+            data = self.packing.unpack(found)
+            self._cache.remember(content.digest, data)
             return data[start:stop]
         assert found.form == OBJECT or found.base is not None
         if found.form == RECIPE:
@@ -249,41 +257,39 @@ class ContentStore:
             data = b""
         if blake3(data).digest() != row.digest:
             raise damaged(row.digest)
-        self._remember(row.digest, data)
+        self._cache.remember(row.digest, data)
         return data
-
-    def _plain(self, row: store.ContentRow) -> bytes:
-        packed = row.data or b""
-        data = packed if row.form == PLAIN else self._unpack(row.digest, packed, row.size_bytes)
-        if blake3(data).digest() != row.digest:
-            raise damaged(row.digest)
-        return data
-
-    def _unpack(self, digest: bytes, packed: bytes, size: int) -> bytes:
-        try:
-            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size)
-        except zstandard.ZstdError as error:
-            raise damaged(digest, str(error)) from None
 
     def forget(self, digest: bytes) -> None:
         """Do not answer from memory any more: the content was deleted or erased."""
-        if (data := self._cache.pop(digest, None)) is not None:
-            self._cached_bytes -= len(data)
+        self._cache.forget(digest)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
-    def _remember(self, digest: bytes, data: bytes) -> None:
-        if len(data) > CACHE_BYTES // 8 or digest in self._cache:
-            return
-        self._cache[digest] = data
-        self._cached_bytes += len(data)
-        while self._cached_bytes > CACHE_BYTES:
-            _, old = self._cache.popitem(last=False)
-            self._cached_bytes -= len(old)
 
-    def _recall(self, digest: bytes) -> bytes | None:
-        return self._cache.get(digest)
+class _Cache:
+    """Plain bytes of small contents that were read of late."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[bytes, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, digest: bytes) -> bytes | None:
+        return self._held.get(digest)
+
+    def remember(self, digest: bytes, data: bytes) -> None:
+        if len(data) > CACHE_BYTES // 8 or digest in self._held:
+            return
+        self._held[digest] = data
+        self._bytes += len(data)
+        while self._bytes > CACHE_BYTES:
+            _, old = self._held.popitem(last=False)
+            self._bytes -= len(old)
+
+    def forget(self, digest: bytes) -> None:
+        if (data := self._held.pop(digest, None)) is not None:
+            self._bytes -= len(data)
 
 
 def _shared(base: Content, row: Row) -> tuple[tuple[Row, ...], tuple[bytes, ...]]:

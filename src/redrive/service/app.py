@@ -20,6 +20,7 @@ from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
+from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
 from redrive.engine.runner import Runner
@@ -280,6 +281,8 @@ async def open_service(
         return registry.protocol(str(info.document.get("protocol", "http"))).open(info)
 
     committer = Committer(lambda: connect_writer(database), failpoints.hit)
+    dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
+    contents.families = dictionaries
     connections = Connections(reader, secrets, parse, open_connection)
     told: list[Service] = []
     deps = Deps(
@@ -308,6 +311,7 @@ async def open_service(
         if service.is_runner:
             await service.stop_runner()
         await connections.close()
+        await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()
         reader.close()

@@ -18,6 +18,7 @@ from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
+from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
 from redrive.engine.runner import Runner
@@ -42,7 +43,7 @@ from redrive.service.views import (
     RunRow,
 )
 from redrive.settings import Settings
-from redrive.store.blobs.disk import DiskBlobs
+from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
@@ -233,17 +234,26 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Open a home. With `serve` this process becomes its runner for as long as it is open.
 
-    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it).
+    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
+    and those of `open_blobs`.
     """
     database = open_database(home, settings.store)
     await asyncio.to_thread(_prepare, home, database)
+    blobs = await asyncio.to_thread(
+        open_blobs,
+        home,
+        settings.objects,
+        key=settings.objects_key,
+        secret=settings.objects_secret,
+        failpoint=failpoints.hit,
+        zstd_level=settings.zstd_level,
+    )
     lock = database.runner_lock()
     if serve:
         await _become_runner(home, database, lock)
     clock = clock or Clock()
     registry = registry or Registry.discover()
     reader = Reader(database)
-    blobs = DiskBlobs(home, failpoint=failpoints.hit, zstd_level=settings.zstd_level)
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
@@ -256,6 +266,8 @@ async def open_service(
         return registry.protocol(str(info.document.get("protocol", "http"))).open(info)
 
     committer = Committer(database, failpoints.hit)
+    dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
+    contents.families = dictionaries
     connections = Connections(reader, secrets, parse, open_connection)
     told: list[Service] = []
     deps = Deps(
@@ -285,6 +297,7 @@ async def open_service(
             await service.stop_runner()
         await connections.close()
         await deps.sandbox.close()
+        await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()
         reader.close()

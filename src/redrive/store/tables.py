@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy import Text as _Text
 
@@ -170,12 +171,45 @@ contents = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
-    # 0 plain here, 1 zstd here, 2 in the blob store, 3 a range of the content `base` from
-    # `base_offset` on, 4 put together from ranges of that by the recipe in `data`
+    # One of the forms in `store.contents`, which say what the other columns hold.
     Column("form", SmallInteger, nullable=False),
     Column("data", LargeBinary),
     Column("base", LargeBinary),
     Column("base_offset", BigInteger),
+    Column("dictionary", Integer),
+)
+# Who is made from a content, and from which recipe; who needs a dictionary.
+Index(
+    "ix_contents_base",
+    contents.c.base,
+    sqlite_where=contents.c.base.is_not(None),
+    postgresql_where=contents.c.base.is_not(None),
+)
+Index(
+    "ix_contents_recipe",
+    contents.c.data,
+    sqlite_where=contents.c.form == text("5"),
+    postgresql_where=contents.c.form == text("5"),
+)
+Index(
+    "ix_contents_dictionary",
+    contents.c.dictionary,
+    sqlite_where=contents.c.dictionary.is_not(None),
+    postgresql_where=contents.c.dictionary.is_not(None),
+)
+
+dictionaries = Table(
+    "dictionaries",
+    metadata,
+    # Small numbers: each content that is packed with one holds its number.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("family", Text, nullable=False, index=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    # Plain bytes of the samples over their packed bytes, in hundredths: what it was worth when it was made.
+    Column("ratio", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
 )
 
 payloads = Table(

@@ -15,7 +15,7 @@ from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, Plan, Run, StepRun
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
-from redrive.engine.contents import INSERT_CONTENT, ContentStore
+from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
 from redrive.engine.target import LedgerSignal
@@ -27,6 +27,7 @@ from redrive.store import runs as store
 from redrive.store import tables
 from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Reader
 from redrive.store.secrets import SecretBox
 from redrive.store.sqlite import SqliteDatabase

@@ -62,7 +62,32 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("base", sa.LargeBinary(), nullable=True),
         sa.Column("base_offset", sa.BigInteger(), nullable=True),
+        sa.Column("dictionary", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
+    )
+    op.create_index(
+        "ix_contents_base",
+        "contents",
+        ["base"],
+        unique=False,
+        sqlite_where=sa.text("base IS NOT NULL"),
+        postgresql_where=sa.text("base IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_dictionary",
+        "contents",
+        ["dictionary"],
+        unique=False,
+        sqlite_where=sa.text("dictionary IS NOT NULL"),
+        postgresql_where=sa.text("dictionary IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_recipe",
+        "contents",
+        ["data"],
+        unique=False,
+        sqlite_where=sa.text("form = 5"),
+        postgresql_where=sa.text("form = 5"),
     )
     op.create_table(
         "deliveries",
@@ -111,6 +136,18 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_delivery_events_run_id_position"), "delivery_events", ["run_id", "position"], unique=False
     )
+    op.create_table(
+        "dictionaries",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("family", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("ratio", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("retired_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dictionaries")),
+    )
+    op.create_index(op.f("ix_dictionaries_family"), "dictionaries", ["family"], unique=False)
     op.create_table(
         "edits",
         sa.Column("payload_id", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -43,12 +43,14 @@ from redrive.sdk.references import (
 )
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.resolving import Resolver
+from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
     "CHUNK_BYTES",
     "CONNECTOR_ROOTS",
     "JSON",
+    "KEPT",
     "MAX_KEY_BYTES",
     "MAX_VALUE_BYTES",
     "MISSING",
@@ -90,6 +92,7 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Limits",
     "Lookup",
     "Match",
     "MemoryContent",
@@ -105,7 +108,9 @@ __all__ = [
     "RawReader",
     "Request",
     "Resolver",
+    "Script",
     "Segment",
+    "Session",
     "Shape",
     "StepContext",
     "StepLog",
@@ -114,9 +119,11 @@ __all__ = [
     "TemplatedValue",
     "TextFields",
     "UnknownRequest",
+    "Whole",
     "apply",
     "as_text",
     "batched",
+    "check_script",
     "compile_value",
     "decode",
     "elements",

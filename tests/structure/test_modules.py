@@ -10,7 +10,10 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "m
 
 MOST_LINES = 500
 # Longer files, each with the reason why it is not split.
-LONG: dict[str, str] = {}
+LONG: dict[str, str] = {
+    "src/redrive/store/tables.py": "one declaration of the schema, read as a whole",
+    "src/redrive/store/migrations/versions/v0001_first.py": "generated from the tables",
+}
 
 
 def test_each_module_has_a_docstring_with_a_first_line():

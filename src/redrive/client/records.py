@@ -3,6 +3,7 @@
 from redrive.service.csv_table import Form as CsvForm
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
+from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
     ConnectorView,
@@ -25,7 +26,6 @@ from redrive.service.views import (
     RunView,
     StartRequest,
     StepRunView,
-    TableImported,
     UploadView,
     View,
 )

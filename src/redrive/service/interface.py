@@ -13,10 +13,19 @@ from typing import Any, Literal, Protocol, TypeAlias
 from redrive.errors import RedriveError
 from redrive.sdk.references import Direction, Match
 from redrive.service.csv_table import Form
-from redrive.service.views import (
+from redrive.service.reference_views import (
     CacheEntryView,
     CachePageView,
     CacheView,
+    LookupAnswer,
+    LookupEntry,
+    LookupView,
+    PoolEntryView,
+    PoolView,
+    Removed,
+    TableImported,
+)
+from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -30,24 +39,17 @@ from redrive.service.views import (
     Imported,
     ItemRange,
     LogLine,
-    LookupAnswer,
-    LookupEntry,
-    LookupView,
     NewToken,
     Page,
     PayloadDetail,
     PayloadView,
     PlanView,
-    PoolEntryView,
-    PoolView,
     QueueItem,
     RedriveRequest,
-    Removed,
     RetryRequest,
     RunRow,
     RunView,
     StartRequest,
-    TableImported,
     TokenView,
     UploadView,
 )

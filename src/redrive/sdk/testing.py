@@ -391,7 +391,7 @@ class _Step:
         lineage: list[list[tuple[int, int]]] = []
         async for piece in writing.pieces():
             parts.append(piece.data)
-            lineage += [[(item.payload, item.number)] for item in piece.items]
+            lineage += [item.origins for item in piece.items]
         if writing.unchanged is not None:
             position = writing.unchanged.position
             lineage = [[(position, number)] for number in range(writing.count or 0)]

@@ -274,7 +274,7 @@ async def _texts(
 
 
 async def _encoded(
-    texts: AsyncIterator[str], payload: Payload, options: WriteOptions
+    texts: AsyncIterator[str], payload: Payload, options: WriteOptions, errors: str | None = None
 ) -> AsyncIterator[bytes]:
     encoding = "utf-8-sig" if options.bom and options.encoding == UTF_8 else options.encoding
     encoder = codecs.getincrementalencoder(encoding)(errors or _errors(options))

@@ -34,7 +34,7 @@ _SAMPLES: Final = frozenset((*map(chr, range(1, 128)), "é", "Ж", "中", "🙂"
 
 
 class Pattern:
-    """A compiled pattern, found to be safe enough to run. Nothing it does takes much more than `LONGEST_S`."""
+    """A compiled pattern, safe enough to run: nothing it does takes much more than `LONGEST_S`."""
 
     __slots__ = ("_bounded", "_quick", "_short")
 

@@ -9,7 +9,8 @@ from redrive.core.formats import ItemsInvalid, xml_items
 
 DOCUMENT = (
     b'<?xml version="1.0"?>\n<!-- shop --><shop xmlns:a="urn:a" note="<>"><head/><orders>\n '
-    b'<order id="1>2"/>\n <a:order><x><order/></x><![CDATA[</order>]]></a:order>\n <order></order><other/><order/>'
+    b'<order id="1>2"/>\n <a:order><x><order/></x><![CDATA[</order>]]></a:order>\n '
+    b"<order></order><other/><order/>"
     b"</orders><tail/></shop>\n"
 ).replace(b'note="<>"', b'note="&lt;>"')
 ITEMS = [

@@ -112,7 +112,7 @@ def test_both_engines_find_the_same(pattern: str, monkeypatch: pytest.MonkeyPatc
     assert quick == slow
 
 
-@pytest.mark.parametrize("pattern", [".*a.*b", r"\w+\s*=\s*x", "a*a*a*b"])
+@pytest.mark.parametrize("pattern", [".*a.*b", r"a*a*a*[^a\s]"])
 def test_a_hostile_text_does_not_hold_the_process(pattern: str) -> None:
     begun = perf_counter()
     with pytest.raises(

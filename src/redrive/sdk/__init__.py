@@ -29,12 +29,14 @@ from redrive.sdk.fields import (
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
+from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
     "CHUNK_BYTES",
     "CONNECTOR_ROOTS",
     "JSON",
+    "KEPT",
     "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
@@ -69,6 +71,7 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Limits",
     "MemoryContent",
     "Missing",
     "Out",
@@ -78,7 +81,9 @@ __all__ = [
     "Payload",
     "RawReader",
     "Request",
+    "Script",
     "Segment",
+    "Session",
     "Shape",
     "StepContext",
     "StepLog",
@@ -87,9 +92,11 @@ __all__ = [
     "TemplatedValue",
     "TextFields",
     "UnknownRequest",
+    "Whole",
     "apply",
     "as_text",
     "batched",
+    "check_script",
     "compile_value",
     "decode",
     "elements",

@@ -1,7 +1,7 @@
 """The schema: one declaration for every database. Migrations must add up to this (tests check).
 
 Instants are BIGINT microseconds since 1970 UTC, ids BIGINT made by `core.ids`, documents and
-JSON are bytes. Order of columns is the order of the fields of the records in `core.run`.
+JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the records in `core.run`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
-    Text,
     UniqueConstraint,
 )
+from sqlalchemy import Text as _Text
 
 metadata = MetaData(
     naming_convention={
@@ -28,6 +28,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+# By code points, as SQLite does it: the same order, the same "equal", whatever locale the server has.
+Text = _Text().with_variant(_Text(collation="C"), "postgresql")
 
 
 def _id(name: str = "id") -> Column[int]:

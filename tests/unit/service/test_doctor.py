@@ -11,7 +11,8 @@ from redrive.engine.contents import INSERT_CONTENT
 from redrive.registry import BrokenPlugin, Registry
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
-from redrive.service.home import DATABASE, LOCK
+from redrive.store.opening import DATABASE
+from redrive.store.sqlite import LOCK
 from redrive.settings import Settings
 from redrive.store import ledger
 from redrive.store import runs as run_store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -200,19 +201,16 @@ class Map(Shape, kind="map", version=1, group="items"):
             raise ValueError("no field is mapped; expected fields, or automatic: true")
         if self.wrap is not None and self.unwrap:
             raise ValueError("expected wrap or unwrap, not both")
-        _form(self.fields)
+        _ = self.compiled
         return self
 
+    @cached_property
+    def compiled(self) -> _Compiled:
+        return _Compiled(self.fields)
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-        roots = {
-            root
-            for field in self.fields
-            for part in (field.value, field.do)
-            if part is not None
-            for root in part.roots
-        }
-        whole = await payload.value() if "payload" in roots else None
-        mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing, reads_item="item" in roots)
+        whole = await payload.value() if "payload" in self.compiled.roots else None
+        mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing)
         out = Out(self._records(payload, mapper), like=payload)
         if self.wrap is not None:
             out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
@@ -257,62 +255,88 @@ class _Query:
         return found if self._apart else _as_list(found)
 
 
-class _Mapper:
-    """A compiled map: reads the sources of an item and writes its record."""
+class _Compiled:
+    """What of a map is the same for every payload: its target's form, its sources and templates."""
 
-    def __init__(self, settings: Map, scope: dict[str, Any], missing: Missing, *, reads_item: bool) -> None:
-        self._fields = settings.fields
-        self._form = _form(settings.fields)
-        self._automatic = settings.automatic
-        self._scope = scope
-        self._missing = missing
+    def __init__(self, fields: Sequence[MapField]) -> None:
+        self.form = _form(fields)
         # Of each field: what its sources found, or its value.
-        self._found: list[list[Found]] = []
-        self._start: list[list[Found]] = []
-        self._templates: list[tuple[int, MapField, Templated]] = []
-        self._strict = [
+        self.start: list[list[Found]] = []
+        self.templates: list[tuple[int, MapField, Templated]] = []
+        self.strict = [
             (number, field)
-            for number, field in enumerate(settings.fields)
+            for number, field in enumerate(fields)
             if field.from_ is not None and field.missing in ("error", "skip_item")
         ]
-        self._item: Item
+        self.roots = frozenset(
+            root
+            for field in fields
+            for part in (field.value, field.do)
+            if part is not None
+            for root in part.roots
+        )
         paths: list[tuple[tuple[Segment, ...], int]] = []
-        self._sources: list[tuple[int, int]] = []
-        self._queries: list[tuple[int, int, _Query]] = []
-        for number, field in enumerate(settings.fields):
+        self.sources: list[tuple[int, int]] = []
+        self.queries: list[tuple[int, int, _Query]] = []
+        for number, field in enumerate(fields):
             lists = depth(target_segments(field.to))
-            self._start.append([None] * len(field.from_ or (None,)))
+            self.start.append([None] * len(field.from_ or (None,)))
             for place, path in enumerate(field.from_ or ()):
                 if path.segments is None:
-                    self._queries.append((number, place, _Query(path, apart=lists > 0)))
+                    self.queries.append((number, place, _Query(path, apart=lists > 0)))
                 else:
-                    self._sources.append((number, place))
+                    self.sources.append((number, place))
                     paths.append((path.segments, lists))
             if field.from_ is None:
                 if field.value is None or field.value.constant:
-                    self._start[number] = [NULL if field.value is None else encode(field.value.render({}))]
+                    self.start[number] = [NULL if field.value is None else encode(field.value.render({}))]
                 else:
-                    self._templates.append((number, field, field.value))
-        self._reader = RawReader(paths)
-        self._reads_item = reads_item
+                    self.templates.append((number, field, field.value))
+        self.reader = RawReader(paths)
+        # Each field has one source, in order, and nothing else is asked: what is read is what is found.
+        self.plain = (
+            bool(self.sources)
+            and not self.queries
+            and not self.strict
+            and self.sources == [(number, 0) for number in range(len(fields))]
+        )
+
+
+class _Mapper:
+    """A compiled map at work on one payload: reads the sources of an item and writes its record."""
+
+    def __init__(self, settings: Map, scope: dict[str, Any], missing: Missing) -> None:
+        self._fields = settings.fields
+        self._automatic = settings.automatic
+        self._scope = scope
+        self._missing = missing
+        self._compiled = compiled = settings.compiled
+        self._reads_item = "item" in compiled.roots or bool(compiled.queries)
+        self._found: list[list[Found]] = []
+        self._item: Item
 
     def record(self, item: Item) -> bytes:
         """Errors: `_SkipItem`, `ValueError` (not JSON), and those of `Map`."""
         self._item = item
-        self._found = found = [[*start] for start in self._start]
-        for (number, place), value in zip(self._sources, self._reader.read(item.raw), strict=True):
-            found[number][place] = value
-        if self._reads_item or self._queries:
+        compiled = self._compiled
+        values = compiled.reader.read(item.raw)
+        if compiled.plain:
+            self._found = found = [[value] for value in values]
+        else:
+            self._found = found = [[*start] for start in compiled.start]
+            for (number, place), value in zip(compiled.sources, values, strict=True):
+                found[number][place] = value
+        if self._reads_item:
             decoded = decode(item.raw)
             self._scope["item"] = decoded
-            for number, place, query in self._queries:
+            for number, place, query in compiled.queries:
                 found[number][place] = query.found(decoded)
-        for number, field, value in self._templates:
+        for number, field, value in compiled.templates:
             found[number][0] = encode(self._rendered(field, value))
-        for number, field in self._strict:
+        for number, field in compiled.strict:
             if all(one is None for one in found[number]):
                 self._nothing(field)
-        return self._form.write(found, (), self._value, item.raw if self._automatic else None)
+        return compiled.form.write(found, (), self._value, item.raw if self._automatic else None)
 
     def _rendered(self, field: MapField, value: Templated) -> Any:
         rendered = render(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -45,16 +46,17 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
         """Matches one row up to its line end, or up to a quoted field that does not end."""
         return _patterns(self.delimiter, self.quote, self.escape)[0]
 
-    @cached_property
-    def _specials(self) -> tuple[str, ...]:
-        return tuple(filter(None, (self.quote, self.escape)))
-
     def fields(self, row: str) -> list[str]:
         """The values of a row. Errors: `ValueError` for a quoted field that does not end."""
-        for special in self._specials:
-            if special in row:
-                return [self.value(field) for field in self.parts(row)]
-        return row.split(self.delimiter)
+        if self.escape:
+            return [self.value(field) for field in self.parts(row)]
+        if not self.quote or self.quote not in row:
+            return row.split(self.delimiter)
+        try:
+            (fields,) = csv.reader((row,), delimiter=self.delimiter, quotechar=self.quote, strict=False)
+        except (csv.Error, ValueError):  # a field of more than 128 KB, or one that does not end
+            return [self.value(field) for field in self.parts(row)]
+        return fields
 
     def parts(self, row: str) -> list[str]:
         """The fields of a row as they are written, quotes included. Errors: as `fields`."""
@@ -100,7 +102,7 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
                     raise ValueError("holds a delimiter, a line end or a quote, and quoting is none")
                 return value
             return re.sub(f"[\r\n{re.escape(self.delimiter + quote + escape)}]", _behind(escape), value)
-        if quoting == "all" or force or self._needs_quotes(value):
+        if quoting == "all" or force or self.special.search(value) is not None:
             if escape:
                 value = value.replace(escape, escape * 2).replace(quote, escape + quote)
             else:
@@ -108,14 +110,10 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
             return f"{quote}{value}{quote}"
         return value
 
-    def _needs_quotes(self, value: str) -> bool:
-        return (
-            self.delimiter in value
-            or self.quote in value
-            or "\n" in value
-            or "\r" in value
-            or (self.escape != "" and self.escape in value)
-        )
+    @cached_property
+    def special(self) -> re.Pattern[str]:
+        """Finds the first character for which a field has to stand in quotes."""
+        return re.compile(f"[\r\n{re.escape(self.delimiter + self.quote + self.escape)}]")
 
 
 def _behind(escape: str) -> str:

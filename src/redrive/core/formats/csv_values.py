@@ -150,6 +150,8 @@ class CsvWriter:
         self._nested = nested
         self._null_as = null_as
         self._guard = guard_formulas
+        self._plain = quoting == "minimal" and dialect.quote != "" and null_as is None and not guard_formulas
+        self._special = dialect.special.search
 
     def flat(self, raw: bytes) -> dict[str, bytes]:
         """The raw scalar (or list) of each column. Errors: `ValueError`."""
@@ -207,7 +209,9 @@ class CsvWriter:
         first = raw[:1]
         force = False
         if first == b'"':
-            text: str = decode(raw)
+            text: str = decode(raw) if b"\\" in raw else raw[1:-1].decode()
+            if self._plain and self._special(text) is None:
+                return text
             force = text == self._null_as
             if self._guard:
                 text = self._safe(text)

@@ -288,7 +288,12 @@ class MemoryContext:
 
 
 def given_payload(
-    given: Any, position: int = 0, *, items_path: str = "", meta: Mapping[str, str] | None = None
+    given: Any,
+    position: int = 0,
+    *,
+    items_path: str = "",
+    media_type: str = "application/json",
+    meta: Mapping[str, str] | None = None,
 ) -> Payload:
     """A payload of the input bucket from any JSON value, `bytes` (as they are) or a `Payload`."""
     if isinstance(given, Payload):
@@ -302,6 +307,7 @@ def given_payload(
         )
     return Payload(
         MemoryContent(given if isinstance(given, bytes) else encode(given)),
+        media_type=media_type,
         items_path=items_path,
         meta=meta,
         position=position,
@@ -314,6 +320,7 @@ async def run_shape(
     given: Sequence[Any],
     *,
     items_path: str = "",
+    media_type: str = "application/json",
     meta: Mapping[str, str] | None = None,
     variables: Mapping[str, Any] | None = None,
     now: datetime = NOW,
@@ -328,7 +335,8 @@ async def run_shape(
     """
     ctx = ctx or MemoryContext(variables=variables, now=now)
     bucket = [
-        given_payload(one, position, items_path=items_path, meta=meta) for position, one in enumerate(given)
+        given_payload(one, position, items_path=items_path, media_type=media_type, meta=meta)
+        for position, one in enumerate(given)
     ]
     step = _Step(ctx, bucket, attempts)
     if isinstance(shape, GatherShape):
@@ -458,6 +466,7 @@ async def check_examples(shape: type[Shape | GatherShape]) -> None:
             shape.model_validate(example.settings),
             example.given,
             items_path=example.items_path,
+            media_type=example.media_type,
             meta=example.meta,
             variables=example.variables,
         )

@@ -131,6 +131,11 @@ class Map(Shape, kind="map", version=1, group="items"):
         help='Put the records into an object under this name: orders gives {"orders": […]}.',
     )
     unwrap: bool = Field(False, help="Put the records out as a plain list, without what is around it.")
+    wrap_input: bool = Field(
+        False,
+        help="Take the whole payload (at most 64 MiB) as one item, also where it is a list; [] begins a "
+        "path to its elements.",
+    )
 
     examples = (
         Example(
@@ -182,6 +187,18 @@ class Map(Shape, kind="map", version=1, group="items"):
             gives=[{"orders": [{"id": 1}, {"id": 2}]}],
         ),
         Example(
+            "a list as one item",
+            {
+                "wrap_input": True,
+                "fields": [
+                    {"to": "count", "from": "$", "do": ["count"]},
+                    {"to": "lines[].sku", "from": "[].id"},
+                ],
+            },
+            given=[[{"id": "a"}, {"id": "b"}]],
+            gives=[{"count": 2, "lines": [{"sku": "a"}, {"sku": "b"}]}],
+        ),
+        Example(
             "items without a field left out",
             {"fields": [{"to": "email", "from": "customer.email", "missing": "skip_item"}]},
             given=[[{"customer": {"email": "a@example.com"}}, {"customer": None}]],
@@ -216,10 +233,21 @@ class Map(Shape, kind="map", version=1, group="items"):
             out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
         elif self.unwrap and (payload.items_path or not payload.is_json):
             out.media_type, out.items_path, out.envelope = JSON, "", Envelope.at("")
-        yield out
+        if not self.wrap_input:
+            yield out
+            return
+        async for records in self._records(payload, mapper):
+            for record in records:
+                around = Envelope.at(self.wrap or "") if self.wrap or self.unwrap else Envelope(b"", b"", b"")
+                yield Out(
+                    content=around.prefix + record.raw + around.suffix,
+                    like=payload,
+                    media_type=JSON,
+                    items_path=self.wrap or "",
+                )
 
     async def _records(self, payload: Payload, mapper: _Mapper) -> AsyncIterator[list[Item]]:
-        async for items in payload.json_chunks():
+        async for items in self._items(payload):
             records = []
             for item in items:
                 try:
@@ -229,6 +257,18 @@ class Map(Shape, kind="map", version=1, group="items"):
                 except ValueError as error:
                     raise unreadable(item, error) from None
             yield records
+
+    async def _items(self, payload: Payload) -> AsyncIterator[list[Item]]:
+        if not self.wrap_input:
+            async for items in payload.json_chunks():
+                yield items
+        elif payload.size_bytes:
+            await payload.value()  # refuses what is too large, or no JSON
+            raw = await payload.content.read()
+            if not payload.is_json:
+                items = [item async for chunk in payload.json_chunks() for item in chunk]
+                raw = b"[" + b",".join([item.raw for item in items]) + b"]"
+            yield [Item(raw.removeprefix(b"\xef\xbb\xbf"), payload.position, 0)]
 
 
 def _form(fields: Sequence[MapField]) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,13 @@ from redrive.client.problems import not_redrive
 from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
+from redrive.service.flowtest_views import (
+    FlowTestReport,
+    MadeTest,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.views import (
     CheckResult,
@@ -331,6 +339,34 @@ class _Tokens(_Noun):
         await self._to.call("DELETE", ("tokens", token_id))
 
 
+class _Tests(_Noun):
+    async def run(
+        self,
+        documents: Sequence[Document],
+        *,
+        files: Mapping[str, bytes] | None = None,
+        only: Sequence[str] = (),
+    ) -> FlowTestReport:
+        given = [{"name": name, "base64": b64encode(data).decode()} for name, data in (files or {}).items()]
+        body = {"documents": _texts(documents), "files": given, "only": list(only)}
+        return await self._to.post(FlowTestReport, "tests", body=body)
+
+    async def run_flow(
+        self, name: str, *, version: str | None = "draft", only: Sequence[str] = ()
+    ) -> FlowTestReport:
+        body = {"version": version, "only": list(only)}
+        return await self._to.post(FlowTestReport, "flows", name, "tests", body=body)
+
+    async def make(self, run_id: str, *, name: str | None = None, store: bool = False) -> MadeTest:
+        return await self._to.post(MadeTest, "runs", run_id, "test", body={"name": name, "store": store})
+
+    async def replay(self, run_id: str, *, version: str = "draft") -> ReplayView:
+        return await self._to.post(ReplayView, "runs", run_id, "replay", body={"version": version})
+
+    async def trial(self, request: TrialRequest) -> TrialView:
+        return await self._to.post(TrialView, "trials", body=request)
+
+
 class HttpClient:
     """A client of the server at `url`. `home` is told where the server is known to hold that home."""
 
@@ -346,6 +382,7 @@ class HttpClient:
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
         self.tokens = _Tokens(self._to)
+        self.tests = _Tests(self._to)
 
     @property
     def where(self) -> str:

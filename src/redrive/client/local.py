@@ -28,6 +28,7 @@ class LocalClient:
         self.search = service.search
         self.ledger = service.ledger
         self.tokens = service.tokens
+        self.tests = service.tests
 
     async def health(self) -> Health:
         return await self._service.health()

@@ -1,5 +1,16 @@
 """The records that a client takes and gives, for callers above it."""
 
+from redrive.client.testfiles import read_files
+from redrive.service.flowtest_views import (
+    Difference,
+    FlowTestReport,
+    FlowTestResult,
+    MadeTest,
+    ReplayStep,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.views import (
@@ -32,14 +43,18 @@ __all__ = [
     "ConnectionView",
     "ConnectorView",
     "DeliveryView",
+    "Difference",
     "Document",
     "ExchangeView",
     "FindItem",
     "Finding",
+    "FlowTestReport",
+    "FlowTestResult",
     "FlowView",
     "Imported",
     "Kind",
     "LogLine",
+    "MadeTest",
     "Page",
     "PayloadDetail",
     "PayloadView",
@@ -47,14 +62,19 @@ __all__ = [
     "PlanView",
     "ProblemView",
     "RedriveRequest",
+    "ReplayStep",
+    "ReplayView",
     "RetryRequest",
     "RunRow",
     "RunView",
     "Side",
     "StartRequest",
     "StepRunView",
+    "TrialRequest",
+    "TrialView",
     "UploadView",
     "View",
     "Which",
     "item_range",
+    "read_files",
 ]

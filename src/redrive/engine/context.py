@@ -223,4 +223,4 @@ class EngineContext:
         return to_text("x", exchange_id)
 
     async def sleep(self, seconds: float) -> None:
-        await self._stop(seconds)
+        await self._stop(self._deps.clock.waits(seconds))

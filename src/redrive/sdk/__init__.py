@@ -27,6 +27,7 @@ from redrive.sdk.fields import (
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
+from redrive.sdk.playback import Playback, Played, PlayedFailure
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
@@ -76,6 +77,9 @@ __all__ = [
     "Path",
     "PathText",
     "Payload",
+    "Playback",
+    "Played",
+    "PlayedFailure",
     "RawReader",
     "Request",
     "Segment",

@@ -11,6 +11,13 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
+from redrive.service.flowtest_views import (
+    FlowTestReport,
+    MadeTest,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
@@ -175,6 +182,24 @@ class Tokens(Protocol):
     async def revoke(self, token_id: str) -> None: ...
 
 
+class Tests(Protocol):
+    """Flows on a bench: against recorded answers, sending nothing, recording no run."""
+
+    async def run(
+        self,
+        documents: Sequence[Document],
+        *,
+        files: Mapping[str, bytes] | None = None,
+        only: Sequence[str] = (),
+    ) -> FlowTestReport: ...
+    async def run_flow(
+        self, name: str, *, version: str | None = "draft", only: Sequence[str] = ()
+    ) -> FlowTestReport: ...
+    async def make(self, run_id: str, *, name: str | None = None, store: bool = False) -> MadeTest: ...
+    async def replay(self, run_id: str, *, version: str = "draft") -> ReplayView: ...
+    async def trial(self, request: TrialRequest) -> TrialView: ...
+
+
 class Services(Protocol):
     """All nouns, and the state of the home."""
 
@@ -192,6 +217,8 @@ class Services(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def tokens(self) -> Tokens: ...
+    @property
+    def tests(self) -> Tests: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
 

@@ -40,6 +40,7 @@ VERBS: Final[dict[str, Verb]] = {
     "resolve": Verb("deliveries:resolve", "Say whether an unknown delivery arrived.", _REDRIVE),
     "check": Verb("documents:check", "Validate documents; nothing is stored.", _BUILD),
     "test": Verb("flowtests:run_tests", "Run the tests of flows against recorded exchanges.", _BUILD),
+    "replay": Verb("flowtests:replay", "Try a version against past runs; nothing is sent.", _BUILD),
     "import": Verb("documents:import_", "Take flows, connectors and connections in.", _BUILD),
     "export": Verb("documents:export", "Print a flow's document as it was imported.", _BUILD),
     "deploy": Verb("documents:deploy", "Make the draft, or an older version, the deployed one.", _BUILD),

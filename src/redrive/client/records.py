@@ -1,10 +1,11 @@
 """The records that a client takes and gives, for callers above it."""
 
-from redrive.client.testfiles import read_files
+from redrive.client.testfiles import into_file, read_files
 from redrive.service.flowtest_views import (
     Difference,
     FlowTestReport,
     FlowTestResult,
+    MadeFile,
     MadeTest,
     ReplayStep,
     ReplayView,
@@ -54,6 +55,7 @@ __all__ = [
     "Imported",
     "Kind",
     "LogLine",
+    "MadeFile",
     "MadeTest",
     "Page",
     "PayloadDetail",
@@ -75,6 +77,7 @@ __all__ = [
     "UploadView",
     "View",
     "Which",
+    "into_file",
     "item_range",
     "read_files",
 ]

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from redrive.documents.add_test import with_test
 from redrive.documents.flow_tests import FlowTestForm
-from redrive.documents.load import read_text
+from redrive.documents.load import load_one, read_text
 from redrive.errors import NotFound, UsageError
+from redrive.service.flowtest_views import MadeTest
 from redrive.service.interface import Document
 
 
@@ -28,6 +30,24 @@ def read_files(documents: Sequence[Document]) -> dict[str, bytes]:
                 for name in _named(data):
                     found[place_of(filename, name)] = _read(Path(filename), name)
     return found
+
+
+def into_file(text: str, filename: str, made: MadeTest) -> str:
+    """The text of a file with documents, with the made test in the one of its flow.
+
+    Errors: `document.invalid`; `flow.unknown` where the file does not hold that flow.
+    """
+    test = load_one(made.document, filename).data["tests"][-1]
+    for document in read_text(text, filename).checked():
+        if document.kind == "flow" and document.name == made.flow:
+            end = document.start + len(document.text)
+            return text[: document.start] + with_test(document, test) + text[end:]
+    raise NotFound(
+        f"{filename} does not hold the flow {made.flow}",
+        code="flow.unknown",
+        at=filename,
+        hint="Name a new file, or the one that holds the flow.",
+    )
 
 
 def _named(data: Any) -> Sequence[str]:

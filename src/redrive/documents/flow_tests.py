@@ -77,8 +77,8 @@ class RequestForm(Form):
     method: Text | None = Field(None, description="GET, POST, …")
     url: Text | None = Field(
         None,
-        description="A whole URL, or the part after the host (`/orders?page=2`). Without a `?` any query fits; "
-        "the order of parameters does not matter; a value `[masked]` stands for any.",
+        description="A whole URL, or the part after the host (`/orders?page=2`). Without a `?` any query "
+        "fits; the order of parameters does not matter; a value `[masked]` stands for any.",
     )
     json_: Any = Field(None, alias="json", description="The body, compared as JSON.")
     contains: Any = Field(None, description="A part that the JSON body, or the text, must have.")

@@ -13,9 +13,13 @@ from redrive.sdk.payload import Payload
 from redrive.sdk.testing import MemoryContext, run_shape
 from redrive.service.bench import Bench
 from redrive.service.flowtest_views import Difference
+from redrive.service.kernel import number_of
 from redrive.service.playback import Answers, after_host, body_differences, plain, told, url_fits
 from redrive.service.views import PayloadView, RunView, StepRunView
 from redrive.shapes.assert_ import Assert, differences, lacks
+from redrive.store import deliveries as delivery_store
+from redrive.store import runs as run_store
+from redrive.store.database import Rows
 
 MOST_PAYLOADS = 1000
 """Payloads of one step that are looked at."""
@@ -179,16 +183,16 @@ class Comparison:
 
     async def _delivered(self, step: str) -> list[str]:
         """The keys that a step delivered, in the order of their payloads and items."""
-        found = []
-        cursor = None
-        while True:
-            page = await self._bench.service.ledger.list(status="delivered", limit=500, cursor=cursor)
-            found += [one for one in page.items if one.step == step]
-            cursor = page.next
-            if cursor is None:
-                break
-        found.sort(key=lambda one: (one.payload or "", one.item or 0))
-        return [one.key for one in found]
+        number = number_of("r", self._run.id, "run")
+        reader = self._bench.kernel.deps.reader
+
+        def read(rows: Rows) -> list[str]:
+            for one in run_store.step_runs(rows, number):
+                if one.step == step:
+                    return delivery_store.keys_delivered(rows, number, one.position)
+            return []
+
+        return await reader.run(read)
 
 
 async def _request(wanted: SentForm, found: Request) -> list[str]:

@@ -22,12 +22,23 @@ from redrive.documents.variables import variables_set
 from redrive.errors import FlowInvalid, NotFound, RedriveError
 from redrive.service.bench import Benches, Opener
 from redrive.service.expectations import Comparison
-from redrive.service.flowtest_views import Difference, FlowTestReport, FlowTestResult
+from redrive.service.flowtest_views import (
+    Difference,
+    FlowTestReport,
+    FlowTestResult,
+    MadeTest,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.importing import read_documents
 from redrive.service.interface import Document as Text
 from redrive.service.kernel import Kernel
+from redrive.service.made_tests import make
 from redrive.service.playback import Answers, of_test
+from redrive.service.replays import replay
 from redrive.service.surroundings import NOTHING, Given, Surroundings, quiet, sends_of, surroundings
+from redrive.service.trials import trial
 from redrive.service.versions import flow_named, resolve_version, text_of
 from redrive.store.database import Rows
 
@@ -70,6 +81,28 @@ class FlowTests:
 
         document = await self._kernel.deps.reader.run(read)
         return await self._all([document], NOTHING, {}, only)
+
+    async def make(self, run_id: str, *, name: str | None = None, store: bool = False) -> MadeTest:
+        """A test with a run's recorded exchanges, expecting what its steps put out. `store` puts it into
+        the draft.
+
+        Errors: `run.unknown`, `run.not_ended`, `run.not_first`, `payload.expired`, `test.too_large`.
+        """
+        return await make(self._kernel, run_id, name, store=store)
+
+    async def replay(self, run_id: str, *, version: str = "draft") -> ReplayView:
+        """A past run on another version, with the answers that were recorded. Nothing is sent.
+
+        Errors: `run.unknown`, `run.not_ended`, `run.not_first`, `version.unknown`, `payload.expired`.
+        """
+        return await replay(self._kernel, self._benches, run_id, version)
+
+    async def trial(self, request: TrialRequest) -> TrialView:
+        """One shape, or one step, alone on payloads of the home.
+
+        Errors: `shape.unknown`, `step.unknown`, `payload.unknown`, `document.invalid`, `trial.effects`.
+        """
+        return await trial(self._kernel, self._benches, request)
 
     async def _all(
         self, documents: Sequence[Document], given: Given, files: Files, only: Sequence[str]

@@ -14,6 +14,7 @@ from redrive.client.problems import not_redrive
 from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.flowtest_views import (
     FlowTestReport,
     MadeTest,
@@ -91,8 +92,14 @@ class _Flows(_Noun):
         *,
         deploy: bool = False,
         rename: Mapping[str, str] | None = None,
+        note: str | None = None,
     ) -> Sequence[Imported]:
-        body = {"documents": _texts(documents), "deploy": deploy, "rename": dict(rename or {})}
+        body = {
+            "documents": _texts(documents),
+            "deploy": deploy,
+            "rename": dict(rename or {}),
+            "note": note,
+        }
         return (await self._to.post(Page[Imported], "imports", body=body)).items
 
     async def check(self, documents: Sequence[Document]) -> CheckResult:
@@ -114,8 +121,27 @@ class _Flows(_Noun):
     async def export(self, name: str, *, version: str | None = None) -> bytes:
         return await self._to.call("GET", ("flows", name, "document"), query={"version": version})
 
-    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView:
-        return await self._to.post(FlowVersionView, "flows", name, "deploy", body={"version": version})
+    async def export_all(self, name: str, *, version: str | None = None) -> Bundle:
+        return await self._to.get(Bundle, "flows", name, "bundle", version=version)
+
+    async def deploy(
+        self, name: str, *, version: int | None = None, note: str | None = None
+    ) -> FlowVersionView:
+        body = {"version": version, "note": note}
+        return await self._to.post(FlowVersionView, "flows", name, "deploy", body=body)
+
+    async def restore(self, name: str, version: int, *, note: str | None = None) -> Restored:
+        body = {"version": version, "note": note}
+        return await self._to.post(Restored, "flows", name, "restore", body=body)
+
+    async def diff(self, name: str, *, before: str | None = None, after: str | None = None) -> FlowDiff:
+        return await self._to.get(FlowDiff, "flows", name, "diff", before=before, after=after)
+
+    async def shapes(self) -> Page[ShapeView]:
+        return await self._to.get(Page[ShapeView], "shapes")
+
+    async def shape(self, kind: str) -> ShapeView:
+        return await self._to.get(ShapeView, "shapes", kind)
 
     async def enable(self, name: str, enabled: bool) -> FlowView:
         body = {"enabled": enabled}

@@ -1,6 +1,7 @@
 """The records that a client takes and gives, for callers above it."""
 
 from redrive.client.testfiles import into_file, read_files
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
 from redrive.service.flowtest_views import (
     Difference,
     FlowTestReport,
@@ -41,6 +42,7 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "Bundle",
     "ConnectionView",
     "ConnectorView",
     "DeliveryView",
@@ -49,6 +51,7 @@ __all__ = [
     "ExchangeView",
     "FindItem",
     "Finding",
+    "FlowDiff",
     "FlowTestReport",
     "FlowTestResult",
     "FlowView",
@@ -66,11 +69,15 @@ __all__ = [
     "RedriveRequest",
     "ReplayStep",
     "ReplayView",
+    "Restored",
     "RetryRequest",
     "RunRow",
     "RunView",
+    "SettingChange",
+    "ShapeView",
     "Side",
     "StartRequest",
+    "StepDifference",
     "StepRunView",
     "TrialRequest",
     "TrialView",

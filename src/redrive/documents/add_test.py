@@ -107,8 +107,15 @@ def _value(head: str, value: Any, indent: str) -> Iterator[str]:
         yield head + flat
         return
     yield f"{head}["
+    line = ""
     for number, element in enumerate(value):
-        yield f"{indent}  {_json(element)}{',' if number + 1 < len(value) else ''}"
+        text = _json(element) + ("," if number + 1 < len(value) else "")
+        if line and len(indent) + len(line) + len(text) + 3 > WIDE:
+            yield f"{indent}  {line}"
+            line = text
+        else:
+            line = f"{line} {text}" if line else text
+    yield f"{indent}  {line}"
     yield f"{indent}]"
 
 

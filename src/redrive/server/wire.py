@@ -39,6 +39,9 @@ IdempotencyKey = Annotated[
 ]
 
 
+Note: Final[Any] = Field(None, max_length=2000, description="Why; kept with the version.")
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +66,7 @@ class ImportBody(CheckBody):
 
     deploy: bool = False
     rename: dict[str, str] = {}
+    note: str | None = Note
 
 
 class FileBody(_Body):
@@ -101,6 +105,12 @@ class DeployBody(_Body):
     """`version` null deploys the draft."""
 
     version: int | None = Field(None, ge=1, le=2**53)
+    note: str | None = Note
+
+
+class RestoreBody(_Body):
+    version: int = Field(ge=1, le=2**53)
+    note: str | None = Note
 
 
 class FlowChangeBody(_Body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from redrive.sdk.content import Content
 from redrive.sdk.context import RunInfo
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.payload import Payload
+from redrive.sdk.scripting import Script, Session
 from redrive.store import runs as store
 
 MAX_LOG_DATA_BYTES = 8 << 10
@@ -184,7 +186,8 @@ class EngineContext:
         return opened.connection
 
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
-        return await self._deps.contents.put(data)
+        run = self._journal.run
+        return await self._deps.contents.of(f"{run.flow_id}/{self._step.step}").put(data)
 
     async def slice(self, content: Content, start: int, stop: int) -> Content:
         return await self._deps.contents.slice(content, start, stop)
@@ -221,6 +224,16 @@ class EngineContext:
             ),
         )
         return to_text("x", exchange_id)
+
+    def script(self, script: Script, payload: Payload | None = None) -> AbstractAsyncContextManager[Session]:
+        return self._deps.sandbox.open(
+            script,
+            now=self._clock,
+            meta=payload.meta if payload is not None else {},
+            variables=self._variables,
+            printed=self.log.info,
+            failed=self.log.error,
+        )
 
     async def sleep(self, seconds: float) -> None:
         await self._stop(self._deps.clock.waits(seconds))

@@ -30,12 +30,14 @@ from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batc
 from redrive.sdk.playback import Playback, Played, PlayedFailure
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
+from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
     "CHUNK_BYTES",
     "CONNECTOR_ROOTS",
     "JSON",
+    "KEPT",
     "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
@@ -70,6 +72,7 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Limits",
     "MemoryContent",
     "Missing",
     "Out",
@@ -82,7 +85,9 @@ __all__ = [
     "PlayedFailure",
     "RawReader",
     "Request",
+    "Script",
     "Segment",
+    "Session",
     "Shape",
     "StepContext",
     "StepLog",
@@ -91,9 +96,11 @@ __all__ = [
     "TemplatedValue",
     "TextFields",
     "UnknownRequest",
+    "Whole",
     "apply",
     "as_text",
     "batched",
+    "check_script",
     "compile_value",
     "decode",
     "elements",

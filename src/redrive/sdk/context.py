@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -14,6 +15,7 @@ from redrive.sdk.content import Content
 from redrive.sdk.delivery import Ledger
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.payload import Payload
+from redrive.sdk.scripting import Script, Session
 
 
 class RunInfo(msgspec.Struct, frozen=True):
@@ -88,6 +90,12 @@ class StepContext(Protocol):
 
     def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
         """Records a finished request that delivers nothing (a pull, a token). Its id."""
+
+    def script(self, script: Script, payload: Payload | None = None) -> AbstractAsyncContextManager[Session]:
+        """A session of a user's script, with nothing of an earlier one: `async with` it.
+
+        The script sees the run's clock, the flow's variables, and the meta of `payload`.
+        """
 
     async def sleep(self, seconds: float) -> None:
         """Waits on the wall clock; ends early (with an error) when the run is stopped."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +25,7 @@ from redrive.core import formats
 from redrive.core.items import Item
 from redrive.core.jsonvalue import decode, encode
 from redrive.errors import NotFound, RedriveError, ShapeCrashed, StepError
+from redrive.sandbox import Sandbox
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import RunInfo, StepLog
@@ -31,6 +33,7 @@ from redrive.sdk.delivery import Decision, Entry, Ledger, Outcome, UnknownReques
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import Example
 from redrive.sdk.payload import Bucket, Payload
+from redrive.sdk.scripting import Script, Session
 from redrive.sdk.shape import GatherShape, Out, Shape
 from redrive.sdk.writing import Writing
 
@@ -253,6 +256,21 @@ class MemoryContext:
     def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
         self.exchanges.append((request, answer))
         return f"exchange-{len(self.exchanges)}"
+
+    @asynccontextmanager
+    async def script(self, script: Script, payload: Payload | None = None) -> AsyncIterator[Session]:
+        async with (
+            Sandbox(processes=1) as sandbox,
+            sandbox.open(
+                script,
+                now=self._now,
+                meta=payload.meta if payload is not None else {},
+                variables=self.vars,
+                printed=self.log.info,
+                failed=self.log.error,
+            ) as session,
+        ):
+            yield session
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

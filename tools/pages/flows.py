@@ -17,7 +17,6 @@ from tools.pages.markdown import Pages, as_yaml, code, page, properties, table
 # list against the code, so that a part leaves it on the day it works.
 NOT_YET = {
     "triggers": "No trigger starts runs yet: runs start by command, by the HTTP API, by retry and redrive.",
-    "tests": "There is no command that runs them yet.",
     "settings.overlap": "Runs of one flow run side by side.",
     "settings.overlap_key": "As `overlap`.",
     "settings.timeout": "A run has no time limit of its own; its steps have.",

@@ -24,7 +24,7 @@ from redrive.core.jsonvalue import encode
 from redrive.core.run import PayloadRow
 from redrive.documents.flow_tests import GivenForm
 from redrive.engine.clock import Clock, micros_of
-from redrive.engine.contents import INSERT_CONTENT
+from redrive.store.contents import INSERT_CONTENT
 from redrive.registry import Registry
 from redrive.sdk.content import Content
 from redrive.sdk.playback import Playback

@@ -1,7 +1,7 @@
 """One test class for all that every shape promises, for authors of shapes in packages of their own.
 
-    TestSample = shape_suite(Sample)
-    TestReverse = shape_suite(Reverse, keeps_all=True)
+TestSample = shape_suite(Sample)
+TestReverse = shape_suite(Reverse, keeps_all=True)
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ def check_description(shape: AnyShape) -> None:
     help_ = shape.help()
     assert help_, f"shape {shape.kind!r} has no docstring; its first line is shown in lists"
     first = help_.split("\n", 1)[0]
-    assert first.endswith("."), f"shape {shape.kind!r}: the first line of the docstring is no sentence: {first!r}"
+    assert first.endswith("."), (
+        f"shape {shape.kind!r}: the first line of the docstring is no sentence: {first!r}"
+    )
     for word in ("In:", "Out:"):
-        assert word in help_, f"shape {shape.kind!r}: the docstring does not say what goes {word.rstrip(':').lower()}"
+        assert word in help_, (
+            f"shape {shape.kind!r}: the docstring does not say what goes {word.rstrip(':').lower()}"
+        )
     for name, info in shape.model_fields.items():
         assert info.description, f"shape {shape.kind!r}: the setting {name!r} has no help"
     assert shape.group, f"shape {shape.kind!r} has no group"
@@ -105,7 +109,9 @@ def _check_origins(where: str, result: Result, counts: Sequence[int], *, keeps_a
     if keeps_all and not result.failed:
         every = {(position, place) for position, count in enumerate(counts) for place in range(count)}
         lost = sorted(every - named)
-        assert not lost, f"{where}: {len(lost)} items are lost, the first is item {lost[0][1]} of payload {lost[0][0]}"
+        assert not lost, (
+            f"{where}: {len(lost)} items are lost, the first is item {lost[0][1]} of payload {lost[0][0]}"
+        )
 
 
 async def _items(value: Any, example: Example) -> list[bytes]:

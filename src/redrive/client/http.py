@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redrive.client.problems import not_redrive
+from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
@@ -407,6 +408,9 @@ class HttpClient:
         self.redrives = _Redrives(self._to)
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
+        self.lookups = HttpLookups(self._to)
+        self.pools = HttpPools(self._to)
+        self.caches = HttpCaches(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
 

@@ -1,6 +1,7 @@
 """The records that a client takes and gives, for callers above it."""
 
 from redrive.client.testfiles import into_file, read_files
+from redrive.service.csv_table import Form as CsvForm
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
 from redrive.service.flowtest_views import (
     Difference,
@@ -37,6 +38,7 @@ from redrive.service.views import (
     RunView,
     StartRequest,
     StepRunView,
+    TableImported,
     UploadView,
     View,
 )
@@ -45,6 +47,7 @@ __all__ = [
     "Bundle",
     "ConnectionView",
     "ConnectorView",
+    "CsvForm",
     "DeliveryView",
     "Difference",
     "Document",
@@ -79,6 +82,7 @@ __all__ = [
     "StartRequest",
     "StepDifference",
     "StepRunView",
+    "TableImported",
     "TrialRequest",
     "TrialView",
     "UploadView",

@@ -11,6 +11,7 @@ from redrive.client.connecting import connect
 from redrive.client.testfiles import read_files
 from redrive.documents.load import read_paths
 from redrive.service.flowtest_views import FlowTestReport
+from redrive.service.interface import Document
 
 
 async def run_flow_tests(
@@ -21,15 +22,19 @@ async def run_flow_tests(
     `paths`: files or folders, which hold the connectors and connections too, unless `home` has them.
     Errors: `document.invalid`, `file.unknown`, `test.unknown`.
     """
-    loaded = read_paths(paths).checked()
-    files = dict.fromkeys(document.file for document in loaded if document.file)
-    documents = [(file, Path(file).read_bytes()) for file in files]
+    documents = _documents(paths)
     if home is not None:
         async with connect(home=Path(home)) as client:
             return await client.tests.run(documents, files=read_files(documents), only=only)
     with tempfile.TemporaryDirectory(prefix="redrive-tests-") as folder:
         async with connect(home=Path(folder)) as client:
             return await client.tests.run(documents, files=read_files(documents), only=only)
+
+
+def _documents(paths: Sequence[str | Path]) -> list[Document]:
+    loaded = read_paths(paths).checked()
+    files = dict.fromkeys(document.file for document in loaded if document.file)
+    return [(file, Path(file).read_bytes()) for file in files]
 
 
 def check_flow_tests(

@@ -95,13 +95,14 @@ async def check_lineage(shape: AnyShape, *, keeps_all: bool = False) -> None:
 def _check_origins(where: str, result: Result, counts: Sequence[int], *, keeps_all: bool) -> None:
     named: set[tuple[int, int]] = set()
     for number, payload in enumerate(result.payloads):
-        there = payload.count
-        assert there is None or len(payload.lineage) == there, (
-            f"{where}: payload {number} has {there} items, but {len(payload.lineage)} origins"
+        count = payload.count
+        assert count is None or len(payload.lineage) == count, (
+            f"{where}: payload {number} has {count} items, but {len(payload.lineage)} origins"
         )
         for item, origins in enumerate(payload.lineage):
             for position, place in origins:
-                assert position < len(counts) and 0 <= place < counts[position], (
+                there = position < len(counts) and 0 <= place < counts[position]
+                assert there, (
                     f"{where}: item {item} of payload {number} comes from item {place} of payload "
                     f"{position}, which did not come in"
                 )

@@ -41,11 +41,13 @@ def past(tmp_path_factory):
         assert command("import", "all.yaml", "--deploy", "--note", "the first").code == 0
         done = command("run", FLOW, "--json")
         assert done.code == 1, done.err  # the ERP rejects order 1042
-    return command, done.json["id"]
+        again = command("run", FLOW, "--json")
+        assert again.json["steps"][-1]["deliveries"]["skipped"] == 40
+    return command, done.json["id"], again.json["id"]
 
 
 def test_a_run_becomes_a_test_that_passes_and_a_changed_draft_fails_it(past):
-    command, run = past
+    command, run, _ = past
     made = command("test", "--from", run, "--name", "a whole day", "--out", "tested.yaml", "--json")
     assert made.code == 0, made.err
     assert made.json["files"], "the pages are too large to stand in the document"
@@ -67,12 +69,27 @@ def test_a_run_becomes_a_test_that_passes_and_a_changed_draft_fails_it(past):
     lines = next(one["lines"] for one in differences if one["step"] == "erp-form")
     assert lines[0] == '/0/source: expected "web", found "till"'
     assert 'failures="1"' in (command.folder / "junit.xml").read_text()
-    assert len(command("runs", "--json").json["items"]) == 1, "no run was recorded"
+    assert len(command("runs", "--json").json["items"]) == 2, "no run was recorded"
+
+
+def test_what_was_left_out_then_is_not_compared(past):
+    command, first, latest = past
+    replayed = command("replay", FLOW, "--version", "deployed", "--last", "5", "--json")
+    assert [one["run"] for one in replayed.json["items"]] == [latest, first]
+    steps = {step["step"]: step["result"] for step in replayed.json["items"][0]["steps"]}
+    assert (steps["ten-each"], steps["send"]) == ("same", "not_compared")
+
+
+def test_only_the_first_run_of_a_lineage_is_replayed_and_made_a_test(past):
+    command, first, _ = past
+    assert command("test", "--from", "r0000000000000").code == 2
+    refused = command("--json", "replay", FLOW, "--version", "99", "--run", first)
+    assert (refused.code, refused.error["code"]) == (2, "version.unknown")
 
 
 def test_a_draft_is_replayed_by_command_and_through_a_server(past):
-    command, run = past
-    same = command("replay", FLOW, "--version", "deployed", "--last", "3", "--json")
+    command, run, latest = past
+    same = command("replay", FLOW, "--version", "deployed", "--run", run, "--json")
     assert same.code == 0, same.out
     assert {step["result"] for step in same.json["items"][0]["steps"]} == {"same"}
     text = (command.folder / "all.yaml").read_text()
@@ -83,7 +100,7 @@ def test_a_draft_is_replayed_by_command_and_through_a_server(past):
     process = command.begin("up", "--port", "0", "--json")
     try:
         assert json.loads(process.stdout.readline())["url"]
-        replayed = command("replay", FLOW, "--json")
+        replayed = command("replay", FLOW, "--run", run, "--json")
         assert replayed.code == 1, replayed.err
         steps = {step["step"]: step for step in replayed.json["items"][0]["steps"]}
         assert steps["pull"]["result"] == "same"
@@ -100,14 +117,14 @@ def test_a_draft_is_replayed_by_command_and_through_a_server(past):
         assert (trial.code, trial.json["items_out"]) == (0, 1)
         tested = command("test", FLOW, "--json")
         assert (tested.code, tested.json["results"]) == (0, [])
-        assert command("runs", "--json").json["items"][0]["id"] == run
+        assert command("runs", "--json").json["items"][0]["id"] == latest
     finally:
         process.terminate()
         process.communicate(timeout=TIMEOUT_S)
 
 
 def test_a_flow_goes_to_another_home_with_all_that_it_refers_to(past):
-    command, _ = past
+    command, *_ = past
     whole = command("export", FLOW, "--all", "--version", "deployed")
     assert "secret token of connection shop" in whole.err
     (command.folder / "whole.yaml").write_bytes(whole.out)

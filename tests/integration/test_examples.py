@@ -26,7 +26,7 @@ from redrive.sdk.shape import STEP_NAMES
 from redrive.sdk.testing import MemoryCache, MemoryContext, MemoryPool, OutPayload, Tracked, run_shape
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FOLDERS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
+FOLDERS = sorted(path for path in EXAMPLES.iterdir() if (path / "expected.json").exists())
 KEYS = {"payloads", "meta", "variables", "tracked", "error"}
 
 

@@ -21,6 +21,7 @@ from redrive.errors import PayloadError
 from redrive.sdk import (
     JSON,
     MISSING,
+    Asked,
     Envelope,
     Example,
     Field,
@@ -33,6 +34,7 @@ from redrive.sdk import (
     PathText,
     Payload,
     RawReader,
+    Resolver,
     Segment,
     Shape,
     StepContext,
@@ -117,8 +119,9 @@ class Map(Shape, kind="map", version=1, group="items"):
     Out: one payload with one record for each item (less those that `missing: skip_item` leaves
     out), each made from its item; the bytes around the items are those of the input unless
     `wrap` or `unwrap` is set. None where no item is left.
-    Errors: `field.missing`, `template.missing`; `transform.failed` where a transform cannot work
-    on a value; `payload.invalid` if the payload is not JSON or does not parse; none is retried.
+    Errors: `field.missing`, `template.missing`, `lookup.unknown`; `transform.failed` where a
+    transform cannot work on a value or finds nothing in a lookup; `payload.invalid` if the payload is
+    not JSON or does not parse; none is retried.
     """
 
     fields: list[MapField] = Field(default_factory=list, help="Fields of the target, in order.")
@@ -205,6 +208,62 @@ class Map(Shape, kind="map", version=1, group="items"):
             gives=[[{"email": "a@example.com"}]],
         ),
         Example(
+            "from a cross-reference table, and back",
+            {
+                "fields": [
+                    {"to": "country", "from": "country_code", "do": [{"lookup": "countries"}]},
+                    {
+                        "to": "currency",
+                        "from": "currency_name",
+                        "do": [
+                            {
+                                "lookup": {
+                                    "table": "currencies",
+                                    "direction": "backward",
+                                    "match": "loose",
+                                    "default": "EUR",
+                                }
+                            }
+                        ],
+                    },
+                ]
+            },
+            given=[[{"country_code": "FR", "currency_name": "euro"}, {"country_code": "GB"}]],
+            lookups={
+                "countries": {"FR": "France", "GB": "United Kingdom"},
+                "currencies": {"EUR": "Euro", "GBP": "Pound"},
+            },
+            gives=[
+                [
+                    {"country": "France", "currency": "EUR"},
+                    {"country": "United Kingdom", "currency": None},
+                ]
+            ],
+        ),
+        Example(
+            "what another step has put into a cache",
+            {
+                "automatic": True,
+                "fields": [
+                    {
+                        "to": "free",
+                        "from": "sku",
+                        "do": [{"cache_lookup": {"cache": "stock", "at": "free", "default": 0}}],
+                    }
+                ],
+            },
+            given=[[{"sku": "A"}, {"sku": "B"}]],
+            caches={"flow/stock/A": [{"free": 12}]},
+            gives=[[{"sku": "A", "free": 12}, {"sku": "B", "free": 0}]],
+        ),
+        Example(
+            "a value that is in no row",
+            {"fields": [{"to": "country", "from": "code", "do": [{"lookup": "countries"}]}]},
+            given=[[{"code": "XX"}]],
+            lookups={"countries": {"FR": "France"}},
+            fails="transform.failed",
+        ),
+        Example(
             "a field that must be there",
             {"fields": [{"to": "email", "from": "customer.email", "missing": "error"}]},
             given=[[{"id": 1}]],
@@ -226,9 +285,26 @@ class Map(Shape, kind="map", version=1, group="items"):
         return _Compiled(self.fields)
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
+<<<<<<< HEAD
         whole = await payload.value() if "payload" in self.compiled.roots else None
         mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing)
         out = Out(self._records(payload, mapper), like=payload)
+=======
+        roots = {
+            root
+            for field in self.fields
+            for part in (field.value, field.do)
+            if part is not None
+            for root in part.roots
+        }
+        whole = await payload.value() if "payload" in roots else None
+        scope = dict(ctx.scope(payload, whole))
+        resolver = Resolver(ctx)
+        if any(field.do is not None and field.do.looks_up for field in self.fields):
+            scope["references"] = resolver
+        mapper = _Mapper(self, scope, ctx.missing, reads_item="item" in roots)
+        out = Out(self._records(payload, mapper, resolver), like=payload)
+>>>>>>> main
         if self.wrap is not None:
             out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
         elif self.unwrap and (payload.items_path or not payload.is_json):
@@ -246,6 +322,7 @@ class Map(Shape, kind="map", version=1, group="items"):
                     items_path=self.wrap or "",
                 )
 
+<<<<<<< HEAD
     async def _records(self, payload: Payload, mapper: _Mapper) -> AsyncIterator[list[Item]]:
         async for items in self._items(payload):
             records = []
@@ -257,6 +334,35 @@ class Map(Shape, kind="map", version=1, group="items"):
                 except ValueError as error:
                     raise unreadable(item, error) from None
             yield records
+=======
+    @property
+    def lookups(self) -> frozenset[str]:
+        return frozenset(name for field in self.fields if field.do is not None for name in field.do.lookups)
+
+    async def _records(
+        self, payload: Payload, mapper: _Mapper, resolver: Resolver
+    ) -> AsyncIterator[list[Item]]:
+        async for items in payload.json_chunks():
+            records: list[Item | None] = [None] * len(items)
+            waiting: Sequence[int] = range(len(items))
+            resolver.forget()
+            while waiting:
+                asked = []
+                for number in waiting:
+                    item = items[number]
+                    try:
+                        records[number] = item.of(mapper.record(item))
+                    except _SkipItem:
+                        continue
+                    except Asked:
+                        asked.append(number)
+                    except ValueError as error:
+                        raise unreadable(item, error) from None
+                if asked:
+                    await resolver.fetch()
+                waiting = asked
+            yield [record for record in records if record is not None]
+>>>>>>> main
 
     async def _items(self, payload: Payload) -> AsyncIterator[list[Item]]:
         if not self.wrap_input:
@@ -308,6 +414,7 @@ class _Compiled:
             for number, field in enumerate(fields)
             if field.from_ is not None and field.missing in ("error", "skip_item")
         ]
+<<<<<<< HEAD
         self.roots = frozenset(
             root
             for field in fields
@@ -315,6 +422,10 @@ class _Compiled:
             if part is not None
             for root in part.roots
         )
+=======
+        self._item: Item
+        self._asked = False
+>>>>>>> main
         paths: list[tuple[tuple[Segment, ...], int]] = []
         self.sources: list[tuple[int, int]] = []
         self.queries: list[tuple[int, int, _Query]] = []
@@ -356,8 +467,9 @@ class _Mapper:
         self._item: Item
 
     def record(self, item: Item) -> bytes:
-        """Errors: `_SkipItem`, `ValueError` (not JSON), and those of `Map`."""
+        """Errors: `_SkipItem`, `Asked`, `ValueError` (not JSON), and those of `Map`."""
         self._item = item
+<<<<<<< HEAD
         compiled = self._compiled
         values = compiled.reader.read(item.raw)
         if compiled.plain:
@@ -367,6 +479,13 @@ class _Mapper:
             for (number, place), value in zip(compiled.sources, values, strict=True):
                 found[number][place] = value
         if self._reads_item:
+=======
+        self._asked = False
+        self._found = found = [[*start] for start in self._start]
+        for (number, place), value in zip(self._sources, self._reader.read(item.raw), strict=True):
+            found[number][place] = value
+        if self._reads_item or self._queries:
+>>>>>>> main
             decoded = decode(item.raw)
             self._scope["item"] = decoded
             for number, place, query in compiled.queries:
@@ -376,7 +495,14 @@ class _Mapper:
         for number, field in compiled.strict:
             if all(one is None for one in found[number]):
                 self._nothing(field)
+<<<<<<< HEAD
         return compiled.form.write(found, (), self._value, item.raw if self._automatic else None)
+=======
+        record = self._form.write(found, (), self._value, item.raw if self._automatic else None)
+        if self._asked:
+            raise Asked
+        return record
+>>>>>>> main
 
     def _rendered(self, field: MapField, value: Templated) -> Any:
         rendered = render(
@@ -415,14 +541,18 @@ class _Mapper:
         return raw if field.do is None else self._transformed(field, field.do, raw)
 
     def _transformed(self, field: MapField, functions: Functions, raw: bytes) -> bytes:
-        value = apply(
-            functions,
-            decode(raw),
-            self._scope,
-            field.missing or self._missing,
-            where=self._where,
-            at=f"field {field.to}",
-        )
+        try:
+            value = apply(
+                functions,
+                decode(raw),
+                self._scope,
+                field.missing or self._missing,
+                where=self._where,
+                at=f"field {field.to}",
+            )
+        except Asked:
+            self._asked = True  # the other fields say first what they look up
+            return NULL
         if value is MISSING:
             raise _SkipItem
         return encode(value)

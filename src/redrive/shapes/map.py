@@ -285,26 +285,13 @@ class Map(Shape, kind="map", version=1, group="items"):
         return _Compiled(self.fields)
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-<<<<<<< HEAD
         whole = await payload.value() if "payload" in self.compiled.roots else None
-        mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing)
-        out = Out(self._records(payload, mapper), like=payload)
-=======
-        roots = {
-            root
-            for field in self.fields
-            for part in (field.value, field.do)
-            if part is not None
-            for root in part.roots
-        }
-        whole = await payload.value() if "payload" in roots else None
         scope = dict(ctx.scope(payload, whole))
         resolver = Resolver(ctx)
         if any(field.do is not None and field.do.looks_up for field in self.fields):
             scope["references"] = resolver
-        mapper = _Mapper(self, scope, ctx.missing, reads_item="item" in roots)
+        mapper = _Mapper(self, scope, ctx.missing)
         out = Out(self._records(payload, mapper, resolver), like=payload)
->>>>>>> main
         if self.wrap is not None:
             out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
         elif self.unwrap and (payload.items_path or not payload.is_json):
@@ -312,7 +299,7 @@ class Map(Shape, kind="map", version=1, group="items"):
         if not self.wrap_input:
             yield out
             return
-        async for records in self._records(payload, mapper):
+        async for records in self._records(payload, mapper, resolver):
             for record in records:
                 around = Envelope.at(self.wrap or "") if self.wrap or self.unwrap else Envelope(b"", b"", b"")
                 yield Out(
@@ -322,19 +309,6 @@ class Map(Shape, kind="map", version=1, group="items"):
                     items_path=self.wrap or "",
                 )
 
-<<<<<<< HEAD
-    async def _records(self, payload: Payload, mapper: _Mapper) -> AsyncIterator[list[Item]]:
-        async for items in self._items(payload):
-            records = []
-            for item in items:
-                try:
-                    records.append(item.of(mapper.record(item)))
-                except _SkipItem:
-                    continue
-                except ValueError as error:
-                    raise unreadable(item, error) from None
-            yield records
-=======
     @property
     def lookups(self) -> frozenset[str]:
         return frozenset(name for field in self.fields if field.do is not None for name in field.do.lookups)
@@ -342,7 +316,7 @@ class Map(Shape, kind="map", version=1, group="items"):
     async def _records(
         self, payload: Payload, mapper: _Mapper, resolver: Resolver
     ) -> AsyncIterator[list[Item]]:
-        async for items in payload.json_chunks():
+        async for items in self._items(payload):
             records: list[Item | None] = [None] * len(items)
             waiting: Sequence[int] = range(len(items))
             resolver.forget()
@@ -362,7 +336,6 @@ class Map(Shape, kind="map", version=1, group="items"):
                     await resolver.fetch()
                 waiting = asked
             yield [record for record in records if record is not None]
->>>>>>> main
 
     async def _items(self, payload: Payload) -> AsyncIterator[list[Item]]:
         if not self.wrap_input:
@@ -414,7 +387,6 @@ class _Compiled:
             for number, field in enumerate(fields)
             if field.from_ is not None and field.missing in ("error", "skip_item")
         ]
-<<<<<<< HEAD
         self.roots = frozenset(
             root
             for field in fields
@@ -422,10 +394,6 @@ class _Compiled:
             if part is not None
             for root in part.roots
         )
-=======
-        self._item: Item
-        self._asked = False
->>>>>>> main
         paths: list[tuple[tuple[Segment, ...], int]] = []
         self.sources: list[tuple[int, int]] = []
         self.queries: list[tuple[int, int, _Query]] = []
@@ -465,11 +433,12 @@ class _Mapper:
         self._reads_item = "item" in compiled.roots or bool(compiled.queries)
         self._found: list[list[Found]] = []
         self._item: Item
+        self._asked = False
 
     def record(self, item: Item) -> bytes:
         """Errors: `_SkipItem`, `Asked`, `ValueError` (not JSON), and those of `Map`."""
         self._item = item
-<<<<<<< HEAD
+        self._asked = False
         compiled = self._compiled
         values = compiled.reader.read(item.raw)
         if compiled.plain:
@@ -479,13 +448,6 @@ class _Mapper:
             for (number, place), value in zip(compiled.sources, values, strict=True):
                 found[number][place] = value
         if self._reads_item:
-=======
-        self._asked = False
-        self._found = found = [[*start] for start in self._start]
-        for (number, place), value in zip(self._sources, self._reader.read(item.raw), strict=True):
-            found[number][place] = value
-        if self._reads_item or self._queries:
->>>>>>> main
             decoded = decode(item.raw)
             self._scope["item"] = decoded
             for number, place, query in compiled.queries:
@@ -495,14 +457,10 @@ class _Mapper:
         for number, field in compiled.strict:
             if all(one is None for one in found[number]):
                 self._nothing(field)
-<<<<<<< HEAD
-        return compiled.form.write(found, (), self._value, item.raw if self._automatic else None)
-=======
-        record = self._form.write(found, (), self._value, item.raw if self._automatic else None)
+        record = compiled.form.write(found, (), self._value, item.raw if self._automatic else None)
         if self._asked:
             raise Asked
         return record
->>>>>>> main
 
     def _rendered(self, field: MapField, value: Templated) -> Any:
         rendered = render(

@@ -18,12 +18,13 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def recipes() -> list[object]:
-    found = []
+    found: list[object] = []
     for page in ("convert-csv-and-xml", "map-records"):
         blocks = _FENCE.findall((GUIDES / f"{page}.md").read_text(encoding="utf-8"))
         assert [kind == "yaml" for kind, _ in blocks] == [True, False, False] * (len(blocks) // 3)
-        for at in range(0, len(blocks), 3):
-            found.append(pytest.param(*blocks[at : at + 3], id=f"{page} {at // 3}"))
+        found += [
+            pytest.param(*blocks[at : at + 3], id=f"{page} {at // 3}") for at in range(0, len(blocks), 3)
+        ]
     return found
 
 

@@ -44,7 +44,8 @@ def test_core_imports_only_pure_modules():
         "__future__", "abc", "base64", "bisect", "codecs", "collections", "copy", "cronsim", "csv",
         "dataclasses", "datetime", "decimal", "difflib", "email", "enum", "fractions", "functools", "hashlib",
         "heapq",
-        "io", "itertools", "json", "jsonpath", "math", "msgspec", "operator", "re", "redrive", "string",
+        "io", "itertools", "json", "jsonpath", "math", "msgspec", "operator", "re", "redrive",
+            "regex", "string",
         "struct", "textwrap", "types", "typing", "unicodedata", "warnings",
         "xml", "zoneinfo",
     }  # fmt: skip

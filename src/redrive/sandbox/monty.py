@@ -126,6 +126,9 @@ class Monty:
             )
         except self._workers.library.MontyError as error:
             raise raised_by(error, self._file) from None
+        except RuntimeError:
+            # The library says so of a session whose worker has gone before.
+            raise Raised("died", "", "") from None
 
     async def mark(self) -> bytes:
         return await self._call(self._session.dump)

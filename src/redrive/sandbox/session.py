@@ -23,6 +23,7 @@ MOST_ITEMS: Final = 4096
 # Items are handed over in groups that take about this long.
 GROUP_S: Final = 0.05
 
+_READ_ERRORS = ("JSONDecodeError", "ValueError", "RecursionError", "UnicodeDecodeError")
 _EXPONENT = re.compile(rb"[0-9][eE][-+0-9]")
 _RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -269,6 +270,8 @@ class Session:
         if raised.kind != "raised" or stage == "call":
             return self._error(raised, where)
         if stage == "read":
+            if not raised.type_name.endswith(_READ_ERRORS):
+                return self._tampered(where)
             return PayloadError(
                 f"{where} cannot be read as JSON by the script ({trimmed(raised.message)})",
                 at="code",

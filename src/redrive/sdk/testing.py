@@ -212,6 +212,7 @@ class MemoryContext:
         self._before = dict(variables or {})
         self._new_tracked: list[Tracked] = []
         self._new_set: dict[str, Any] = {}
+        self._sandbox: Sandbox | None = None
 
     @property
     def vars(self) -> Mapping[str, Any]:
@@ -259,18 +260,22 @@ class MemoryContext:
 
     @asynccontextmanager
     async def script(self, script: Script, payload: Payload | None = None) -> AsyncIterator[Session]:
-        async with (
-            Sandbox(processes=1) as sandbox,
-            sandbox.open(
-                script,
-                now=self._now,
-                meta=payload.meta if payload is not None else {},
-                variables=self.vars,
-                printed=self.log.info,
-                failed=self.log.error,
-            ) as session,
-        ):
+        self._sandbox = self._sandbox or Sandbox(processes=2)
+        async with self._sandbox.open(
+            script,
+            now=self._now,
+            meta=payload.meta if payload is not None else {},
+            variables=self.vars,
+            printed=self.log.info,
+            failed=self.log.error,
+        ) as session:
             yield session
+
+    async def close(self) -> None:
+        """Ends the processes of scripts, if there were any; `run_shape` does so."""
+        if self._sandbox is not None:
+            await self._sandbox.close()
+            self._sandbox = None
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -331,12 +336,15 @@ async def run_shape(
         given_payload(one, position, items_path=items_path, meta=meta) for position, one in enumerate(given)
     ]
     step = _Step(ctx, bucket, attempts)
-    if isinstance(shape, GatherShape):
-        await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
-    else:
-        for payload in bucket:
-            if not await step.work(partial(shape.run, payload, ctx), payload):
-                break
+    try:
+        if isinstance(shape, GatherShape):
+            await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
+        else:
+            for payload in bucket:
+                if not await step.work(partial(shape.run, payload, ctx), payload):
+                    break
+    finally:
+        await ctx.close()
     step.result.logs = ctx.log.lines if isinstance(ctx.log, MemoryLog) else []
     step.result.tracked = ctx.tracked
     step.result.variables = ctx.set

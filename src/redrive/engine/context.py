@@ -186,7 +186,8 @@ class EngineContext:
         return opened.connection
 
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
-        return await self._deps.contents.put(data)
+        run = self._journal.run
+        return await self._deps.contents.of(f"{run.flow_id}/{self._step.step}").put(data)
 
     async def slice(self, content: Content, start: int, stop: int) -> Content:
         return await self._deps.contents.slice(content, start, stop)

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from blake3 import blake3
-from filelock import FileLock, Timeout
 
 from redrive.documents.check import check
 from redrive.documents.load import Loaded, load_one
 from redrive.engine.contents import ContentStore
 from redrive.errors import FlowInvalid, PayloadGone, RedriveError, StoreCorrupt
-from redrive.service.home import LOCK
 from redrive.service.importing import endpoints_of
 from redrive.service.kernel import Kernel
 from redrive.service.views import Finding
@@ -123,9 +121,10 @@ async def _schema(kernel: Kernel) -> Sequence[Finding]:
 
 
 async def _database(kernel: Kernel) -> Sequence[Finding]:
-    damage = await kernel.deps.reader.run(checks.damage)
+    reader = kernel.deps.reader
+    damage = await reader.run(reader.database.complaints)
     if not damage:
-        return [_good("database", "the record store is whole")]
+        return [_good("database", f"the record store is whole: {reader.database}")]
     return [
         _bad(
             "database",
@@ -266,7 +265,7 @@ async def _runner(kernel: Kernel) -> Sequence[Finding]:
     state = f"{_count(running, 'run', 'runs')} under way, {queued} queued"
     if kernel.runner is not None:
         return [_good("runner", f"this process executes; {state}")]
-    if _locked(kernel.home):
+    if _locked(kernel):
         return [_good("runner", f"another process executes; {state}")]
     if running:
         return [
@@ -279,18 +278,13 @@ async def _runner(kernel: Kernel) -> Sequence[Finding]:
     return [_good("runner", f"nobody executes; {_count(queued, 'run', 'runs')} queued")]
 
 
-def _locked(home: Path) -> bool:
+def _locked(kernel: Kernel) -> bool:
     """Whether a process holds the runner lock."""
-    path = home / LOCK
-    if not path.exists():
-        return False
-    lock = FileLock(path)
+    lock = kernel.deps.reader.database.runner_lock()
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+        return lock.held_elsewhere()
+    finally:
+        lock.close()
 
 
 async def _deliveries(kernel: Kernel) -> Sequence[Finding]:

@@ -15,7 +15,6 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
 from redrive.core.run import PayloadRow, Plan
 from redrive.engine.buckets import as_payload
-from redrive.engine.contents import INSERT_CONTENT
 from redrive.errors import UsageError
 from redrive.sdk.payload import Payload
 from redrive.service import present
@@ -25,6 +24,7 @@ from redrive.service.views import ItemRange, PayloadDetail, UploadView
 from redrive.store import payloads as store
 from redrive.store import runs as run_store
 from redrive.store.committer import Transaction
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Rows
 from redrive.store.statements import row
 

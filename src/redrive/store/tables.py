@@ -1,7 +1,7 @@
 """The schema: one declaration for every database. Migrations must add up to this (tests check).
 
 Instants are BIGINT microseconds since 1970 UTC, ids BIGINT made by `core.ids`, documents and
-JSON are bytes. Order of columns is the order of the fields of the records in `core.run`.
+JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the records in `core.run`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
-    Text,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy import Text as _Text
 
 metadata = MetaData(
     naming_convention={
@@ -28,6 +29,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+# By code points, as SQLite does it: the same order, the same "equal", whatever locale the server has.
+Text = _Text().with_variant(_Text(collation="C"), "postgresql")
 
 
 def _id(name: str = "id") -> Column[int]:
@@ -167,12 +171,45 @@ contents = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
-    # 0 plain here, 1 zstd here, 2 in the blob store, 3 a range of the content `base` from
-    # `base_offset` on, 4 put together from ranges of that by the recipe in `data`
+    # One of the forms in `store.contents`, which say what the other columns hold.
     Column("form", SmallInteger, nullable=False),
     Column("data", LargeBinary),
     Column("base", LargeBinary),
     Column("base_offset", BigInteger),
+    Column("dictionary", Integer),
+)
+# Who is made from a content, and from which recipe; who needs a dictionary.
+Index(
+    "ix_contents_base",
+    contents.c.base,
+    sqlite_where=contents.c.base.is_not(None),
+    postgresql_where=contents.c.base.is_not(None),
+)
+Index(
+    "ix_contents_recipe",
+    contents.c.data,
+    sqlite_where=contents.c.form == text("5"),
+    postgresql_where=contents.c.form == text("5"),
+)
+Index(
+    "ix_contents_dictionary",
+    contents.c.dictionary,
+    sqlite_where=contents.c.dictionary.is_not(None),
+    postgresql_where=contents.c.dictionary.is_not(None),
+)
+
+dictionaries = Table(
+    "dictionaries",
+    metadata,
+    # Small numbers: each content that is packed with one holds its number.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("family", Text, nullable=False, index=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    # Plain bytes of the samples over their packed bytes, in hundredths: what it was worth when it was made.
+    Column("ratio", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
 )
 
 payloads = Table(

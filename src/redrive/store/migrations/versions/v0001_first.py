@@ -14,9 +14,9 @@ def upgrade() -> None:
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("action", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("subject", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
@@ -31,8 +31,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "connections",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("connector", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("settings", sa.LargeBinary(), nullable=False),
         sa.Column("secrets", sa.LargeBinary(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -41,15 +41,15 @@ def upgrade() -> None:
     op.create_table(
         "connector_versions",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
-        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_connector_versions")),
     )
     op.create_table(
         "connectors",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connectors")),
@@ -62,7 +62,32 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("base", sa.LargeBinary(), nullable=True),
         sa.Column("base_offset", sa.BigInteger(), nullable=True),
+        sa.Column("dictionary", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
+    )
+    op.create_index(
+        "ix_contents_base",
+        "contents",
+        ["base"],
+        unique=False,
+        sqlite_where=sa.text("base IS NOT NULL"),
+        postgresql_where=sa.text("base IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_dictionary",
+        "contents",
+        ["dictionary"],
+        unique=False,
+        sqlite_where=sa.text("dictionary IS NOT NULL"),
+        postgresql_where=sa.text("dictionary IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_recipe",
+        "contents",
+        ["data"],
+        unique=False,
+        sqlite_where=sa.text("form = 5"),
+        postgresql_where=sa.text("form = 5"),
     )
     op.create_table(
         "deliveries",
@@ -70,8 +95,8 @@ def upgrade() -> None:
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("target_id", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -102,8 +127,8 @@ def upgrade() -> None:
         sa.Column("payload_id", sa.BigInteger(), nullable=False),
         sa.Column("item", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("delivery_id", "run_id", "sequence", name=op.f("pk_delivery_events")),
         sqlite_with_rowid=False,
@@ -112,12 +137,24 @@ def upgrade() -> None:
         op.f("ix_delivery_events_run_id_position"), "delivery_events", ["run_id", "position"], unique=False
     )
     op.create_table(
+        "dictionaries",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("family", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("ratio", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("retired_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dictionaries")),
+    )
+    op.create_index(op.f("ix_dictionaries_family"), "dictionaries", ["family"], unique=False)
+    op.create_table(
         "edits",
         sa.Column("payload_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("original_id", sa.BigInteger(), nullable=False),
         sa.Column("patch", sa.LargeBinary(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("payload_id", name=op.f("pk_edits")),
     )
@@ -158,9 +195,9 @@ def upgrade() -> None:
         "flow_versions",
         sa.Column("flow_id", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
-        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("flow_id", "number", name=op.f("pk_flow_versions")),
@@ -170,10 +207,10 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("draft", sa.LargeBinary(), nullable=True),
-        sa.Column("draft_file", sa.Text(), nullable=True),
+        sa.Column("draft_file", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_success", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flows")),
@@ -185,8 +222,8 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("level", sa.Text(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("level", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "sequence", name=op.f("pk_log_lines")),
         sqlite_with_rowid=False,
@@ -201,8 +238,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("items", sa.BigInteger(), nullable=True),
-        sa.Column("media_type", sa.Text(), nullable=False),
-        sa.Column("items_path", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("items_path", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("meta", sa.LargeBinary(), nullable=True),
         sa.Column("lineage", sa.LargeBinary(), nullable=True),
         sa.Column("edited_from", sa.BigInteger(), nullable=True),
@@ -215,10 +252,10 @@ def upgrade() -> None:
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("flow_id", sa.BigInteger(), nullable=False),
-        sa.Column("flow", sa.Text(), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("trigger", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("losses", sa.Integer(), nullable=False),
@@ -229,9 +266,9 @@ def upgrade() -> None:
         sa.Column("source_run", sa.BigInteger(), nullable=True),
         sa.Column("root_run", sa.BigInteger(), nullable=True),
         sa.Column("root_queued_at", sa.BigInteger(), nullable=True),
-        sa.Column("start_step", sa.Text(), nullable=True),
+        sa.Column("start_step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("warnings", sa.Integer(), nullable=False),
-        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("summary", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("stop", sa.SmallInteger(), nullable=False),
         sa.Column("overridden", sa.Boolean(), nullable=False),
         sa.Column("variables", sa.LargeBinary(), nullable=True),
@@ -251,7 +288,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_runs_status_id"), "runs", ["status", "id"], unique=False)
     op.create_table(
         "start_keys",
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -261,15 +298,15 @@ def upgrade() -> None:
         "step_runs",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
-        sa.Column("shape", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=True),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("shape", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.Column("inputs", sa.Text(), nullable=False),
-        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.Column("inputs", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("outputs", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("bucket", sa.BigInteger(), nullable=True),
         sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("out", sa.Integer(), nullable=False),
@@ -297,10 +334,10 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("ledger", sa.Text(), nullable=False),
-        sa.Column("connection", sa.Text(), nullable=False),
-        sa.Column("endpoint", sa.Text(), nullable=False),
-        sa.Column("key_field", sa.Text(), nullable=True),
+        sa.Column("ledger", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("endpoint", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("key_field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_targets")),
         sa.UniqueConstraint(
             "ledger", "connection", "endpoint", name=op.f("uq_targets_ledger_connection_endpoint")
@@ -311,7 +348,7 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
@@ -320,8 +357,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "tracked",
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("payload_id", sa.BigInteger(), nullable=False),

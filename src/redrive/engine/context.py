@@ -16,11 +16,13 @@ from redrive.engine.deps import Deps
 from redrive.engine.exchanges import answer_json, exchange_row
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
+from redrive.engine.references import EngineCache, EngineLookup, EnginePool, RunReferences
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
 from redrive.sdk.context import RunInfo
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.payload import Payload
+from redrive.sdk.references import CacheScope
 from redrive.sdk.scripting import Script, Session
 from redrive.store import runs as store
 
@@ -117,6 +119,7 @@ class EngineContext:
         ledger: StepLedger,
         stop: Callable[[float], Any],
         preview: bool,
+        references: RunReferences,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -137,6 +140,7 @@ class EngineContext:
         self.attempt = 1
         self.missing = missing
         self.log = EngineLog(journal, step, deps.clock.micros)
+        self._references = references.for_step(step, self.log)
         self.state: Any = None
         self.ledger = ledger
         self.preview = preview
@@ -184,6 +188,15 @@ class EngineContext:
             self._journal.run.connectors = encode(used)
             self._journal.run_changed()
         return opened.connection
+
+    async def lookup(self, name: str) -> EngineLookup:
+        return await self._references.lookup(name)
+
+    def pool(self, name: str, *, shared: bool = True) -> EnginePool:
+        return self._references.pool(name, shared=shared)
+
+    def cache(self, name: str, scope: CacheScope = "flow") -> EngineCache:
+        return self._references.cache(name, scope)
 
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
         run = self._journal.run

@@ -2,7 +2,7 @@
 
 from redrive.core.conditions import Condition
 from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
-from redrive.core.functions import Functions
+from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
@@ -20,15 +20,29 @@ from redrive.sdk.fields import (
     ConditionField,
     ConnectorConditionField,
     ConnectorTemplatedValue,
+    Duration,
     Example,
     Field,
     FunctionsField,
     PathText,
+    PlainName,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
+from redrive.sdk.references import (
+    MAX_KEY_BYTES,
+    Cache,
+    CachedPayload,
+    CacheScope,
+    Direction,
+    Lookup,
+    Match,
+    Pool,
+    PoolKey,
+)
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
+from redrive.sdk.resolving import Resolver
 from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape
 
@@ -37,10 +51,15 @@ __all__ = [
     "CONNECTOR_ROOTS",
     "JSON",
     "KEPT",
+    "MAX_KEY_BYTES",
     "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
+    "Asked",
     "Bucket",
+    "Cache",
+    "CacheScope",
+    "CachedPayload",
     "Claim",
     "Condition",
     "ConditionField",
@@ -51,7 +70,9 @@ __all__ = [
     "ConnectorTemplatedValue",
     "Content",
     "Decision",
+    "Direction",
     "DocumentProblem",
+    "Duration",
     "Each",
     "Elements",
     "Endpoint",
@@ -72,6 +93,8 @@ __all__ = [
     "LeftOut",
     "Lenient",
     "Limits",
+    "Lookup",
+    "Match",
     "MemoryContent",
     "Missing",
     "Out",
@@ -79,8 +102,12 @@ __all__ = [
     "Path",
     "PathText",
     "Payload",
+    "PlainName",
+    "Pool",
+    "PoolKey",
     "RawReader",
     "Request",
+    "Resolver",
     "Script",
     "Segment",
     "Session",

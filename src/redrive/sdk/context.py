@@ -15,6 +15,7 @@ from redrive.sdk.content import Content
 from redrive.sdk.delivery import Ledger
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.payload import Payload
+from redrive.sdk.references import Cache, CacheScope, Lookup, Pool
 from redrive.sdk.scripting import Script, Session
 
 
@@ -81,6 +82,15 @@ class StepContext(Protocol):
 
     async def connection(self, name: str) -> Connection:
         """A connection with its secrets, ready to use. Errors: `connection.unknown`."""
+
+    async def lookup(self, name: str) -> Lookup:
+        """A cross-reference table, as it is now for the rest of this step. Errors: `lookup.unknown`."""
+
+    def pool(self, name: str, *, shared: bool = True) -> Pool:
+        """A data pool, made when it is first written; not `shared`: one that belongs to this flow."""
+
+    def cache(self, name: str, scope: CacheScope = "flow") -> Cache:
+        """A cache of this run, of this flow, or of the whole home (`company`)."""
 
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
         """Keeps bytes (a request or answer body). They become durable with what refers to them."""

@@ -33,8 +33,10 @@ from redrive.sdk.delivery import Decision, Entry, Ledger, Outcome, UnknownReques
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import Example
 from redrive.sdk.payload import Bucket, Payload
+from redrive.sdk.references import CachedPayload, CacheScope
 from redrive.sdk.scripting import Script, Session
 from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.testing_references import MemoryCache, MemoryLookup, MemoryPool, MemoryPoolOfRun, PoolBusy
 from redrive.sdk.writing import Writing
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -177,6 +179,10 @@ class MemoryLedger:
 class MemoryContext:
     """A `StepContext` that keeps everything in memory and never waits.
 
+    `lookups` are tables by name, as {from: to}; `pools` by name and `caches` by (scope, name) hold
+    what they are given and what the shape puts there. Give two contexts the same `MemoryPool` to see
+    two runs on one pool.
+
     `slept` holds the seconds that the shape asked to wait. What a shape tracks or sets is
     provisional until its payload is done, as in the engine: `settle` keeps it, `drop` forgets it.
     """
@@ -193,6 +199,9 @@ class MemoryContext:
         preview: bool = False,
         step: str = "step",
         run: RunInfo | None = None,
+        lookups: Mapping[str, Mapping[str, str]] | None = None,
+        pools: Mapping[str, MemoryPool] | None = None,
+        caches: Mapping[tuple[str, str], MemoryCache] | None = None,
     ) -> None:
         self.run = run or RunInfo(id="run-1", flow="test", version=1, trigger="manual")
         self.step = step
@@ -209,6 +218,9 @@ class MemoryContext:
         self._now = now
         self._last_success = last_success
         self._connections = dict(connections or {})
+        self.lookups = {name: MemoryLookup(name, rows) for name, rows in (lookups or {}).items()}
+        self.pools: dict[str, MemoryPool] = dict(pools or {})
+        self.caches: dict[tuple[str, str], MemoryCache] = dict(caches or {})
         self._before = dict(variables or {})
         self._new_tracked: list[Tracked] = []
         self._new_set: dict[str, Any] = {}
@@ -245,6 +257,18 @@ class MemoryContext:
         if name not in self._connections:
             raise NotFound(f"there is no connection {name!r}", code="connection.unknown")
         return self._connections[name]
+
+    async def lookup(self, name: str) -> MemoryLookup:
+        if name not in self.lookups:
+            raise StepError(f"there is no lookup {name!r}", code="lookup.unknown", at=name, stops_step=True)
+        return self.lookups[name]
+
+    def pool(self, name: str, *, shared: bool = True) -> MemoryPoolOfRun:
+        own = name if shared else f"{self.run.flow}/{name}"
+        return self.pools.setdefault(own, MemoryPool(own)).of_run(self.run, self.step)
+
+    def cache(self, name: str, scope: CacheScope = "flow") -> MemoryCache:
+        return self.caches.setdefault((scope, name), MemoryCache(name))
 
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
         if not isinstance(data, bytes):
@@ -391,7 +415,7 @@ class _Step:
         except StepError as error:
             self.ctx.drop()
             return error
-        except (RedriveError, AssertionError):
+        except (RedriveError, AssertionError, PoolBusy):
             raise
         except Exception as error:  # noqa: BLE001 - the engine, too, takes whatever a plug-in throws
             self.ctx.drop()
@@ -468,8 +492,24 @@ async def check_examples(shape: type[Shape | GatherShape]) -> None:
             items_path=example.items_path,
             meta=example.meta,
             variables=example.variables,
+            ctx=example_context(example),
         )
         _compare(where, example, result)
+
+
+def example_context(example: Example) -> MemoryContext:
+    """The world that an example sets: its variables, lookups, and what pools and caches hold."""
+    caches: dict[tuple[str, str], MemoryCache] = {}
+    for place, documents in example.caches.items():
+        scope, name, entry = place.split("/", 2)
+        held = caches.setdefault((scope, name), MemoryCache(name))
+        held.entries[entry] = [CachedPayload(MemoryContent(encode(one))) for one in documents]
+    return MemoryContext(
+        variables=example.variables,
+        lookups=example.lookups,
+        pools={name: MemoryPool(name, keys) for name, keys in example.pools.items()},
+        caches=caches,
+    )
 
 
 def _compare(where: str, example: Example, result: Result) -> None:

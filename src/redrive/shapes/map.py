@@ -20,6 +20,7 @@ from redrive.errors import PayloadError
 from redrive.sdk import (
     JSON,
     MISSING,
+    Asked,
     Envelope,
     Example,
     Field,
@@ -32,6 +33,7 @@ from redrive.sdk import (
     PathText,
     Payload,
     RawReader,
+    Resolver,
     Segment,
     Shape,
     StepContext,
@@ -116,8 +118,9 @@ class Map(Shape, kind="map", version=1, group="items"):
     Out: one payload with one record for each item (less those that `missing: skip_item` leaves
     out), each made from its item; the bytes around the items are those of the input unless
     `wrap` or `unwrap` is set. None where no item is left.
-    Errors: `field.missing`, `template.missing`; `transform.failed` where a transform cannot work
-    on a value; `payload.invalid` if the payload is not JSON or does not parse; none is retried.
+    Errors: `field.missing`, `template.missing`, `lookup.unknown`; `transform.failed` where a
+    transform cannot work on a value or finds nothing in a lookup; `payload.invalid` if the payload is
+    not JSON or does not parse; none is retried.
     """
 
     fields: list[MapField] = Field(default_factory=list, help="Fields of the target, in order.")
@@ -187,6 +190,62 @@ class Map(Shape, kind="map", version=1, group="items"):
             gives=[[{"email": "a@example.com"}]],
         ),
         Example(
+            "from a cross-reference table, and back",
+            {
+                "fields": [
+                    {"to": "country", "from": "country_code", "do": [{"lookup": "countries"}]},
+                    {
+                        "to": "currency",
+                        "from": "currency_name",
+                        "do": [
+                            {
+                                "lookup": {
+                                    "table": "currencies",
+                                    "direction": "backward",
+                                    "match": "loose",
+                                    "default": "EUR",
+                                }
+                            }
+                        ],
+                    },
+                ]
+            },
+            given=[[{"country_code": "FR", "currency_name": "euro"}, {"country_code": "GB"}]],
+            lookups={
+                "countries": {"FR": "France", "GB": "United Kingdom"},
+                "currencies": {"EUR": "Euro", "GBP": "Pound"},
+            },
+            gives=[
+                [
+                    {"country": "France", "currency": "EUR"},
+                    {"country": "United Kingdom", "currency": None},
+                ]
+            ],
+        ),
+        Example(
+            "what another step has put into a cache",
+            {
+                "automatic": True,
+                "fields": [
+                    {
+                        "to": "free",
+                        "from": "sku",
+                        "do": [{"cache_lookup": {"cache": "stock", "at": "free", "default": 0}}],
+                    }
+                ],
+            },
+            given=[[{"sku": "A"}, {"sku": "B"}]],
+            caches={"flow/stock/A": [{"free": 12}]},
+            gives=[[{"sku": "A", "free": 12}, {"sku": "B", "free": 0}]],
+        ),
+        Example(
+            "a value that is in no row",
+            {"fields": [{"to": "country", "from": "code", "do": [{"lookup": "countries"}]}]},
+            given=[[{"code": "XX"}]],
+            lookups={"countries": {"FR": "France"}},
+            fails="transform.failed",
+        ),
+        Example(
             "a field that must be there",
             {"fields": [{"to": "email", "from": "customer.email", "missing": "error"}]},
             given=[[{"id": 1}]],
@@ -212,25 +271,45 @@ class Map(Shape, kind="map", version=1, group="items"):
             for root in part.roots
         }
         whole = await payload.value() if "payload" in roots else None
-        mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing, reads_item="item" in roots)
-        out = Out(self._records(payload, mapper), like=payload)
+        scope = dict(ctx.scope(payload, whole))
+        resolver = Resolver(ctx)
+        if any(field.do is not None and field.do.looks_up for field in self.fields):
+            scope["references"] = resolver
+        mapper = _Mapper(self, scope, ctx.missing, reads_item="item" in roots)
+        out = Out(self._records(payload, mapper, resolver), like=payload)
         if self.wrap is not None:
             out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
         elif self.unwrap and (payload.items_path or not payload.is_json):
             out.media_type, out.items_path, out.envelope = JSON, "", Envelope.at("")
         yield out
 
-    async def _records(self, payload: Payload, mapper: _Mapper) -> AsyncIterator[list[Item]]:
+    @property
+    def lookups(self) -> frozenset[str]:
+        return frozenset(name for field in self.fields if field.do is not None for name in field.do.lookups)
+
+    async def _records(
+        self, payload: Payload, mapper: _Mapper, resolver: Resolver
+    ) -> AsyncIterator[list[Item]]:
         async for items in payload.json_chunks():
-            records = []
-            for item in items:
-                try:
-                    records.append(item.of(mapper.record(item)))
-                except _SkipItem:
-                    continue
-                except ValueError as error:
-                    raise unreadable(item, error) from None
-            yield records
+            records: list[Item | None] = [None] * len(items)
+            waiting: Sequence[int] = range(len(items))
+            resolver.forget()
+            while waiting:
+                asked = []
+                for number in waiting:
+                    item = items[number]
+                    try:
+                        records[number] = item.of(mapper.record(item))
+                    except _SkipItem:
+                        continue
+                    except Asked:
+                        asked.append(number)
+                    except ValueError as error:
+                        raise unreadable(item, error) from None
+                if asked:
+                    await resolver.fetch()
+                waiting = asked
+            yield [record for record in records if record is not None]
 
 
 def _form(fields: Sequence[MapField]) -> Record:
@@ -276,6 +355,7 @@ class _Mapper:
             if field.from_ is not None and field.missing in ("error", "skip_item")
         ]
         self._item: Item
+        self._asked = False
         paths: list[tuple[tuple[Segment, ...], int]] = []
         self._sources: list[tuple[int, int]] = []
         self._queries: list[tuple[int, int, _Query]] = []
@@ -297,8 +377,9 @@ class _Mapper:
         self._reads_item = reads_item
 
     def record(self, item: Item) -> bytes:
-        """Errors: `_SkipItem`, `ValueError` (not JSON), and those of `Map`."""
+        """Errors: `_SkipItem`, `Asked`, `ValueError` (not JSON), and those of `Map`."""
         self._item = item
+        self._asked = False
         self._found = found = [[*start] for start in self._start]
         for (number, place), value in zip(self._sources, self._reader.read(item.raw), strict=True):
             found[number][place] = value
@@ -312,7 +393,10 @@ class _Mapper:
         for number, field in self._strict:
             if all(one is None for one in found[number]):
                 self._nothing(field)
-        return self._form.write(found, (), self._value, item.raw if self._automatic else None)
+        record = self._form.write(found, (), self._value, item.raw if self._automatic else None)
+        if self._asked:
+            raise Asked
+        return record
 
     def _rendered(self, field: MapField, value: Templated) -> Any:
         rendered = render(
@@ -351,14 +435,18 @@ class _Mapper:
         return raw if field.do is None else self._transformed(field, field.do, raw)
 
     def _transformed(self, field: MapField, functions: Functions, raw: bytes) -> bytes:
-        value = apply(
-            functions,
-            decode(raw),
-            self._scope,
-            field.missing or self._missing,
-            where=self._where,
-            at=f"field {field.to}",
-        )
+        try:
+            value = apply(
+                functions,
+                decode(raw),
+                self._scope,
+                field.missing or self._missing,
+                where=self._where,
+                at=f"field {field.to}",
+            )
+        except Asked:
+            self._asked = True  # the other fields say first what they look up
+            return NULL
         if value is MISSING:
             raise _SkipItem
         return encode(value)

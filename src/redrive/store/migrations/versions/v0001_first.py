@@ -30,6 +30,46 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buckets")),
     )
     op.create_table(
+        "cache_pages",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("cache_id", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("payload", sa.Integer(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("items", sa.BigInteger(), nullable=True),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("items_path", sa.Text(), nullable=False),
+        sa.Column("meta", sa.LargeBinary(), nullable=True),
+        sa.Column("appended", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cache_pages")),
+    )
+    op.create_index(
+        op.f("ix_cache_pages_cache_id_entry_id"), "cache_pages", ["cache_id", "entry", "id"], unique=False
+    )
+    op.create_index(op.f("ix_cache_pages_digest"), "cache_pages", ["digest"], unique=False)
+    op.create_table(
+        "caches",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("flow", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_caches")),
+        sa.UniqueConstraint("name", "scope", "flow", "run_id", name=op.f("uq_caches_name_scope_flow_run_id")),
+    )
+    op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
+    op.create_table(
         "connections",
         sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -229,6 +269,58 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "lookup_entries",
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("source_key", sa.BigInteger(), nullable=False),
+        sa.Column("target_key", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("generation", "number", name=op.f("pk_lookup_entries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_lookup_entries_source", "lookup_entries", ["generation", "source_key"], unique=False)
+    op.create_index("ix_lookup_entries_target", "lookup_entries", ["generation", "target_key"], unique=False)
+    op.create_index(
+        "ix_lookup_entries_until",
+        "lookup_entries",
+        ["generation", "until"],
+        unique=False,
+        sqlite_where=sa.text("until IS NOT NULL"),
+        postgresql_where=sa.text("until IS NOT NULL"),
+    )
+    op.create_table(
+        "lookup_generations",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("lookup_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("replaced_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lookup_generations")),
+    )
+    op.create_index(
+        op.f("ix_lookup_generations_lookup_id"), "lookup_generations", ["lookup_id"], unique=False
+    )
+    op.create_table(
+        "lookups",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("source_name", sa.Text(), nullable=False),
+        sa.Column("target_name", sa.Text(), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lookups")),
+        sa.UniqueConstraint("name", name=op.f("uq_lookups_name")),
+    )
+    op.create_table(
         "payloads",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -245,6 +337,44 @@ def upgrade() -> None:
         sa.Column("edited_from", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payloads")),
         sa.UniqueConstraint("bucket", "position", name=op.f("uq_payloads_bucket_position")),
+    )
+    op.create_table(
+        "pool_claims",
+        sa.Column("pool_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("payload", sa.Integer(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("pool_id", "key", "run_id", name=op.f("pk_pool_claims")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("ix_pool_claims_run_id_position"), "pool_claims", ["run_id", "position"], unique=False
+    )
+    op.create_table(
+        "pool_entries",
+        sa.Column("pool_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("root_run", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("pool_id", "key", name=op.f("pk_pool_entries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_pool_entries_pool_id_at"), "pool_entries", ["pool_id", "at"], unique=False)
+    op.create_table(
+        "pools",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("flow", sa.Text(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pools")),
+        sa.UniqueConstraint("name", "flow", name=op.f("uq_pools_name_flow")),
     )
     op.create_table(
         "runs",

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redrive.client.problems import not_redrive
+from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
@@ -345,6 +346,9 @@ class HttpClient:
         self.redrives = _Redrives(self._to)
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
+        self.lookups = HttpLookups(self._to)
+        self.pools = HttpPools(self._to)
+        self.caches = HttpCaches(self._to)
         self.tokens = _Tokens(self._to)
 
     @property

@@ -27,6 +27,9 @@ class LocalClient:
         self.redrives = service.redrives
         self.search = service.search
         self.ledger = service.ledger
+        self.lookups = service.lookups
+        self.pools = service.pools
+        self.caches = service.caches
         self.tokens = service.tokens
 
     async def health(self) -> Health:

@@ -1,5 +1,6 @@
 """The records that a client takes and gives, for callers above it."""
 
+from redrive.service.csv_table import Form as CsvForm
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.views import (
@@ -24,6 +25,7 @@ from redrive.service.views import (
     RunView,
     StartRequest,
     StepRunView,
+    TableImported,
     UploadView,
     View,
 )
@@ -31,6 +33,7 @@ from redrive.service.views import (
 __all__ = [
     "ConnectionView",
     "ConnectorView",
+    "CsvForm",
     "DeliveryView",
     "Document",
     "ExchangeView",
@@ -53,6 +56,7 @@ __all__ = [
     "Side",
     "StartRequest",
     "StepRunView",
+    "TableImported",
     "UploadView",
     "View",
     "Which",

@@ -20,7 +20,6 @@ from typing import Annotated, Any
 
 import pydantic
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -114,12 +113,6 @@ def _seconds(value: Any) -> Any:
         raise ValueError(f"{error}; expected {EXPECTED}") from None
 
 
-def _plain_name(name: str) -> str:
-    if name != name.strip() or "{{" in name or not name.isprintable():
-        raise ValueError("expected a plain name such as orders-seen, without a template")
-    return name
-
-
 def _templated(roots: tuple[str, ...]) -> _Compiled:
     return _Compiled(
         kind=Templated,
@@ -169,8 +162,9 @@ Duration = Annotated[
 ]
 """A length of time in seconds; a document may write 90s, 30m, 2h, 1h30m or 7d."""
 
-PlainName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_plain_name)]
-"""The name of a lookup, data pool or cache."""
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+PlainName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
+"""The name of a lookup, data pool or cache: letters, digits, dots, hyphens and underscores."""
 
 TemplatedValue = Annotated[Templated, _templated(FLOW_ROOTS)]
 """Any JSON value with templates in its texts; compiled to `Templated`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, Literal, cast
+from urllib.parse import quote
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.routing import APIRoute
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from redrive.core.jsonvalue import decode
+from redrive.service.csv_table import Form
 from redrive.service.interface import Document, Services
 from redrive.service.views import StartRequest, View
 
@@ -96,6 +98,51 @@ class ResolveBody(_Body):
 class TokenBody(_Body):
     name: str = Field(min_length=1, max_length=200)
     days: int | None = Field(None, ge=1, le=36_500)
+
+
+class KeysBody(_Body):
+    keys: list[str] = Field(min_length=1, max_length=10_000)
+
+
+def _csv_form(
+    header: Annotated[
+        Literal["auto", "yes", "no"],
+        Query(description="Whether the first row names the columns; `auto` knows usual names."),
+    ] = "auto",
+    column: Annotated[
+        list[str] | None, Query(max_length=2, description="Columns to take, by the header, in order.")
+    ] = None,
+    delimiter: Annotated[str | None, Query(min_length=1, max_length=1)] = None,
+    encoding: Annotated[str, Query(max_length=40)] = "utf-8",
+    filename: Annotated[str, Query(max_length=1000, description="As messages name it.")] = "csv",
+) -> Form:
+    return Form(
+        header=header,
+        columns=tuple(column or ()),
+        delimiter=delimiter,
+        encoding=encoding,
+        filename=filename,
+    )
+
+
+CsvForm = Annotated[Form, Depends(_csv_form)]
+CSV_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+CSV_BYTES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "CSV in UTF-8, with a header", "content": {"text/csv": {}}}
+}
+
+
+def attachment(filename: str) -> dict[str, str]:
+    """Headers of bytes that are handed out as a file. The name is one of ours, or quoted."""
+    return {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(filename, safe='')}",
+        "Cache-Control": "private, no-cache",
+    }
 
 
 class ExactRequest(Request):

@@ -27,11 +27,14 @@ from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.service.caches import Caches
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
+from redrive.service.lookups import Lookups
 from redrive.service.payloads import Payloads
+from redrive.service.pools import Pools
 from redrive.service.redrives import Redrives
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
@@ -80,6 +83,9 @@ class Service:
         self.redrives = Redrives(kernel, self.runs)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
+        self.lookups = Lookups(kernel)
+        self.pools = Pools(kernel)
+        self.caches = Caches(kernel)
         self.tokens = Tokens(kernel)
 
     @property

@@ -20,6 +20,7 @@ from redrive.service.versions import digest_of, ensure_flow, freeze
 from redrive.service.views import Imported
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
+from redrive.store import lookups as lookup_store
 from redrive.store.committer import Transaction
 from redrive.store.connections import ConnectionRow, ConnectorRow
 from redrive.store.flows import FlowRow, Source
@@ -111,6 +112,7 @@ def check_with_home(source: Source, loaded: Loaded, registry: Registry) -> Check
         registry,
         connections={one.name: one.connector for one in connection_store.connections(source)},
         endpoints={one.name: endpoints_of(one) for one in connection_store.connectors(source)},
+        lookups=lambda name: lookup_store.get(source, name) is not None,
     )
     checked.problems.sort(key=_place)
     checked.notices.sort(key=_place)

@@ -11,7 +11,12 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
+from redrive.sdk.references import Direction, Match
+from redrive.service.csv_table import Form
 from redrive.service.views import (
+    CacheEntryView,
+    CachePageView,
+    CacheView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -25,17 +30,24 @@ from redrive.service.views import (
     Imported,
     ItemRange,
     LogLine,
+    LookupAnswer,
+    LookupEntry,
+    LookupView,
     NewToken,
     Page,
     PayloadDetail,
     PayloadView,
     PlanView,
+    PoolEntryView,
+    PoolView,
     QueueItem,
     RedriveRequest,
+    Removed,
     RetryRequest,
     RunRow,
     RunView,
     StartRequest,
+    TableImported,
     TokenView,
     UploadView,
 )
@@ -46,6 +58,7 @@ Document: TypeAlias = tuple[str, bytes]
 Kind: TypeAlias = Literal["flow", "connector", "connection"]
 Side: TypeAlias = Literal["in", "out", "failed"]
 Which: TypeAlias = Literal["request", "response"]
+Duplicates: TypeAlias = Literal["refuse", "first", "last"]
 
 
 class Flows(Protocol):
@@ -169,6 +182,79 @@ class Ledger(Protocol):
     async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView: ...
 
 
+class Lookups(Protocol):
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[LookupView]: ...
+    async def get(self, name: str) -> LookupView: ...
+    async def entries(
+        self, name: str, *, text: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[LookupEntry]: ...
+    async def find(
+        self, name: str, value: str, *, direction: Direction = "forward", match: Match = "exact"
+    ) -> LookupAnswer: ...
+    async def set(self, name: str, source: str, target: str) -> LookupView: ...
+    async def remove(self, name: str, source: str) -> Removed: ...
+    async def import_(
+        self,
+        name: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        form: Form | None = None,
+        duplicates: Duplicates = "refuse",
+    ) -> TableImported: ...
+    def export(self, name: str) -> AsyncGenerator[bytes, None]: ...
+    async def clear(self, name: str) -> Removed: ...
+    async def delete(self, name: str) -> Removed: ...
+
+
+class Pools(Protocol):
+    """A pool of one flow is named with that flow; without, it is one that flows share."""
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[PoolView]: ...
+    async def get(self, name: str, *, flow: str | None = None) -> PoolView: ...
+    async def entries(
+        self,
+        name: str,
+        *,
+        flow: str | None = None,
+        text: str | None = None,
+        before: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[PoolEntryView]: ...
+    async def add(self, name: str, keys: Sequence[str], *, flow: str | None = None) -> PoolView: ...
+    async def remove(self, name: str, keys: Sequence[str], *, flow: str | None = None) -> Removed: ...
+    async def clear(
+        self, name: str, *, flow: str | None = None, before: datetime | None = None
+    ) -> Removed: ...
+    async def delete(self, name: str, *, flow: str | None = None) -> Removed: ...
+    async def import_(
+        self, name: str, chunks: AsyncIterator[bytes], *, flow: str | None = None, form: Form | None = None
+    ) -> TableImported: ...
+    def export(self, name: str, *, flow: str | None = None) -> AsyncGenerator[bytes, None]: ...
+
+
+class Caches(Protocol):
+    """A cache is named by its id, or by a name that only one has."""
+
+    async def list(
+        self,
+        *,
+        scope: str | None = None,
+        name: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[CacheView]: ...
+    async def get(self, cache: str) -> CacheView: ...
+    async def entries(
+        self, cache: str, *, text: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[CacheEntryView]: ...
+    async def pages(self, cache: str, entry: str) -> Page[CachePageView]: ...
+    def content(self, cache: str, entry: str, number: int = -1) -> AsyncGenerator[bytes, None]: ...
+    async def remove(self, cache: str, entry: str) -> Removed: ...
+    async def clear(self, cache: str, *, expired: bool = False) -> Removed: ...
+    async def delete(self, cache: str) -> Removed: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -190,6 +276,12 @@ class Services(Protocol):
     def search(self) -> Search: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def lookups(self) -> Lookups: ...
+    @property
+    def pools(self) -> Pools: ...
+    @property
+    def caches(self) -> Caches: ...
     @property
     def tokens(self) -> Tokens: ...
     async def health(self) -> Health: ...

@@ -47,6 +47,8 @@ DROP_EXPIRED_OF = Statement(
     delete(_p).where(_p.c.cache_id == bindparam("cache_id"), _p.c.expires_at <= bindparam("now"))
 )
 DELETE = Statement(delete(_c).where(_c.c.id == bindparam("cache_id")))
+_BY_ID = Statement(select(_c).where(_c.c.id == bindparam("cache_id")))
+_BY_NAME = Statement(select(_c).where(_c.c.name == bindparam("name")).order_by(_c.c.id).limit(2))
 _OF_RUN = select(_c.c.id).where(_c.c.run_id == bindparam("run_id"), _c.c.scope == "run")
 DROP_PAGES_OF_RUN = Statement(delete(_p).where(_p.c.cache_id.in_(_OF_RUN)))
 DROP_OF_RUN = Statement(delete(_c).where(_c.c.run_id == bindparam("run_id"), _c.c.scope == "run"))
@@ -93,6 +95,15 @@ class EntryRow(msgspec.Struct, frozen=True):
 def find(source: Rows | Transaction, name: str, scope: str, flow: str, run_id: int) -> int | None:
     found = source.one(FIND, name=name, scope=scope, flow=flow, run_id=run_id)
     return int(found[0]) if found else None
+
+
+def by_id(source: Rows | Transaction, cache_id: int) -> list[CacheRow]:
+    return [CacheRow(*row) for row in source.all(_BY_ID, cache_id=cache_id)]
+
+
+def by_name(source: Rows | Transaction, name: str) -> list[CacheRow]:
+    """Up to two: whether there are several is all that matters."""
+    return [CacheRow(*row) for row in source.all(_BY_NAME, name=name)]
 
 
 def pages(source: Rows | Transaction, cache_id: int, entry: str, now: int) -> list[PageRow]:

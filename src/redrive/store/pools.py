@@ -74,6 +74,7 @@ COUNT = Statement(select(func.count()).select_from(_e).where(_e.c.pool_id == bin
 COUNT_CLAIMS = Statement(select(func.count()).select_from(_c).where(_c.c.pool_id == bindparam("pool_id")))
 DROP_ENTRY = Statement(delete(_e).where(_e.c.pool_id == bindparam("pool_id"), _e.c.key == bindparam("key")))
 DROP_BEFORE = Statement(delete(_e).where(_e.c.pool_id == bindparam("pool_id"), _e.c.at < bindparam("before")))
+CREATED_AT = Statement(select(_p.c.created_at).where(_p.c.id == bindparam("pool_id")))
 DROP_ENTRIES = Statement(delete(_e).where(_e.c.pool_id == bindparam("pool_id")))
 DELETE = Statement(delete(_p).where(_p.c.id == bindparam("pool_id")))
 ENTRIES_FROM = Statement(

@@ -142,7 +142,7 @@ async def test_a_redrive_lets_its_own_lineage_go_on(home: Home) -> None:
     async with home.open() as desk:
         await desk.put(DEDUPE, HOOK)
         first = await desk.run(orders(1, 2, 1))
-        request = RedriveRequest(start="at", step="new", confirmed=True)
+        request = RedriveRequest(at="new", confirm=True)
         again = await desk.ended((await desk.service.redrives.redrive(first.id, request)).id)
         other = await desk.run(orders(1, 2))
 
@@ -152,30 +152,28 @@ async def test_a_redrive_lets_its_own_lineage_go_on(home: Home) -> None:
 
 async def test_two_runs_that_wait_for_each_other_both_end(home: Home, world: World) -> None:
     """Each holds one key and then asks for that of the other."""
+    gates = {key: Gate() for key in ("1", "2")}
+
+    async def hold(payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
+        own = str(3 - (await payload.value())[0]["id"])
+        await ctx.pool("seen").sift([PoolKey(own, 0, 0)])
+        async for out in gates[own](payload, ctx):
+            yield out
+
+    world.hooks["work"] = hold
     async with home.open() as desk:
-        await desk.put("{id: one, shape: dedupe, on: id, pool: first}", HOOK, DEDUPE)
-        gates = [Gate(), Gate()]
-        waiting = list(gates)
-
-        async def gate(payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-            own = waiting.pop(0)
-            await ctx.pool("seen").sift([PoolKey(str(len(waiting)), 0, 0)])
-            async for out in own(payload, ctx):
-                yield out
-
-        world.hooks["work"] = gate
-        runs = [await desk.start(orders(0, 1)[:: 1 - 2 * n], name="f") for n in range(1)]
-        await gates[0].reached.wait()
-        await desk.put("{id: work, shape: hooked}", DEDUPE, name="g")
-        runs.append(await desk.start(orders(0, 1), name="g"))
-        await gates[1].reached.wait()
-        for one in gates:
-            one.open.set()
+        await desk.put(HOOK, DEDUPE)
+        runs = [await desk.start(orders(1)), await desk.start(orders(2))]
+        for gate in gates.values():
+            await gate.reached.wait()
+        for gate in gates.values():
+            gate.open.set()
         views = [await desk.ended(run) for run in runs]
 
         assert [view.status for view in views] == ["success", "success"]
         assert sum(view.warnings for view in views) == 1
-        assert sorted({one for view in views for one in await left(desk, view)}) == [0, 1]
+        # One went on regardless; the other then saw that its item had been done.
+        assert sum([len(await left(desk, view)) for view in views]) == 1
 
 
 @pytest.mark.parametrize("point", ["payload.written", "payload.recorded", "step.finished", "run.ending"])
@@ -212,7 +210,7 @@ async def test_a_plan_writes_nothing_into_a_pool(home: Home) -> None:
     async with home.open() as desk:
         await desk.put("{id: before, shape: hooked}", DEDUPE, SEND)
         first = await desk.run(orders(1))
-        plan = await desk.service.redrives.plan(first.id, RedriveRequest(start="after", step="before"))
+        plan = await desk.service.redrives.plan(first.id, RedriveRequest(after="before"))
         other = await desk.run(orders(1, 2))
 
         assert [(step.step, step.to_send + step.delivered) for step in plan.steps] == [("send", 1)]

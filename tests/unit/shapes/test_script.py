@@ -8,6 +8,7 @@ from redrive.documents.load import load_text
 from redrive.errors import FlowInvalid, StepError
 from redrive.registry import Registry
 from redrive.sdk.testing import Result, run_shape
+from redrive.shapes.map import Map
 from redrive.shapes.script import RunScript
 from tests.unit.shapes.builders import orders, payload, refusal
 
@@ -242,3 +243,74 @@ def test_a_script_in_one_line_has_that_line():
         (5, "the script defines no function handle"),
         (5, "the name z is defined nowhere"),
     ]
+
+
+async def test_a_script_of_a_map_runs_once_for_each_different_value():
+    fields = [
+        {
+            "to": "n",
+            "from": "n",
+            "do": [{"script": "def handle(value):\n    print(value)\n    return value + 1"}],
+        }
+    ]
+    result = await run_shape(
+        Map(fields=fields), [payload(b'[{"n": 1}, {"n": 2}, {"n": 1}, {"n": 1.0}, {"n": true}]')]
+    )
+    assert result.payloads[0].data == b'[{"n":2},{"n":3},{"n":2},{"n":2.0},{"n":2}]'
+    assert [line.message for line in result.logs] == ["1", "2", "1.0", "True"]
+
+
+async def test_scripts_of_a_map_one_after_the_other():
+    do = [{"script": "value + 1"}, {"script": "[value, value * 2]"}, {"each": [{"script": "str(value)"}]}]
+    result = await run_shape(
+        Map(fields=[{"to": "n", "from": "n", "do": do}]), [[{"n": 1}, {"n": 2}, {"n": None}]]
+    )
+    assert result.values == [[{"n": ["2", "4"]}, {"n": ["3", "6"]}, {"n": None}]]
+
+
+async def test_a_script_of_a_map_that_fails():
+    result = await run_shape(
+        Map(fields=[{"to": "n", "from": "n", "do": [{"script": "1 / value"}]}]), [[{"n": 1}, {"n": 0}]]
+    )
+    assert result.error is not None
+    assert result.error.detail == (
+        "a script of a transform, value 1: the script fails in line 1 with ZeroDivisionError"
+    )
+
+
+@pytest.mark.parametrize(
+    ("do", "says"),
+    [
+        ([{"script": "value + other"}], "[0].script: the name other is defined nowhere"),
+        ([{"each": ["trim", {"script": {"code": "import uuid\ndef handle(value): return 1"}}]}],
+         "[0].each[1].script.code: the sandbox has no module uuid"),
+        (["script"], "script needs code"),
+        ([{"script": "value = 1"}], "the script defines no function handle"),
+        ([{"script": [1]}], "script: a list is not"),
+    ],
+)  # fmt: skip
+def test_bad_scripts_of_a_map(do, says):
+    assert says in refusal(Map, fields=[{"to": "n", "from": "n", "do": do}])
+
+
+async def test_braces_in_a_script_are_no_template():
+    do = [{"script": "f'{{{value}}}' + str({'a': {'b': 1}}['a'])"}]
+    result = await run_shape(Map(fields=[{"to": "n", "from": "n", "do": do}]), [[{"n": 1}]])
+    assert result.values == [[{"n": "{1}{'b': 1}"}]]
+
+
+def test_a_variable_that_a_script_sets_may_be_named_by_a_template():
+    text = (
+        FLOW.replace("import uuid", "x = 1").replace("return uuid.uuid4(), helper(payload)", "return payload")
+        + "  - {id: last, shape: set_variables, variables: {a: '{{ vars.total }}'}}\n"
+    )
+    assert [one[3] for one in problems(text)] == [
+        "the template names the variable 'total', which the flow does not declare"
+    ]
+    setting = text.replace(
+        "def handle(payload):", "def handle(payload, meta, vars):\n          vars['total'] = 1"
+    )
+    assert load_text(setting)
+    from redrive.documents.flow_document import parse_flow
+
+    assert parse_flow(load_text(setting)[0], Registry.discover()).name == "f"

@@ -286,7 +286,7 @@ async def test_a_script_of_a_map_that_fails():
          "[0].each[1].script.code: the sandbox has no module uuid"),
         (["script"], "script needs code"),
         ([{"script": "value = 1"}], "the script defines no function handle"),
-        ([{"script": [1]}], "script: a list is not"),
+        ([{"script": [1]}], "script: code is a list; expected a text"),
     ],
 )  # fmt: skip
 def test_bad_scripts_of_a_map(do, says):

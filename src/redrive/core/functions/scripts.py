@@ -46,7 +46,9 @@ FUNCTIONS = (
             Example({"script": "value[:3].upper() + '-' + value[3:]"}, "abc123", "ABC-123"),
             Example(
                 {
-                    "script": "def handle(value):\n    rest = value.partition(' ')[2]\n    return rest or None\n"
+                    "script": "def handle(value):\n"
+                    "    rest = value.partition(' ')[2]\n"
+                    "    return rest or None\n"
                 },
                 "Ann Smith",
                 "Smith",

@@ -64,6 +64,7 @@ class Example:
     gives: Sequence[Any] | None = None
     fails: str | None = None
     items_path: str = ""
+    media_type: str = "application/json"
     meta: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     gives_variables: Mapping[str, Any] | None = None

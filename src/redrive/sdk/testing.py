@@ -317,7 +317,12 @@ class MemoryContext:
 
 
 def given_payload(
-    given: Any, position: int = 0, *, items_path: str = "", meta: Mapping[str, str] | None = None
+    given: Any,
+    position: int = 0,
+    *,
+    items_path: str = "",
+    media_type: str = "application/json",
+    meta: Mapping[str, str] | None = None,
 ) -> Payload:
     """A payload of the input bucket from any JSON value, `bytes` (as they are) or a `Payload`."""
     if isinstance(given, Payload):
@@ -331,6 +336,7 @@ def given_payload(
         )
     return Payload(
         MemoryContent(given if isinstance(given, bytes) else encode(given)),
+        media_type=media_type,
         items_path=items_path,
         meta=meta,
         position=position,
@@ -343,6 +349,7 @@ async def run_shape(
     given: Sequence[Any],
     *,
     items_path: str = "",
+    media_type: str = "application/json",
     meta: Mapping[str, str] | None = None,
     variables: Mapping[str, Any] | None = None,
     now: datetime = NOW,
@@ -357,7 +364,8 @@ async def run_shape(
     """
     ctx = ctx or MemoryContext(variables=variables, now=now)
     bucket = [
-        given_payload(one, position, items_path=items_path, meta=meta) for position, one in enumerate(given)
+        given_payload(one, position, items_path=items_path, media_type=media_type, meta=meta)
+        for position, one in enumerate(given)
     ]
     step = _Step(ctx, bucket, attempts)
     try:
@@ -441,7 +449,7 @@ class _Step:
         lineage: list[list[tuple[int, int]]] = []
         async for piece in writing.pieces():
             parts.append(piece.data)
-            lineage += [[(item.payload, item.number)] for item in piece.items]
+            lineage += [item.origins for item in piece.items]
         if writing.unchanged is not None:
             position = writing.unchanged.position
             lineage = [[(position, number)] for number in range(writing.count or 0)]
@@ -490,6 +498,7 @@ async def check_examples(shape: type[Shape | GatherShape]) -> None:
             shape.model_validate(example.settings),
             example.given,
             items_path=example.items_path,
+            media_type=example.media_type,
             meta=example.meta,
             variables=example.variables,
             ctx=example_context(example),

@@ -25,7 +25,8 @@ SAME = RunScript(code="def handle(payload): return payload")
 SAME_ITEMS = RunScript(code="def handle(payload): return payload", per="item")
 WRAPPED = Script("def handle(value): return {'is': value, 'and': [value]}")
 SOME = RunScript(
-    code="n = []\ndef handle(payload):\n    n.append(1)\n    return {'n': len(n), 'is': payload} if len(n) % 3 else None",
+    code="n = []\ndef handle(payload):\n    n.append(1)\n"
+    "    return {'n': len(n), 'is': payload} if len(n) % 3 else None",
     per="item",
 )
 

@@ -24,6 +24,7 @@ from redrive.core.matching import number_of, pick
 from redrive.core.template import TemplateMissing
 from redrive.sandbox import Sandbox, Script
 
+
 class Rows:
     """What the examples look up."""
 

@@ -211,8 +211,8 @@ async def test_nothing_of_one_process_is_left_in_the_next(locked):
     ],
 )
 async def test_bounds_and_crashes(locked, body, code):
+    time_s = 0.3 if code == "script.time_limit" else 20
     with pytest.raises(StepError) as caught:
-        time_s = 0.3 if code == "script.time_limit" else 20
         await locked.each(f"def handle(p):\n    {body}", b"1", full=True, time_s=time_s, memory_mib=64)
     assert caught.value.code == code
     assert await locked.each("def handle(p): return p + 1", b"1", full=True) == [b"2"]

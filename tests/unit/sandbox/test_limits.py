@@ -105,11 +105,11 @@ async def test_a_bound_cannot_be_caught(bench, catch, work):
 async def test_the_time_is_that_of_one_call_not_of_all(bench):
     """Fast items are handed over many at a time; where such a group needs longer, each has its own time."""
     code = (
-        "seen = []\ndef handle(p):\n    seen.append(p)\n    if p >= 30:\n        for _ in range(400000): p += 0\n"
+        "seen = []\ndef handle(p):\n    seen.append(p)\n    if p >= 31:\n        for _ in range(150000): p += 0\n"
         "    return len(seen)"
     )
-    results = await bench.each(code, *[b"%d" % n for n in range(36)], time_s=0.25)
-    assert results == [b"%d" % n for n in range(1, 37)]
+    results = await bench.each(code, *[b"%d" % n for n in range(63)], time_s=0.4)
+    assert results == [b"%d" % n for n in range(1, 64)]
 
 
 async def test_a_slow_item_in_a_group_is_named(bench):

@@ -140,7 +140,7 @@ async def test_what_a_row_cannot_be(code, says):
 
 async def test_a_row_with_too_many_cells():
     error = await failure(SAME, payload(b"a\n1,2\n", media_type="text/csv"), per="item")
-    assert error.detail in ("payload 0, item 0: the row has 2 cells, the header 1",)
+    assert error.detail == "payload 0, item 0: the row has 2 cells, the header 1"
 
 
 async def test_items_of_a_payload_that_has_none():

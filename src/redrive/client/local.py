@@ -31,6 +31,7 @@ class LocalClient:
         self.pools = service.pools
         self.caches = service.caches
         self.tokens = service.tokens
+        self.tests = service.tests
 
     async def health(self) -> Health:
         return await self._service.health()

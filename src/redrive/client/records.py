@@ -1,6 +1,19 @@
 """The records that a client takes and gives, for callers above it."""
 
+from redrive.client.testfiles import into_file, read_files
 from redrive.service.csv_table import Form as CsvForm
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
+from redrive.service.flowtest_views import (
+    Difference,
+    FlowTestReport,
+    FlowTestResult,
+    MadeFile,
+    MadeTest,
+    ReplayStep,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.views import (
@@ -31,18 +44,25 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "Bundle",
     "ConnectionView",
     "ConnectorView",
     "CsvForm",
     "DeliveryView",
+    "Difference",
     "Document",
     "ExchangeView",
     "FindItem",
     "Finding",
+    "FlowDiff",
+    "FlowTestReport",
+    "FlowTestResult",
     "FlowView",
     "Imported",
     "Kind",
     "LogLine",
+    "MadeFile",
+    "MadeTest",
     "Page",
     "PayloadDetail",
     "PayloadView",
@@ -50,15 +70,25 @@ __all__ = [
     "PlanView",
     "ProblemView",
     "RedriveRequest",
+    "ReplayStep",
+    "ReplayView",
+    "Restored",
     "RetryRequest",
     "RunRow",
     "RunView",
+    "SettingChange",
+    "ShapeView",
     "Side",
     "StartRequest",
+    "StepDifference",
     "StepRunView",
     "TableImported",
+    "TrialRequest",
+    "TrialView",
     "UploadView",
     "View",
     "Which",
+    "into_file",
     "item_range",
+    "read_files",
 ]

@@ -249,4 +249,4 @@ class EngineContext:
         )
 
     async def sleep(self, seconds: float) -> None:
-        await self._stop(seconds)
+        await self._stop(self._deps.clock.waits(seconds))

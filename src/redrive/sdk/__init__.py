@@ -29,6 +29,7 @@ from redrive.sdk.fields import (
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
+from redrive.sdk.playback import Playback, Played, PlayedFailure
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.references import (
     MAX_KEY_BYTES,
@@ -103,6 +104,9 @@ __all__ = [
     "PathText",
     "Payload",
     "PlainName",
+    "Playback",
+    "Played",
+    "PlayedFailure",
     "Pool",
     "PoolKey",
     "RawReader",

@@ -25,12 +25,13 @@ from redrive.server.routes import (
     redrives,
     runs,
     search,
+    tests,
     tokens,
 )
 from redrive.service.interface import Services
 
 API = "/api/v1"
-_NOUNS = (flows, runs, payloads, redrives, search, ledger, lookups, pools, caches, tokens, health)
+_NOUNS = (flows, runs, payloads, redrives, search, ledger, lookups, pools, caches, tests, tokens, health)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, cast
 from urllib.parse import quote
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from redrive.core.jsonvalue import decode
@@ -41,6 +41,9 @@ IdempotencyKey = Annotated[
 ]
 
 
+Note: Final[Any] = Field(None, max_length=2000, description="Why; kept with the version.")
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,12 +68,51 @@ class ImportBody(CheckBody):
 
     deploy: bool = False
     rename: dict[str, str] = {}
+    note: str | None = Note
+
+
+class FileBody(_Body):
+    """A file that a test names, in base64."""
+
+    name: str = Field(min_length=1, max_length=1000)
+    base64: Base64Bytes
+
+
+class TestsBody(CheckBody):
+    """Documents whose tests are run; `only`: names of tests."""
+
+    __test__: ClassVar[bool] = False
+
+    files: list[FileBody] = []
+    only: list[str] = []
+
+
+class FlowTestsBody(_Body):
+    version: str | None = Field("draft", max_length=30)
+    only: list[str] = []
+
+
+class MakeTestBody(_Body):
+    """`store` puts the test into the flow's draft."""
+
+    name: str | None = Field(None, min_length=1, max_length=200)
+    store: bool = False
+
+
+class ReplayBody(_Body):
+    version: str = Field("draft", max_length=30)
 
 
 class DeployBody(_Body):
     """`version` null deploys the draft."""
 
     version: int | None = Field(None, ge=1, le=2**53)
+    note: str | None = Note
+
+
+class RestoreBody(_Body):
+    version: int = Field(ge=1, le=2**53)
+    note: str | None = Note
 
 
 class FlowChangeBody(_Body):

@@ -27,13 +27,16 @@ from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.sdk.playback import Playback
 from redrive.service.caches import Caches
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
+from redrive.service.flowtests import FlowTests
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
 from redrive.service.payloads import Payloads
+from redrive.service.playback import played
 from redrive.service.pools import Pools
 from redrive.service.redrives import Redrives
 from redrive.service.runlog import RunLog
@@ -87,6 +90,12 @@ class Service:
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
         self.tokens = Tokens(kernel)
+        self.tests = FlowTests(kernel, open_service)
+
+    @property
+    def kernel(self) -> Kernel:
+        """What its use cases share."""
+        return self._kernel
 
     @property
     def is_runner(self) -> bool:
@@ -237,8 +246,10 @@ async def open_service(
     actor: str = "local",
     registry: Registry | None = None,
     clock: Clock | None = None,
+    playback: Playback | None = None,
 ) -> AsyncIterator[Service]:
-    """Open a home. With `serve` this process becomes its runner for as long as it is open.
+    """Open a home. With `serve` this process becomes its runner for as long as it is open; with
+    `playback` its connections get recorded answers from there, and nothing leaves the machine.
 
     Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
     and those of `open_blobs`.
@@ -269,7 +280,8 @@ async def open_service(
         return load_one(document.decode(), file).data
 
     def open_connection(info: ConnectionInfo) -> Connection:
-        return registry.protocol(str(info.document.get("protocol", "http"))).open(info)
+        protocol = registry.protocol(str(info.document.get("protocol", "http")))
+        return protocol.open(info) if playback is None else played(protocol, info, playback)
 
     committer = Committer(database, failpoints.hit)
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)

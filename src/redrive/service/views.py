@@ -247,6 +247,11 @@ class FlowVersionView(View):
     state: Literal["draft", "deployed", "inactive"]
     created_at: datetime
     digest: str
+    created_by: str | None = None
+    deployed_at: datetime | None = None
+    deployed_by: str | None = None
+    note: str | None = None
+    """Why, as the latest that made, deployed or restored it said."""
 
 
 class ConnectionView(View):

@@ -64,6 +64,19 @@ flow_versions = Table(
     PrimaryKeyConstraint("flow_id", "number"),
 )
 
+version_events = Table(
+    "version_events",
+    metadata,
+    _id(),
+    Column("flow_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),  # created, deployed or restored
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("note", Text),
+    Index(None, "flow_id", "number"),
+)
+
 connectors = Table(
     "connectors",
     metadata,

@@ -44,7 +44,10 @@ def check(
     """
     if len(source.encode("utf-8", "replace")) > MAX_SOURCE_BYTES:
         return [Fault(1, "the script is too long", f"at most {MAX_SOURCE_BYTES} bytes")]
-    found = list(_cpython(source) if full else _monty(source))
+    try:
+        found = list(_cpython(source) if full else _monty(source))
+    except (OSError, RuntimeError) as error:
+        return [Fault(1, f"the sandbox of scripts does not start on this machine ({error})")]
     if not any(fault.title.startswith("not Python") for fault in found):
         found += _function(source, function, arguments)
     return sorted(found, key=lambda fault: fault.line)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from redrive.errors import PayloadError, StepError
-from redrive.sandbox import KEPT, Whole
+from redrive.sandbox import KEPT, Whole, check
 
 
 async def test_numbers_come_back_as_they_are_spelt(bench):
@@ -274,3 +274,13 @@ async def test_a_session_that_was_tampered_with_is_refused(bench, script):
     with pytest.raises(StepError) as caught:
         await bench.each(script, b"1")
     assert caught.value.code in {"script.result", "script.failed"}
+
+
+async def test_a_machine_on_which_no_worker_starts(bench, monkeypatch):
+    monkeypatch.setenv("MONTY_BIN", "/nowhere/monty")
+    with pytest.raises(StepError) as caught:
+        await bench.each("def handle(p): return p", b"1")
+    assert caught.value.code == "script.refused"
+    assert caught.value.detail.startswith("the sandbox of scripts does not start on this machine (")
+    (fault,) = check("def handle(p): return p  # not checked before", arguments=("p",))
+    assert fault.title.startswith("the sandbox of scripts does not start on this machine (")

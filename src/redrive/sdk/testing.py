@@ -36,7 +36,8 @@ from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.references import CachedPayload, CacheScope
 from redrive.sdk.scripting import Script, Session
 from redrive.sdk.shape import GatherShape, Out, Shape
-from redrive.sdk.testing_ledger import LogLine, MemoryLedger, MemoryLog
+from redrive.sdk.testing_ledger import MemoryLedger
+from redrive.sdk.testing_log import LogLine, MemoryLog
 from redrive.sdk.testing_references import MemoryCache, MemoryLookup, MemoryPool, MemoryPoolOfRun, PoolBusy
 from redrive.sdk.writing import Writing
 
@@ -114,8 +115,8 @@ class MemoryContext:
     """A `StepContext` that keeps everything in memory and never waits.
 
     `lookups` are tables by name, as {from: to}; `pools` by name and `caches` by (scope, name) hold
-    what they are given and what the shape puts there. Give the contexts of several steps or runs the
-    same ones.
+    what they are given and what the shape puts there. Give two contexts the same `MemoryPool` to see
+    two runs on one pool.
 
     `slept` holds the seconds that the shape asked to wait. What a shape tracks or sets is
     provisional until its payload is done, as in the engine: `settle` keeps it, `drop` forgets it.
@@ -134,8 +135,8 @@ class MemoryContext:
         step: str = "step",
         run: RunInfo | None = None,
         lookups: Mapping[str, Mapping[str, str]] | None = None,
-        pools: dict[str, MemoryPool] | None = None,
-        caches: dict[tuple[str, str], MemoryCache] | None = None,
+        pools: Mapping[str, MemoryPool] | None = None,
+        caches: Mapping[tuple[str, str], MemoryCache] | None = None,
     ) -> None:
         self.run = run or RunInfo(id="run-1", flow="test", version=1, trigger="manual")
         self.step = step
@@ -153,11 +154,12 @@ class MemoryContext:
         self._last_success = last_success
         self._connections = dict(connections or {})
         self.lookups = {name: MemoryLookup(name, rows) for name, rows in (lookups or {}).items()}
-        self.pools: dict[str, MemoryPool] = {} if pools is None else pools
-        self.caches: dict[tuple[str, str], MemoryCache] = {} if caches is None else caches
+        self.pools: dict[str, MemoryPool] = dict(pools or {})
+        self.caches: dict[tuple[str, str], MemoryCache] = dict(caches or {})
         self._before = dict(variables or {})
         self._new_tracked: list[Tracked] = []
         self._new_set: dict[str, Any] = {}
+        self._sandbox: Sandbox | None = None
 
     @property
     def vars(self) -> Mapping[str, Any]:
@@ -217,18 +219,22 @@ class MemoryContext:
 
     @asynccontextmanager
     async def script(self, script: Script, payload: Payload | None = None) -> AsyncIterator[Session]:
-        async with (
-            Sandbox(processes=1) as sandbox,
-            sandbox.open(
-                script,
-                now=self._now,
-                meta=payload.meta if payload is not None else {},
-                variables=self.vars,
-                printed=self.log.info,
-                failed=self.log.error,
-            ) as session,
-        ):
+        self._sandbox = self._sandbox or Sandbox(processes=2)
+        async with self._sandbox.open(
+            script,
+            now=self._now,
+            meta=payload.meta if payload is not None else {},
+            variables=self.vars,
+            printed=self.log.info,
+            failed=self.log.error,
+        ) as session:
             yield session
+
+    async def close(self) -> None:
+        """Ends the processes of scripts, if there were any; `run_shape` does so."""
+        if self._sandbox is not None:
+            await self._sandbox.close()
+            self._sandbox = None
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -297,12 +303,15 @@ async def run_shape(
         for position, one in enumerate(given)
     ]
     step = _Step(ctx, bucket, attempts)
-    if isinstance(shape, GatherShape):
-        await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
-    else:
-        for payload in bucket:
-            if not await step.work(partial(shape.run, payload, ctx), payload):
-                break
+    try:
+        if isinstance(shape, GatherShape):
+            await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
+        else:
+            for payload in bucket:
+                if not await step.work(partial(shape.run, payload, ctx), payload):
+                    break
+    finally:
+        await ctx.close()
     step.result.logs = ctx.log.lines if isinstance(ctx.log, MemoryLog) else []
     step.result.tracked = ctx.tracked
     step.result.variables = ctx.set

@@ -40,8 +40,8 @@ class Map(Shape, kind="map", version=1, group="items"):
     Out: one payload with one record for each item (less those that `missing: skip_item` leaves
     out), each made from its item; the bytes around the items are those of the input unless
     `wrap` or `unwrap` is set. None where no item is left.
-    Errors: `field.missing`, `template.missing`, `lookup.unknown`; `transform.failed` where a
-    transform cannot work on a value or finds nothing in a lookup; `payload.invalid` if the payload is
+    Errors: `field.missing`, `template.missing`, `lookup.unknown`, those of `script`; `transform.failed`
+    where a transform cannot work on a value or finds nothing in a lookup; `payload.invalid` if the payload is
     not JSON or does not parse; none is retried.
     """
 
@@ -176,6 +176,22 @@ class Map(Shape, kind="map", version=1, group="items"):
             given=[[{"sku": "A"}, {"sku": "B"}]],
             caches={"flow/stock/A": [{"free": 12}]},
             gives=[[{"sku": "A", "free": 12}, {"sku": "B", "free": 0}]],
+        ),
+        Example(
+            "Python of your own for one value",
+            {
+                "automatic": True,
+                "fields": [
+                    {
+                        "to": "gross",
+                        "from": "net",
+                        "do": [{"script": "value * Decimal('1.20')"}, {"round": 2}],
+                    },
+                    {"to": "skus", "from": "skus", "do": [{"each": [{"script": "value.partition('-')[2]"}]}]},
+                ],
+            },
+            given=[b'[{"net": 10.05, "skus": ["a-1", "b-2"]}, {"net": null, "skus": []}]'],
+            gives=[b'[{"net":10.05,"skus":["1","2"],"gross":12.06},{"net":null,"skus":[],"gross":null}]'],
         ),
         Example(
             "a value that is in no row",

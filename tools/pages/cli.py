@@ -12,7 +12,7 @@ from cyclopts.argument import Argument
 
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
-from redrive.service import flow_views, flowtest_views, views
+from redrive.service import flow_views, flowtest_views, reference_views, views
 from tools.pages.markdown import Pages, page, table
 
 # What the values of options are called where the option's own name says too little.
@@ -78,6 +78,29 @@ JSON = {
     "connectors": "list of ConnectorView",
     "connectors connections": "list of ConnectionView",
     "connectors show": "`{name, document}`",
+    "lookups": "list of LookupView",
+    "lookups show": "list of LookupEntry",
+    "lookups search": "list of LookupEntry",
+    "lookups find": "LookupAnswer",
+    "lookups import": "TableImported",
+    "lookups export": "the rows as text, with and without `--json`",
+    "lookups set": "LookupView",
+    "lookups delete": "Removed",
+    "lookups clear": "Removed",
+    "pools": "list of PoolView",
+    "pools show": "list of PoolEntryView",
+    "pools search": "list of PoolEntryView",
+    "pools add": "PoolView",
+    "pools import": "TableImported",
+    "pools export": "the rows as text, with and without `--json`",
+    "pools delete": "Removed",
+    "pools clear": "Removed",
+    "caches": "list of CacheView",
+    "caches show": "list of CacheEntryView",
+    "caches pages": "list of CachePageView",
+    "caches content": "the exact bytes, with and without `--json`",
+    "caches delete": "Removed",
+    "caches clear": "Removed",
     "schema": "the schema itself, with and without `--json`",
     "settings": "list of SettingView",
     "token create": "NewToken",
@@ -137,7 +160,7 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    return any(hasattr(module, name) for module in (views, flow_views, flowtest_views))
+    return any(hasattr(module, name) for module in (views, flow_views, flowtest_views, reference_views))
 
 
 def verbs() -> Iterator[str]:

@@ -12,7 +12,7 @@ from redrive.documents.forms import kind_of, read_form
 from redrive.documents.grammar import FlowForm, SettingsForm, StepForm, TriggerBody, TriggerForm, VariableForm
 from redrive.documents.load import Document
 from redrive.documents.nodes import pointer_to
-from redrive.documents.owned import OwnedSteps, owned_steps, without_steps
+from redrive.documents.owned import OwnedSteps, owned_steps
 from redrive.documents.problems import Findings, one_of, setting_name, shown
 from redrive.documents.variables import variables_in, variables_read, variables_set
 from redrive.errors import Notice, UsageError
@@ -129,9 +129,7 @@ class _Steps:
             return None
         paths = tuple(self._path(owned, at) for owned in owned_steps(shape, data, pointer))
         self._refuse_twin_paths(paths, at)
-        settings = without_steps(
-            shape, {name: value for name, value in data.items() if name not in STEP_NAMES}
-        )
+        settings = shape.own_settings({name: value for name, value in data.items() if name not in STEP_NAMES})
         if shape.kind != "connector":
             self._refuse_connector_names(settings, at, shape.kind)
         instance = read_form(

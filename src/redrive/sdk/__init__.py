@@ -23,13 +23,14 @@ from redrive.sdk.fields import (
     Example,
     Field,
     FunctionsField,
+    PathId,
     PathText,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
-from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.shape import GatherShape, Out, Shape, TreeShape
 
 __all__ = [
     "CHUNK_BYTES",
@@ -74,6 +75,7 @@ __all__ = [
     "Out",
     "Outcome",
     "Path",
+    "PathId",
     "PathText",
     "Payload",
     "RawReader",
@@ -86,6 +88,7 @@ __all__ = [
     "Templated",
     "TemplatedValue",
     "TextFields",
+    "TreeShape",
     "UnknownRequest",
     "apply",
     "as_text",

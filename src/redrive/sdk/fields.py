@@ -52,7 +52,7 @@ class Example:
     title: str
     settings: Mapping[str, Any]
     given: Sequence[Any]
-    gives: Sequence[Any] | None = None
+    gives: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None
     fails: str | None = None
     items_path: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
@@ -134,6 +134,9 @@ PathText = Annotated[
     ),
 ]
 """A text that is a path; compiled to `Path`."""
+
+PathId = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+"""The id of a path that a shape owns; no other path or step of the flow has it."""
 
 TemplatedValue = Annotated[Templated, _templated(FLOW_ROOTS)]
 """Any JSON value with templates in its texts; compiled to `Templated`."""

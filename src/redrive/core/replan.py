@@ -94,7 +94,9 @@ class Layout:
         return {}
 
     def _hand(self, node: StepNode, handed: dict[str, Buckets]) -> None:
-        self.records[node.id].paths = msgspec.json.encode(handed).decode()
+        # Never empty: a step that was laid out is told by it.
+        laid = handed or {_key(node, node.paths[0]): []}
+        self.records[node.id].paths = msgspec.json.encode(laid).decode()
 
     def _executed(self, node: StepNode) -> StepRun | None:
         """The source's record of a step that ran in it."""

@@ -19,7 +19,7 @@ from redrive.engine.execution import PROGRESS_S, Failure, StepExecution
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
-from redrive.engine.stored import Inputs, as_text, begin_of, hand_over, outputs_of
+from redrive.engine.stored import Inputs, as_text, begin_of, outputs_of
 from redrive.engine.target import Counted, Target
 from redrive.errors import RedriveError
 from redrive.sdk.shape import ShapeBase
@@ -199,14 +199,9 @@ class Steps:
                 f"stopped after {step.done} of {step.payloads_in} payloads; "
                 f"{step.delivered} items delivered, {step.unknown} unknown",
             )
-            if self.built.shapes[step.step].tree == "route":
-                hand_over(self.plan, step, self.path_ids(step.step))
         else:
             step.status, step.finished_at = "running", None
         self.journal.step(step)
-
-    def path_ids(self, step: str) -> list[str]:
-        return [path.id for path in self.built.flow.step(step).paths]
 
     async def _execution(
         self,

@@ -69,17 +69,14 @@ def routed_so_far(step: StepRun) -> Routed:
     return msgspec.json.decode(step.checkpoint, type=Routed) if step.checkpoint else Routed()
 
 
-def hand_over(plan: Plan, step: StepRun, paths: Sequence[str]) -> None:
-    """End the distribution of a route: what its paths have been handed goes into its record."""
+def handed_so_far(plan: Plan, step: StepRun, paths: Sequence[str]) -> dict[str, Inputs]:
+    """What the paths of a route have been handed: what was laid out for them, then its own."""
     routed = routed_so_far(step)
     begin = begin_of(plan, step.step)
-    before: dict[str, Inputs] = paths_of(step.paths)
-    if begin is not None:
-        before = {**before, **begin.handed}
+    before = {**paths_of(step.paths), **(begin.handed if begin is not None else {})}
     handed: dict[str, Inputs] = {}
     for path in paths:
         key = f"{step.step}/{path}"
-        number, kept, _, _ = routed.paths.get(path, (0, 0, 0, 0))
-        handed[key] = [*(before.get(key) or []), *([number] if kept else [])]
-    step.paths = as_text(handed)
-    step.checkpoint = None
+        bucket, kept, _, _ = routed.paths.get(path, (0, 0, 0, 0))
+        handed[key] = [*(before.get(key) or []), *([bucket] if kept else [])]
+    return handed

@@ -25,7 +25,7 @@ from redrive.engine.stored import (
     as_text,
     begin_of,
     buckets_of,
-    hand_over,
+    handed_so_far,
     joined,
     outputs_of,
     path_key,
@@ -217,9 +217,10 @@ class Tree:
     ) -> None:
         steps = self._steps
         execution = await steps.execute(node, step, inputs, scope, resumed=resumed, caught=caught)
-        hand_over(self._plan, step, [path.id for path in node.paths])
         failed = step.status == "failure"
         if not failed:
+            step.paths = as_text(handed_so_far(self._plan, step, [path.id for path in node.paths]))
+            step.checkpoint = None
             step.status, step.finished_at = "running", None
         execution.finish()
         failpoints.hit("paths.handed")

@@ -22,7 +22,7 @@ from redrive.engine.draft import Draft, Drafting, require_ended
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.preview import Discard
-from redrive.engine.stored import Inputs, begin_of, buckets_of, paths_of
+from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far, paths_of
 from redrive.engine.target import Counted
 from redrive.engine.worker import Execution
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
@@ -166,7 +166,7 @@ class Redrives:
         return Begin(
             inputs=inputs,
             finished=buckets_of(step.outputs) or [] if tree is None else [],
-            handed=paths_of(step.paths) if tree == "route" else {},
+            handed=handed_so_far(plan, step, _path_ids(built, step.step)) if tree == "route" else {},
             checkpoints=checkpoints,
         )
 
@@ -440,6 +440,10 @@ class Redrives:
 def _layout(run_id: int, built: BuiltFlow, steps: Sequence[StepRun], plan: Plan | None) -> Layout:
     trees = {step: shape.tree for step, shape in built.shapes.items() if shape.tree is not None}
     return Layout(run_id=run_id, flow=built.flow, trees=trees, source=steps, plan=plan)
+
+
+def _path_ids(built: BuiltFlow, step: str) -> list[str]:
+    return [path.id for path in built.flow.step(step).paths]
 
 
 def _ahead(built: BuiltFlow, draft: Draft) -> list[StepNode]:

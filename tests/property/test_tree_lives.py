@@ -29,9 +29,7 @@ from tests.property.tree_model import Bucket, Model, counted, lists_of_steps, na
 from tests.unit.engine.world import Crash, Desk, Home, reset
 
 ALL = bool(os.environ.get("REDRIVE_TEST_ALL"))
-POINTS = [
-    name for name in NAMES if not name.startswith(("blob.", "commit.", "claim.", "send.", "settle."))
-]
+POINTS = [name for name in NAMES if not name.startswith(("blob.", "commit.", "claim.", "send.", "settle."))]
 STEP = st.sampled_from([f"s{n}" for n in range(12)])
 
 
@@ -202,5 +200,58 @@ def test_retries_bring_everything_to_the_end_once(
     folder = Path(tempfile.mkdtemp())
     try:
         asyncio.run(live(folder, steps, bucket, troubled))
+    finally:
+        shutil.rmtree(folder)
+
+
+async def redriven(
+    folder: Path, steps: list[Any], bucket: Bucket, choices: list[tuple[int, bool, int]]
+) -> None:
+    """Redrives at any step of any earlier run, each against what the model says comes of its input."""
+    life = Life(folder)
+    await life.enter()
+    try:
+        life.model = await put(life.desk, named(steps))
+        life.arrange(Trouble())
+        runs = [await life.to_its_end(await life.desk.start(*bucket))]
+        for which, after, of in choices:
+            source = runs[of % len(runs)]
+            reached = [step.step for step in source.steps if step.status != "pending"]
+            step = reached[which % len(reached)]
+            life.arrange(Trouble())
+            asked = {"after" if after else "at": step}
+            given = await life.desk.values(source.id, step, "out" if after else "in")
+            row = await life.desk.service.redrives.redrive(source.id, RedriveRequest(confirm=True, **asked))
+            run = await life.to_its_end(row.id)
+            runs.append(run)
+            model = Model(life.model.flow)
+            out = model.behind(step, given if after else model.list((model.flow.step(step),), given, None))
+            assert run.status == "success"
+            if step != "end" or not after:
+                assert await life.desk.values(run.id, "end") == out, (asked, source.id)
+    finally:
+        failpoints.action = None
+        await life.open.aclose()
+
+
+@given(
+    steps=lists_of_steps,
+    bucket=payloads,
+    choices=st.lists(st.tuples(st.integers(0, 30), st.booleans(), st.integers(0, 9)), min_size=1, max_size=4),
+)
+@settings(
+    max_examples=400 if ALL else 25,
+    deadline=None,
+    derandomize=not ALL,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate] if not ALL else list(Phase),
+)
+def test_a_redrive_puts_out_what_the_model_says(
+    steps: list[Any], bucket: Bucket, choices: list[tuple[int, bool, int]]
+) -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        asyncio.run(redriven(folder, steps, bucket, choices))
     finally:
         shutil.rmtree(folder)

@@ -60,16 +60,16 @@ def statuses(run: RunView) -> dict[str, str]:
     return {step.step: step.status for step in run.steps}
 
 
-async def check_one_run(
-    desk: Desk, steps: list[Any], bucket: Bucket, broken: set[tuple[str, int]]
-) -> None:
+async def check_one_run(desk: Desk, steps: list[Any], bucket: Bucket, broken: set[tuple[str, int]]) -> None:
     world = reset()
     world.hooks = Always(hooks(broken))
     model = await put(desk, named(steps))
     model.broken = broken
     expected = model.run(bucket)
     run = await desk.run(*bucket)
-    assert run.status == ("failure" if expected is None else "partial_success" if model.partial else "success")
+    assert run.status == (
+        "failure" if expected is None else "partial_success" if model.partial else "success"
+    )
     if expected is not None:
         assert await desk.values(run.id, "end") == expected
     for step in run.steps:

@@ -122,7 +122,12 @@ def counted(bucket: Bucket) -> Counter[int]:
 # ---- random trees, as documents without ids
 
 _leaves = st.sampled_from(
-    [{"shape": "hooked"}, {"shape": "hooked"}, {"shape": "flow_control", "size": 2}, {"shape": "flow_control", "size": 1}]
+    [
+        {"shape": "hooked"},
+        {"shape": "hooked"},
+        {"shape": "flow_control", "size": 2},
+        {"shape": "flow_control", "size": 1},
+    ]
 )
 _when = st.none() | st.lists(st.integers(0, 2), min_size=1, max_size=2, unique=True).map(
     lambda ks: {"field": "k", "in": sorted(ks)}

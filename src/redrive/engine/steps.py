@@ -85,6 +85,7 @@ class Steps:
         self._run = run
         self._last_success = last_success
         self._wary = run.losses > 0
+        self._under_way: set[int] = set()
 
     @property
     def preview(self) -> bool:
@@ -240,6 +241,7 @@ class Steps:
             counted=counted,
             resumed=resumed,
             wait=self.control.wait,
+            under_way=self._under_way,
         )
         context = EngineContext(
             deps=self.deps,

@@ -18,7 +18,7 @@ from redrive.errors import PayloadError
 from redrive.sdk import Out, StepContext
 from redrive.sdk import Payload as SdkPayload
 from redrive.service.views import RunView
-from tests.property.tree_model import Bucket, Model, counted, lists_of_steps, named, payloads
+from tests.property.tree_model import Bucket, Model, lists_of_steps, named, payloads
 from tests.unit.engine.world import Desk, Home, reset
 
 ALL = bool(os.environ.get("REDRIVE_TEST_ALL"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,25 +11,19 @@ import msgspec
 from redrive.core.flow import Flow, StepNode
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode, encode
-from redrive.core.replan import Layout, steps_ahead
 from redrive.core.run import DONE, FAILED, Begin, Plan, Run, StepRun
 from redrive.core.selection import SelectionInvalid, parse
 from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
-from redrive.engine.control import Control
-from redrive.engine.deps import Deps
 from redrive.engine.draft import Draft, Drafting, require_ended
 from redrive.engine.flows import BuiltFlow
-from redrive.engine.journal import Journal
-from redrive.engine.preview import Discard
-from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far, paths_of
-from redrive.engine.target import Counted
-from redrive.engine.worker import Execution
+from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
 from redrive.service.starts import PRIORITIES, Starts, check_steps, read_variables, require_reason
-from redrive.service.views import PlanStep, PlanView, RedriveRequest, RetryRequest, RunRow
+from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 
@@ -124,7 +118,7 @@ class Redrives:
         self, draft: Draft, built: BuiltFlow, source: Run, steps: Sequence[StepRun], plan: Plan
     ) -> dict[str, Any]:
         """Begin at what failed, in every failed path. Errors: `run.not_failed`."""
-        layout = _layout(draft.run.id, built, steps, plan)
+        layout = layout_of(draft.run.id, built, steps, plan)
         if source.status in FAILED:
             layout.retry(source.status)
         drafting = Drafting(self._kernel.deps, draft, source)
@@ -166,7 +160,7 @@ class Redrives:
         return Begin(
             inputs=inputs,
             finished=buckets_of(step.outputs) or [] if tree is None else [],
-            handed=handed_so_far(plan, step, _path_ids(built, step.step)) if tree == "route" else {},
+            handed=handed_so_far(plan, step, path_ids(built, step.step)) if tree == "route" else {},
             checkpoints=checkpoints,
         )
 
@@ -196,7 +190,7 @@ class Redrives:
         plan: Plan,
     ) -> None:
         """Begin at (or after) one step with these buckets; all else of the plan is as in `plan`."""
-        layout = _layout(draft.run.id, built, steps, None)
+        layout = layout_of(draft.run.id, built, steps, None)
         layout.redrive(name, after=after)
         laid = layout.as_plan("after" if after else "at", {name: Begin(inputs=inputs, after=after)})
         draft.plan = msgspec.structs.replace(
@@ -367,7 +361,7 @@ class Redrives:
     ) -> Drafted:
         await Drafting(self._kernel.deps, draft, source).require_kept(begun_with(draft))
         draft.warnings += await self._connector_changes(source)
-        ahead = _ahead(built, draft)
+        ahead = ahead_of(built, draft)
         for node in ahead:
             if node.shape == "connector" and await self._is_unkeyed_send(built, node):
                 draft.warnings.append(
@@ -410,11 +404,11 @@ class Redrives:
         counted, notes = await preview(self._kernel.deps, draft, built)
         by_step = {one.step: one for one in counted}
         steps = [
-            _plan_step(node.id, by_step.get(node.id))
-            for node in _ahead(built, draft)
+            plan_step(node.id, by_step.get(node.id))
+            for node in ahead_of(built, draft)
             if node.shape == "connector" and await self._sends(built, node)
         ]
-        notes += _unseen(counted, _ahead(built, draft))
+        notes += unseen(counted, ahead_of(built, draft))
         number = drafted.chosen.number
         return PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
@@ -435,81 +429,6 @@ class Redrives:
             return bool(opened.connection.endpoint(shape.endpoint).direction == "send")
         except RedriveError:
             return False
-
-
-def _layout(run_id: int, built: BuiltFlow, steps: Sequence[StepRun], plan: Plan | None) -> Layout:
-    trees = {step: shape.tree for step, shape in built.shapes.items() if shape.tree is not None}
-    return Layout(run_id=run_id, flow=built.flow, trees=trees, source=steps, plan=plan)
-
-
-def _path_ids(built: BuiltFlow, step: str) -> list[str]:
-    return [path.id for path in built.flow.step(step).paths]
-
-
-def _ahead(built: BuiltFlow, draft: Draft) -> list[StepNode]:
-    return steps_ahead(built.flow, draft.plan, {step.step: step for step in draft.records})
-
-
-def begun_with(draft: Draft) -> list[int]:
-    """The buckets that a drafted run reads first."""
-    plan = draft.plan
-    found = [*(plan.inputs or ())]
-    for begin in plan.begins.values():
-        found += begin.inputs or ()
-    for step in draft.records:
-        if step.status == "pending":
-            found += [bucket for handed in paths_of(step.paths).values() for bucket in handed or ()]
-    return list(dict.fromkeys(found))
-
-
-async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Counted], list[str]]:
-    """Execute a draft without writing or sending: what its send steps would do, and remarks."""
-    run = msgspec.structs.replace(draft.run, plan=msgspec.json.encode(draft.plan), epoch=1)
-    counted: list[Counted] = []
-    nothing: Callable[[Run], None] = lambda _run: None  # noqa: E731
-    buckets = Buckets(deps.reader, deps.contents)
-    buckets.young.update(draft.buckets)
-    execution = Execution(
-        deps=deps,
-        run=run,
-        built=built,
-        journal=Journal(Discard(), run, nothing),
-        buckets=buckets,
-        control=Control(),
-        steps=[msgspec.structs.replace(step) for step in draft.records],
-        last_success=None,
-        counted=counted,
-    )
-    await execution.preview()
-    return counted, execution.notes
-
-
-def _unseen(counted: Sequence[Counted], ahead: Sequence[StepNode]) -> list[str]:
-    """Which later steps will not see the items that a send step leaves out."""
-    names = [node.id for node in ahead]
-    notes = []
-    for one in counted:
-        left_out, later = one.delivered + one.newer, names[names.index(one.step) + 1 :]
-        if left_out and later:
-            notes.append(
-                f"{one.step} leaves {left_out} items out, which put nothing out: "
-                f"{', '.join(later)} will not see them"
-            )
-    return notes
-
-
-def _plan_step(step: str, counted: Counted | None) -> PlanStep:
-    if counted is None:
-        return PlanStep(step=step, to_send=None, delivered=None, changed=None, unknown=None)
-    return PlanStep(
-        step=step,
-        to_send=counted.to_send,
-        delivered=counted.delivered,
-        changed=counted.changed,
-        unknown=counted.unknown,
-        newer=counted.newer,
-        details=counted.details,
-    )
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

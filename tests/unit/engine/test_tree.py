@@ -435,3 +435,68 @@ async def test_skips_work_inside_paths_and_on_what_owns_them(home: Home, world: 
             "r": "skipped", "a": "pending", "b": "pending", "c": "pending", "end": "success",
         }  # fmt: skip
         assert world.calls == [("end", [1])]
+
+
+# ---- following items
+
+
+async def test_failed_items_are_followed_through_routes_and_catches(home: Home, world: World) -> None:
+    async def answer(keys: list[str]) -> Any:
+        return {key: "rejected" if key in {"2", "4"} else "delivered" for key in keys}
+
+    world.answer = answer
+    world.hooks["b"] = failing(9, PayloadError("no"), on=[{"id": 4}])
+    two = SEND.replace("id: send", "id: two")
+    async with home.open() as desk:
+        await desk.put(
+            A,
+            "{id: one, shape: flow_control, size: 1}",
+            route(
+                path("p", SEND, when="{field: id, lt: 3}"),
+                path("q", attempt(B, catch=two), when="{field: id, gte: 3}"),
+            ),
+        )
+        run = await desk.run([{"id": 1}, {"id": 2}], [{"id": 3}, {"id": 4}])
+        assert run.status == "failure"
+        world.answer = None
+        second = await again(desk, run.id, at="a", items="failed")
+        assert await desk.values(second.id, "a", "in") == [[{"id": 2}], [{"id": 4}]]
+        found = (await desk.service.search.find("4")).items
+        assert {(one.run, one.step, one.delivery) for one in found} >= {(run.id, "two", "rejected")}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "healed"),
+    [("id = 2", None, False), ("failed", None, True), ("id = 2", "id = 3", True), ("id = 1", None, False)],
+)
+async def test_a_batch_whose_failed_items_are_redriven_is_healed(
+    home: Home, world: World, first: str, second: str | None, healed: bool
+) -> None:
+    async def answer(keys: list[str]) -> Any:
+        return {key: "rejected" if key in {"2", "3"} else "delivered" for key in keys}
+
+    world.answer = answer
+    async with home.open() as desk:
+        await desk.put(attempt(SEND))
+        run = await desk.run([{"id": 1}, {"id": 2}, {"id": 3}])
+        assert (run.status, run.healed_by) == ("partial_success", None)
+        world.answer = None
+        for items in (first, second):
+            if items is not None:
+                last = await again(desk, run.id, at="send", items=items)
+                assert last.status == "success"
+        row = (await desk.service.runs.list(status="partial_success")).items[0]
+        assert row.healed_by == (last.id if healed else None)
+        assert (await desk.service.runs.get(run.id)).healed_by == row.healed_by
+
+
+async def test_a_retry_of_a_retry_heals_both(home: Home, world: World) -> None:
+    world.hooks["a"] = failing(2, PayloadError("no"))
+    async with home.open() as desk:
+        await desk.put(route(path("p", A)))
+        run = await desk.run([1])
+        second = await retried(desk, run.id)
+        assert (await desk.service.runs.get(run.id)).healed_by is None
+        third = await retried(desk, second.id)
+        assert third.status == "success"
+        assert {(await desk.service.runs.get(one.id)).healed_by for one in (run, second)} == {third.id}

@@ -19,6 +19,7 @@ from redrive.engine.execution import PROGRESS_S, Failure, StepExecution
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
+from redrive.engine.references import RunReferences
 from redrive.engine.stored import Inputs, as_text, begin_of, outputs_of
 from redrive.engine.target import Counted, Target
 from redrive.errors import RedriveError
@@ -82,6 +83,14 @@ class Steps:
         self.notes: list[str] = []
         self.failures: dict[str, list[Failure]] = {}
         """While a plan is worked out: what would fail in the steps of a `try`."""
+        self.references = RunReferences(
+            deps=deps,
+            run=run,
+            plan=plan,
+            journal=journal,
+            wait=control.wait,
+            preview=counted is not None,
+        )
         self._run = run
         self._last_success = last_success
         self._wary = run.losses > 0
@@ -254,6 +263,7 @@ class Steps:
             ledger=context_ledger,
             stop=self.control.sleep,
             preview=self.preview,
+            references=self.references,
         )
         begin = begin_of(self.plan, node.id)
         return StepExecution(

@@ -9,7 +9,7 @@ writes nothing, up to the first step that would reach out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
+from redrive.engine.settling import settling
 from redrive.engine.steps import PreviewEnded, Scope, StepFailed, Steps
 from redrive.engine.target import Counted
 from redrive.engine.tree import NOTHING, Tree
@@ -115,10 +116,12 @@ class Execution:
         failpoints.hit("run.ending")
         if status == "success" and self._partial():
             status = "partial_success"
+        records = list(self._steps.records.values())
+        settle = await settling(self._steps.references, status, self._built, records)
         run.status = status
         run.finished_at = self._deps.clock.micros()
         run.summary = self._summary(status, error)
-        self._end()
+        self._end(settle)
         await journal.barrier()
 
     def _partial(self) -> bool:
@@ -129,12 +132,14 @@ class Execution:
             if step.step in self._built.shapes
         )
 
-    def _end(self) -> None:
+    def _end(self, settle: Callable[[Transaction], None] | None) -> None:
         run = self._run
         at = self._deps.clock.micros()
         sequence = self._deps.ids.next()
 
         def work(transaction: Transaction) -> None:
+            if settle is not None:
+                settle(transaction)
             # Nothing of an ended run may stay claimed.
             ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
             ordinary = run.source_run is None and not run.overridden

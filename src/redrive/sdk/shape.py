@@ -112,6 +112,11 @@ class ShapeBase(BaseModel):
         """Settings as an older version of this shape wrote them, in today's form."""
         return settings
 
+    @property
+    def lookups(self) -> frozenset[str]:
+        """The lookups that the settings name: `redrive check` and a start look whether they are there."""
+        return frozenset()
+
     @classmethod
     def own_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings as this class takes them: the lists of steps that it owns taken out."""

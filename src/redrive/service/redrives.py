@@ -199,6 +199,7 @@ class Redrives:
             step=name,
             inputs=None,
             begins=laid.begins,
+            kept=laid.kept,
             paths=laid.paths,
             delivery=None,
         )

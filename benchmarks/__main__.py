@@ -20,9 +20,7 @@ TITLES = {
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them"
-    )
+    parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")

@@ -299,8 +299,7 @@ class Layout:
         """The plan of a run with these beginnings beside those that are taken over."""
         merged = {**self.begins, **begins}
         first = min(merged, key=lambda step: self._positions.get(step, 0), default=None)
-        kept = [step for step, record in self.records.items() if record.status == "kept"]
-        return Plan(start=start, step=first, begins=merged, kept=kept, paths=self.paths)
+        return Plan(start=start, step=first, begins=merged, paths=self.paths)
 
 
 def steps_ahead(flow: Flow, plan: Plan, records: Mapping[str, StepRun]) -> list[StepNode]:

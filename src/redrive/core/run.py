@@ -58,8 +58,6 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Of `at` and `after` the step that was asked for, of `failed` the first one that begins."""
     inputs: list[int] | None = None
     begins: dict[str, Begin] = msgspec.field(default_factory=dict)
-    kept: list[str] = msgspec.field(default_factory=list)
-    """The steps whose buckets are taken over from the source run."""
     paths: dict[str, list[int] | None] = msgspec.field(default_factory=dict)
     """STEP/PATH to buckets that come first in what the path contributes to the join: all of it, where
     the path is not executed."""

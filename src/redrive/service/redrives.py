@@ -199,7 +199,6 @@ class Redrives:
             step=name,
             inputs=None,
             begins=laid.begins,
-            kept=laid.kept,
             paths=laid.paths,
             delivery=None,
         )

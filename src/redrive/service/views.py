@@ -108,6 +108,8 @@ class RunRow(View):
     source_run: str | None
     start_step: str | None
     redrives: list[str]
+    healed_by: str | None = None
+    """The later run by which everything that had failed in this one was made good."""
 
 
 class RunView(RunRow):

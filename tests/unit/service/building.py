@@ -137,7 +137,7 @@ class Home:
         """As after retention: the records stay, the bytes do not."""
         gone = Statement(delete(tables.contents))
         await self.kernel.write(lambda transaction: transaction.run(gone))
-        self.kernel.deps.contents._cache.clear()
+        self.kernel.deps.contents.forget()
 
     async def failed(self, step: StepRun, number: int, payload_id: int) -> None:
         error = encode({"code": "payload.invalid", "title": "t", "detail": "d", "at": None, "hint": None})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redrive.core import ranges
@@ -48,7 +48,7 @@ def test_changed_items_are_no_ranges():
 
 
 parts = st.lists(
-    st.one_of(st.binary(max_size=9), st.tuples(st.integers(0, 200), st.integers(0, 50))), max_size=20
+    st.one_of(st.binary(max_size=9), st.tuples(st.integers(0, 200), st.integers(0, 50))), max_size=8
 )
 BASE = bytes(range(250))
 
@@ -57,6 +57,7 @@ def plain(made: list[Part]) -> bytes:
     return b"".join(part if isinstance(part, bytes) else BASE[part[0] : part[0] + part[1]] for part in made)
 
 
+@settings(max_examples=40)
 @given(parts)
 def test_windows_hold_all_that_the_parts_need(made: list[Part]):
     held = [(start, BASE[start:stop]) for start, stop in ranges.windows(made)]
@@ -64,6 +65,7 @@ def test_windows_hold_all_that_the_parts_need(made: list[Part]):
     assert ranges.decode(ranges.encode(made)) == made
 
 
+@settings(max_examples=40)
 @given(parts, st.integers(0, 300), st.integers(0, 300))
 def test_a_range_of_parts_is_that_range_of_their_bytes(made: list[Part], start: int, length: int):
     whole = plain(made)
@@ -72,7 +74,8 @@ def test_a_range_of_parts_is_that_range_of_their_bytes(made: list[Part], start: 
     assert plain(list(Layout(made).cut(start, stop))) == whole[start:stop]
 
 
-@given(st.lists(parts, max_size=12), st.integers(0, 900), st.integers(0, 900))
+@settings(max_examples=40)
+@given(st.lists(parts, max_size=6), st.integers(0, 400), st.integers(0, 400))
 def test_the_segments_of_a_range_hold_it(many: list[list[Part]], start: int, stop: int):
     writer = SegmentWriter()
     plains = [plain(made) for made in many]
@@ -92,6 +95,7 @@ def test_the_segments_of_a_range_hold_it(many: list[list[Part]], start: int, sto
     assert got == whole[start:stop]
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=80))
 def test_what_is_no_recipe_of_segments_is_refused(data: bytes):
     try:
@@ -102,6 +106,7 @@ def test_what_is_no_recipe_of_segments_is_refused(data: bytes):
     raise AssertionError("taken for a recipe")
 
 
+@settings(max_examples=40)
 @given(items, st.integers(1, 7))
 def test_items_are_found_in_bytes_that_come_in_pieces(there: list[bytes], size: int):
     base = joined(there)

@@ -55,6 +55,7 @@ class StoredContent(Content):
     share and do not write (`store.contents.pin`).
 
     `form` is below 0 until it is known how it is stored; `base`, `offset` and `recipe` go with it.
+    `written` holds a recipe of segments until it is committed.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class StoredContent(Content):
         "recipe",
         "rows",
         "size_bytes",
+        "written",
     )
 
     def __init__(
@@ -87,6 +89,7 @@ class StoredContent(Content):
     ) -> None:
         self._store = store
         self._index: tuple[StoredContent, SegmentIndex] | None = None
+        self.written: StoredContent | None = None
         self.data = data
         self.digest = digest
         self.size_bytes = size_bytes
@@ -112,7 +115,7 @@ class StoredContent(Content):
         self.base = self._store.known(row.base, 0) if row.base is not None else None
         self.offset = row.base_offset or 0
         self.recipe = row.data if row.form in (RECIPE, SEGMENTS) else None
-        self._index = None
+        self._index = self.written = None
         return data
 
     async def segments(self) -> SegmentIndex:
@@ -128,8 +131,10 @@ class StoredContent(Content):
 
     async def _indexed(self) -> tuple[StoredContent, SegmentIndex]:
         if self._index is None:
-            recipe = self._store.known(self.recipe or b"", 0)
-            await recipe.settle()
+            recipe = self.written
+            if recipe is None:
+                recipe = self._store.known(self.recipe or b"", 0)
+                await recipe.settle()
             size, trailer = recipe.size_bytes, SegmentIndex.TRAILER_BYTES
             try:
                 length = SegmentIndex.length(await recipe.read(max(size - trailer, 0)))
@@ -242,7 +247,10 @@ class ContentStore:
             yield writer.finish()
 
         written = await self.put(recipe())
-        return self._made_from(sharing, (hasher.digest(), size, SEGMENTS, written.digest), more=written.rows)
+        told = (hasher.digest(), size, SEGMENTS, written.digest)
+        made = self._made_from(sharing, told, more=written.rows)
+        made.written = written
+        return made
 
     async def slice(self, content: Content, start: int, stop: int) -> StoredContent:
         """A range of stored content as content of its own: a reference, not a copy."""

@@ -391,8 +391,10 @@ class ContentStore:
 
     async def _read(self, content: StoredContent, start: int, stop: int) -> bytes:
         base = content.base
-        if content.form == OBJECT or base is None:
+        if content.form == OBJECT:
             return await self._object(content.digest, start, stop)
+        if base is None:
+            raise damaged(content.digest, "its record does not say what it is made from")
         if content.form == RANGE:
             return await self.read(base, content.offset + start, content.offset + stop)
         if content.form == RECIPE:

@@ -15,6 +15,7 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -194,6 +195,12 @@ class Services(Protocol):
     def tokens(self) -> Tokens: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        """Compare what is stored with its hashes: the part after `after` (`next` of the part before).
+
+        `repair` mends what can be mended. Errors: `usage`.
+        """
+        ...
 
 
 class CheckedTokens(Tokens, Protocol):

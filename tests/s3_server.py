@@ -56,6 +56,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         f"-filer.port={filer}", f"-filer.port.grpc={filer + 10000}",
         "-s3", f"-s3.port={port}", f"-s3.port.grpc={port + 10000}", f"-s3.config={folder / 's3.json'}",
         "-volume.max=8", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)

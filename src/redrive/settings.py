@@ -106,6 +106,12 @@ class Settings:
         in_file=False,
         help="Folder that holds everything: records, payloads, keys. Default: the user data folder.",
     )
+    store: str | None = _setting(
+        None,
+        secret=True,
+        help="Address of the PostgreSQL database that holds the records, "
+        "postgresql://user:password@host/database. Default: a file in the home.",
+    )
     url: str | None = _setting(
         None, in_file=False, help="Address of a server to work through, instead of on a home folder."
     )

@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
@@ -29,12 +27,18 @@ from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.sdk.playback import Playback
+from redrive.service.caches import Caches
 from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
+from redrive.service.flowtests import FlowTests
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
+from redrive.service.lookups import Lookups
 from redrive.service.payloads import Payloads
+from redrive.service.playback import played
+from redrive.service.pools import Pools
 from redrive.service.redrives import Redrives
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
@@ -49,11 +53,11 @@ from redrive.service.views import (
 from redrive.settings import Settings
 from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.database import Database, Reader
+from redrive.store.lock import RunnerLock
+from redrive.store.opening import open_database
 from redrive.store.secrets import SecretBox
 
-DATABASE = "redrive.db"
-LOCK = "lock"
 SERVER_FILE = "server.json"
 """Left by `redrive up`: where it listens, and the local token."""
 LOCK_POLL_S = 0.1
@@ -74,7 +78,7 @@ class Runs(RunLog, Starts):
 class Service:
     """All use cases of one opened home. Made by `open_service`."""
 
-    def __init__(self, kernel: Kernel, lock: FileLock) -> None:
+    def __init__(self, kernel: Kernel, lock: RunnerLock) -> None:
         self._kernel = kernel
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
@@ -84,7 +88,16 @@ class Service:
         self.redrives = Redrives(kernel, self.runs)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
+        self.lookups = Lookups(kernel)
+        self.pools = Pools(kernel)
+        self.caches = Caches(kernel)
         self.tokens = Tokens(kernel)
+        self.tests = FlowTests(kernel, open_service)
+
+    @property
+    def kernel(self) -> Kernel:
+        """What its use cases share."""
+        return self._kernel
 
     @property
     def is_runner(self) -> bool:
@@ -108,7 +121,7 @@ class Service:
         ready = self._kernel.deps.committer.failed is None
         return Health(
             ready=ready and (runner is None or not runner.halted.done()),
-            runner=runner is not None or self._locked_elsewhere(),
+            runner=runner is not None or self._lock.held_elsewhere(),
             version=__version__,
             home=str(self._kernel.home),
         )
@@ -119,29 +132,16 @@ class Service:
     async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
         return await ContentChecks(self._kernel, repair=repair).part(after)
 
-    def _locked_elsewhere(self) -> bool:
-        if self._lock.is_locked:
-            return False
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            return True
-        self._lock.release()
-        return False
-
     # ---- executing
 
     def take_lock(self) -> bool:
         """Become the runner if nobody else is."""
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        return True
+        return self._lock.acquire()
 
     def start_runner(self, up_to: int | None = None) -> Runner:
         """Begin to execute: first the runs that a dead process left. Needs the lock."""
         runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
+        self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
 
@@ -186,8 +186,10 @@ class Service:
             return row
 
 
-def _prepare(home: Path) -> None:
-    """Make the folder and check that it can be written. Errors: `home.unusable`, `home.newer`."""
+def _prepare(home: Path, database: Database) -> None:
+    """Make the folder and check that it can be written; bring the records to the schema of this
+    release. Errors: `home.unusable`, `home.newer`, those of opening the store.
+    """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = home / ".write-test"
@@ -200,10 +202,7 @@ def _prepare(home: Path) -> None:
             hint="Name another folder with --home or REDRIVE_HOME, or mend its permissions.",
         ) from None
     try:
-        with FileLock(home / "migrate.lock", timeout=60):
-            migrate(home / DATABASE)
-    except Timeout:
-        raise HomeUnusable(f"another process is migrating the home {home}") from None
+        database.migrate()
     except OSError as error:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
@@ -221,21 +220,22 @@ def _is_served(home: Path) -> bool:
     return True
 
 
-async def _become_runner(home: Path, lock: FileLock) -> None:
+async def _become_runner(home: Path, database: Database, lock: RunnerLock) -> None:
     """Take the lock; a command that only executes its own run is waited for."""
     said = False
-    while True:
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            if _is_served(home):
-                raise HomeUnusable(
-                    f"the home {home} is in use by another `redrive up`",
-                    code="home.locked",
-                    hint="Use that one, stop it, or name another home.",
-                ) from None
-        else:
-            return
+    while not lock.acquire(serve=True):
+        if _is_served(home):
+            raise HomeUnusable(
+                f"the home {home} is in use by another `redrive up`",
+                code="home.locked",
+                hint="Use that one, stop it, or name another home.",
+            )
+        if lock.served():
+            raise HomeUnusable(
+                f"the store {database} is in use by another `redrive up`",
+                code="home.locked",
+                hint="Use that one, stop it, or name another store.",
+            )
         if not said:
             said = True
             _log.info("home.busy", home=str(home), waiting_for="a command that executes its own run")
@@ -251,13 +251,16 @@ async def open_service(
     actor: str = "local",
     registry: Registry | None = None,
     clock: Clock | None = None,
+    playback: Playback | None = None,
 ) -> AsyncIterator[Service]:
-    """Open a home. With `serve` this process becomes its runner for as long as it is open.
+    """Open a home. With `serve` this process becomes its runner for as long as it is open; with
+    `playback` its connections get recorded answers from there, and nothing leaves the machine.
 
     Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
     and those of `open_blobs`.
     """
-    _prepare(home)
+    database = open_database(home, settings.store)
+    await asyncio.to_thread(_prepare, home, database)
     blobs = await asyncio.to_thread(
         open_blobs,
         home,
@@ -267,12 +270,11 @@ async def open_service(
         failpoint=failpoints.hit,
         zstd_level=settings.zstd_level,
     )
-    lock = FileLock(home / LOCK)
+    lock = database.runner_lock()
     if serve:
-        await _become_runner(home, lock)
+        await _become_runner(home, database, lock)
     clock = clock or Clock()
     registry = registry or Registry.discover()
-    database = home / DATABASE
     reader = Reader(database)
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
@@ -283,9 +285,10 @@ async def open_service(
         return load_one(document.decode(), file).data
 
     def open_connection(info: ConnectionInfo) -> Connection:
-        return registry.protocol(str(info.document.get("protocol", "http"))).open(info)
+        protocol = registry.protocol(str(info.document.get("protocol", "http")))
+        return protocol.open(info) if playback is None else played(protocol, info, playback)
 
-    committer = Committer(lambda: connect_writer(database), failpoints.hit)
+    committer = Committer(database, failpoints.hit)
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
     connections = Connections(reader, secrets, parse, open_connection)
@@ -316,9 +319,9 @@ async def open_service(
         if service.is_runner:
             await service.stop_runner()
         await connections.close()
+        await deps.sandbox.close()
         await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()
         reader.close()
-        if lock.is_locked:
-            lock.release()
+        lock.close()

@@ -14,7 +14,8 @@ from redrive.store import tables
 from redrive.store.blobs.base import BlobReader
 from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.database import Reader
+from redrive.store.sqlite import SqliteDatabase
 from redrive.store.statements import Statement
 
 
@@ -23,9 +24,10 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         path = self.path = folder / "redrive.db"
-        migrate(path)
-        self.reader = Reader(path)
-        self.committer = Committer(lambda: connect_writer(path))
+        database = SqliteDatabase(path)
+        database.migrate()
+        self.reader = Reader(database)
+        self.committer = Committer(database)
         self.blobs = MemoryBlobs()
         self.contents = self.fresh()
         self.rewriter = Rewriter(self.reader, self.contents, self.committer)

@@ -19,7 +19,8 @@ from redrive.store import contents as store
 from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
 from redrive.store.contents import ContentRow
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.database import Reader
+from redrive.store.sqlite import SqliteDatabase, connect_writer
 
 FAMILY = "1/pull"
 
@@ -42,10 +43,11 @@ def note(number: int) -> bytes:
 
 class House:
     def __init__(self, folder: Path) -> None:
-        path = folder / "redrive.db"
-        migrate(path)
-        self.reader = Reader(path)
-        self.committer = Committer(lambda: connect_writer(path))
+        self.path = folder / "redrive.db"
+        database = SqliteDatabase(self.path)
+        database.migrate()
+        self.reader = Reader(database)
+        self.committer = Committer(database)
         self.contents = ContentStore(self.reader, MemoryBlobs())
         self.dictionaries = Dictionaries(
             self.reader, self.committer, self.contents.packing, self.contents.look_ahead, lambda: 1000
@@ -117,7 +119,7 @@ async def test_a_dictionary_that_is_gone_or_damaged_is_found_out(house: House, d
     sql = (
         "UPDATE dictionaries SET data = CAST(x'00' || data AS BLOB)" if damage else "DELETE FROM dictionaries"
     )
-    connection = connect_writer(house.reader._path)
+    connection = connect_writer(house.path)
     connection.execute(sql)
     connection.close()
     other = ContentStore(house.reader, MemoryBlobs())

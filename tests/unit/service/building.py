@@ -28,8 +28,9 @@ from redrive.store import tables
 from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
 from redrive.store.contents import INSERT_CONTENT
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.database import Reader
 from redrive.store.secrets import SecretBox
+from redrive.store.sqlite import SqliteDatabase
 from redrive.store.statements import Insert, Statement, row
 
 START = 1_795_000_000_000_000  # some day in November 2026
@@ -246,11 +247,11 @@ def lineage_of(*origins: tuple[int, int]) -> bytes | None:
 
 @asynccontextmanager
 async def open_home(folder: Path, **settings: Any) -> AsyncIterator[Home]:
-    database = folder / "redrive.db"
-    migrate(database)
+    database = SqliteDatabase(folder / "redrive.db")
+    database.migrate()
     clock = TestClock()
     reader = Reader(database)
-    committer = Committer(lambda: connect_writer(database))
+    committer = Committer(database)
     contents = ContentStore(reader, MemoryBlobs())
     secrets = SecretBox(folder)
     registry = Registry.discover()

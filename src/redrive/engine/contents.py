@@ -422,13 +422,19 @@ class ContentStore:
         return self._blobs.open(digest).read(begin, begin + CHUNK_BYTES)
 
     async def _recipe(self, content: StoredContent, base: StoredContent) -> bytes:
+        known = self._chunks.get((content.digest, 0))
+        if known is not None:
+            return known
         try:
             data = await self._cook(base, content.offset, ranges.decode(content.recipe or b""))
         except ValueError:
             data = b""
         if blake3(data).digest() != content.digest:
             raise damaged(content.digest)
-        self._small.keep(content.digest, data)
+        if len(data) <= MAX_ROW_PLAIN_BYTES:
+            self._small.keep(content.digest, data)
+        else:
+            self._chunks.keep((content.digest, 0), data)
         return data
 
     async def _segment(self, content: StoredContent, base: StoredContent, segment: Segment) -> bytes:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from redrive.errors import StoreFull
-from redrive.store.blobs import disk as disk_module
 from redrive.store import sqlite
+from redrive.store.blobs import disk as disk_module
 from tests.crash.house import KILLED, House, Left
 from tests.crash.programs import started
 

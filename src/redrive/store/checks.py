@@ -26,7 +26,9 @@ _DELIVERIES = Statement(
 _CONTENT = select(_k.c.digest, _k.c.size_bytes)
 _NEWEST = Statement(
     # Contents have no time of their own; payloads are numbered in the order in which they are made.
-    _CONTENT.join_from(_p, _k, _k.c.digest == _p.c.digest).order_by(_p.c.id.desc()).limit(bindparam("at_most"))
+    _CONTENT.join_from(_p, _k, _k.c.digest == _p.c.digest)
+    .order_by(_p.c.id.desc())
+    .limit(bindparam("at_most"))
 )
 _NEXT = Statement(
     _CONTENT.where(_k.c.digest > bindparam("after")).order_by(_k.c.digest).limit(bindparam("at_most"))

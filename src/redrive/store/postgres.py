@@ -49,8 +49,8 @@ class PostgresDatabase(Database):
     dialect = POSTGRES
     begin_read = "BEGIN"
     errors = psycopg.Error
-    # Not DataError and IntegrityError: those are one piece's own fault.
-    fatal = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+    # Not DataError, IntegrityError and what follows from them: those are one piece's own fault.
+    fatal = (psycopg.OperationalError, psycopg.InterfaceError)
 
     def __init__(self, address: str) -> None:
         self._address = checked(address)

@@ -209,8 +209,7 @@ def _in_id(text: str) -> list[ColumnElement[bool]]:
     if anywhere is not None and anywhere <= _MOST:
         mask = min((1 << 5 * len(text)) - 1, _MOST)
         found += [
-            _without(5 * shift).bitwise_and(mask) == anywhere
-            for shift in range(_ID_DIGITS + 1 - len(text))
+            _without(5 * shift).bitwise_and(mask) == anywhere for shift in range(_ID_DIGITS + 1 - len(text))
         ]
     return found
 

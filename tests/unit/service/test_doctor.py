@@ -11,11 +11,11 @@ from redrive.engine.contents import INSERT_CONTENT
 from redrive.registry import BrokenPlugin, Registry
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
-from redrive.store.opening import DATABASE
-from redrive.store.sqlite import LOCK
 from redrive.settings import Settings
 from redrive.store import ledger
 from redrive.store import runs as run_store
+from redrive.store.opening import DATABASE
+from redrive.store.sqlite import LOCK
 from redrive.store.statements import row
 from tests.unit.service.definition_home import EVERYTHING, FLOW, NOON, opened
 
@@ -23,6 +23,13 @@ NAMES = [
     "home", "disk", "schema", "database", "contents", "plug-ins", "connections", "flows", "runner",
     "deliveries",
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def every_store():
+    """Not on every one: these look into the file of SQLite. What PostgreSQL tells of itself is part of
+    the contract suite.
+    """
 
 
 @pytest.fixture

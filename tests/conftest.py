@@ -44,7 +44,8 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "store" in metafunc.fixturenames:
+    own = [mark for mark in metafunc.definition.iter_markers("parametrize") if mark.args[0] == "store"]
+    if "store" in metafunc.fixturenames and not own:
         metafunc.parametrize("store", ["sqlite", "postgres"], indirect=True)
 
 

@@ -40,7 +40,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     address = server.migrated()
     monkeypatch.setenv("REDRIVE_STORE", address)
     yield request.param
-    server.drop(address)
+    server.give_back(address)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

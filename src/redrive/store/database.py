@@ -57,6 +57,9 @@ class Database(ABC):
     fatal: tuple[type[Exception], ...]
     """What says that a whole transaction failed, not one piece of work in it."""
 
+    remedy: ClassVar[str]
+    """What a person does about `complaints`."""
+
     @abstractmethod
     def connect_writer(self) -> Connection:
         """A connection whose COMMIT is durable."""

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import psycopg
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from redrive.errors import HomeUnusable, RedriveError
 from redrive.store.database import SCHEMA, Connection, Database, Rows, Watch
@@ -51,6 +52,7 @@ class PostgresDatabase(Database):
     errors = psycopg.Error
     # Not DataError, IntegrityError and what follows from them: those are one piece's own fault.
     fatal = (psycopg.OperationalError, psycopg.InterfaceError)
+    remedy = "Set it on in the server's configuration and restart the server."
 
     def __init__(self, address: str) -> None:
         self._address = checked(address)
@@ -147,6 +149,8 @@ class PostgresDatabase(Database):
             upgrade_postgres(self._for_alembic, lock)
         except psycopg.Error as error:
             raise self.error(error) from error
+        except DBAPIError as error:
+            raise self.error(cast("Exception", error.orig)) from error
         finally:
             session.close()
         return None

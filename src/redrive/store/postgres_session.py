@@ -133,7 +133,7 @@ class ReadSession(Session):
     """Outside of a transaction a lost connection is made anew and the statement asked again."""
 
     def execute(self, text: str, row: Sequence[Any] | None = None, /) -> Any:
-        alone = self.lost or self.idle
+        alone = (self.lost or self.idle) and text != "COMMIT"
         try:
             return super().execute(text, row)
         except (psycopg.OperationalError, psycopg.InterfaceError):

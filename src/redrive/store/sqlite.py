@@ -50,6 +50,7 @@ class SqliteDatabase(Database):
     begin_write = "BEGIN IMMEDIATE"
     errors = sqlite3.Error
     fatal = (sqlite3.OperationalError,)
+    remedy = "Stop everything that uses this home, keep a copy of it, and restore a backup."
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -99,7 +100,7 @@ class SqliteDatabase(Database):
 
     def complaints(self, rows: Rows) -> list[str]:
         found = [str(line) for (line,) in rows.all(_QUICK_CHECK)]
-        return [] if found == ["ok"] else found
+        return [] if found == ["ok"] else [f"the file is damaged: {line}" for line in found]
 
     def size_bytes(self, rows: Rows) -> int:
         found = rows.one(_PAGES)

@@ -1,9 +1,14 @@
-"""The verbs settings and doctor."""
+"""The verbs settings, doctor and move."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from redrive.cli.output import visible
 from redrive.cli.session import Injected
+from redrive.errors import HomeUnusable, UsageError
 
 
 async def settings(*, session: Injected) -> None:
@@ -36,3 +41,47 @@ async def doctor(*, session: Injected) -> int:
             if not one.ok and one.hint:
                 session.output.text(f"{visible(one.name)}: {visible(one.hint)}")
     return 0 if all(one.ok for one in findings) else 1
+
+
+async def move(
+    *,
+    store: Annotated[str, Parameter(help="Address of an empty PostgreSQL database, or `file`.")],
+    session: Injected,
+) -> None:
+    """Copy all records of the home to another store, and compare every row.
+
+    Nobody may execute the home's runs meanwhile. The old store stays as it is. Payloads that are
+    objects stay where they are.
+    """
+    from redrive.client.connecting import home_of, live_server, settings_of
+    from redrive.client.local import move_records
+    from redrive.settings import load
+
+    if session.url is not None:
+        raise UsageError("`move` works on a home folder, not an address", at="--url", hint="Give --home DIR.")
+    given = load(options={"home": str(session.home) if session.home else None})
+    home = home_of(given)
+    if (live := await live_server(home)) is not None:
+        raise HomeUnusable(
+            f"the home {home} is served at {live.url}",
+            code="home.locked",
+            hint=f"End process {live.pid} first; start it again on the new store.",
+        )
+    output = session.output
+    before: list[str] = []
+
+    def told(name: str, _count: int) -> None:
+        if output.shows_progress and before[-1:] != [name]:
+            before.append(name)
+            output.note(f"{name.replace('_', ' ')} …")
+
+    moved = await move_records(home, settings_of(home), store, told)
+    if session.json:
+        output.view(moved)
+        return
+    rows = sum(table.rows for table in moved.tables)
+    output.text(f"{rows} records copied from {moved.source} to {moved.target}; each is the same in both.")
+    if store == "file":
+        output.text("Unset REDRIVE_STORE, and remove the file records-store from the home, to use it.")
+    else:
+        output.text("Set REDRIVE_STORE to the new address to use it. The old store was left as it is.")

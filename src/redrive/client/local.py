@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from redrive.errors import StateConflict
 from redrive.service.interface import CheckedServices
-from redrive.service.views import Finding, Health, Page, RunRow, SettingView
+from redrive.service.views import Finding, Health, MoveView, Page, RunRow, SettingView
 from redrive.settings import Settings
 
 
@@ -54,6 +54,15 @@ def open_home(
     from redrive.service.app import open_service  # noqa: PLC0415  # the engine is loaded to execute only
 
     return open_service(home, settings, serve=serve, actor=actor)
+
+
+async def move_records(
+    home: Path, settings: Settings, store: str, told: Callable[[str, int], None]
+) -> MoveView:
+    """Copy the records of a home, which nobody uses meanwhile, to another store."""
+    from redrive.service.moving import move  # noqa: PLC0415
+
+    return await move(home, settings, store, told)
 
 
 @asynccontextmanager

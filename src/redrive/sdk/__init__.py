@@ -27,7 +27,7 @@ from redrive.sdk.fields import (
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
-from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, indexable, spelt, unreadable
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.shape import GatherShape, Out, Shape
 
@@ -94,6 +94,7 @@ __all__ = [
     "decode",
     "elements",
     "encode",
+    "indexable",
     "is_json",
     "item_reader",
     "members",

@@ -391,6 +391,22 @@ class Finding(View):
     hint: str | None = None
 
 
+class MovedTable(View):
+    """One kind of record that was moved; `digest` is the hash of all its rows, the same in both stores."""
+
+    name: str
+    rows: int
+    digest: str
+
+
+class MoveView(View):
+    """Records that were copied from one store to another and compared."""
+
+    source: str
+    target: str
+    tables: list[MovedTable]
+
+
 class SettingView(View):
     """A setting in force. A secret's value is masked."""
 

@@ -78,6 +78,10 @@ class Database(ABC):
     def error(self, error: Exception) -> RedriveError:
         """The driver's error in our words."""
 
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether a home has its records here. Errors: `home.unusable` where somebody else has."""
+
     def lost(self, connection: Connection) -> bool:
         """Whether a reading connection went away; it comes back by itself when a transaction begins."""
         return False

@@ -129,6 +129,16 @@ class PostgresDatabase(Database):
 
     # ---- schema
 
+    def exists(self) -> bool:
+        session = self._opened("migration")
+        try:
+            self._check(session)
+            return self._present(session) is not None
+        except psycopg.Error as error:
+            raise self.error(error) from error
+        finally:
+            session.close()
+
     def migrate(self) -> Path | None:
         session = self._opened("migration")
         try:

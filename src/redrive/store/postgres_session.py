@@ -110,14 +110,20 @@ class Session:
     def execute(self, text: str, row: Sequence[Any] | None = None, /) -> Any:
         if row is None:  # ours, maybe several statements in one message
             return self._connection.execute(text)
-        return self._connection.execute(text, row, binary=True)
+        try:
+            return self._connection.execute(text, row, binary=True)
+        except pg.ProgramLimitExceeded as error:
+            raise _too_large(error) from error
 
     def executemany(self, text: str, rows: Sequence[Sequence[Any]], /) -> Any:
         cursor = self._connection.cursor()
-        if len(rows) == 1:
-            cursor.execute(text, rows[0])
-        else:
-            cursor.executemany(text, rows)
+        try:
+            if len(rows) == 1:
+                cursor.execute(text, rows[0])
+            else:
+                cursor.executemany(text, rows)
+        except pg.ProgramLimitExceeded as error:
+            raise _too_large(error) from error
         return cursor
 
     def again(self) -> None:
@@ -141,6 +147,13 @@ class ReadSession(Session):
                 raise
         self.again()
         return super().execute(text, row)
+
+
+def _too_large(error: psycopg.Error) -> psycopg.DataError:
+    """A value that is too long for an index: its author's fault, not the server's, as the class of the
+    driver's error would have it.
+    """
+    return psycopg.DataError(str(error))
 
 
 def checked(address: str) -> str:

@@ -85,6 +85,9 @@ class SqliteDatabase(Database):
             return StoreBusy("another process is writing to the home", hint="Try again in a moment.")
         return Fault(f"the record store failed: {error}", code="store.io")
 
+    def exists(self) -> bool:
+        return schema_of(self.path) is not None
+
     def watch(self) -> Watch:
         return _Watch(self.path)
 

@@ -1,5 +1,6 @@
 """For all tests: property tests try the same examples in each run, and new ones in the full matrix;
-tests that ask for `store` run on SQLite and, all of them or a fixed sample, on PostgreSQL.
+tests that ask for `store` run on SQLite and, all of them or a fixed sample, on PostgreSQL; one server of
+each kind for all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres import PostgresServer, serving
+from tests.s3_server import S3Server, s3_server
 
 EVERYTHING = bool(os.environ.get("REDRIVE_TEST_ALL"))
 ON_POSTGRES = {"tests/contract/": 100, "tests/unit/service/": 8, "tests/crash/": 6, "tests/acceptance/": 8}
@@ -21,6 +23,13 @@ ON_POSTGRES = {"tests/contract/": 100, "tests/unit/service/": 8, "tests/crash/":
 settings.register_profile("same", derandomize=True, deadline=None)
 if not EVERYTHING:
     settings.load_profile("same")
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Started when the first test wants it."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -151,6 +151,22 @@ class Settings:
     zstd_level: int = _setting(
         1, least=1, most=19, help="Compression level of stored content; higher is smaller and slower."
     )
+    objects: str | None = _setting(
+        None,
+        help="Where large content is kept: s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. "
+        "Default: the home's folder.",
+    )
+    objects_key: str | None = _setting(
+        None,
+        secret=True,
+        help="Key id (S3) or account (Azure) for `objects`. Default: the provider's own variables.",
+    )
+    objects_secret: str | None = _setting(
+        None,
+        secret=True,
+        help="Secret key (S3), account key (Azure) or service account as JSON (Google) for `objects`. "
+        "Default: the provider's own variables.",
+    )
     payload_display_bytes: int = _setting(
         65_536,
         unit="bytes",

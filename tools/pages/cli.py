@@ -66,6 +66,7 @@ JSON = {
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
+    "move": "MoveView",
     "doctor": "list of Finding",
 }
 

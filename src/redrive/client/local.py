@@ -27,7 +27,11 @@ class LocalClient:
         self.redrives = service.redrives
         self.search = service.search
         self.ledger = service.ledger
+        self.lookups = service.lookups
+        self.pools = service.pools
+        self.caches = service.caches
         self.tokens = service.tokens
+        self.tests = service.tests
 
     async def health(self) -> Health:
         return await self._service.health()

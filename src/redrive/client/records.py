@@ -1,5 +1,19 @@
 """The records that a client takes and gives, for callers above it."""
 
+from redrive.client.testfiles import into_file, read_files
+from redrive.service.csv_table import Form as CsvForm
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
+from redrive.service.flowtest_views import (
+    Difference,
+    FlowTestReport,
+    FlowTestResult,
+    MadeFile,
+    MadeTest,
+    ReplayStep,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.views import (
@@ -24,22 +38,31 @@ from redrive.service.views import (
     RunView,
     StartRequest,
     StepRunView,
+    TableImported,
     UploadView,
     View,
 )
 
 __all__ = [
+    "Bundle",
     "ConnectionView",
     "ConnectorView",
+    "CsvForm",
     "DeliveryView",
+    "Difference",
     "Document",
     "ExchangeView",
     "FindItem",
     "Finding",
+    "FlowDiff",
+    "FlowTestReport",
+    "FlowTestResult",
     "FlowView",
     "Imported",
     "Kind",
     "LogLine",
+    "MadeFile",
+    "MadeTest",
     "Page",
     "PayloadDetail",
     "PayloadView",
@@ -47,14 +70,25 @@ __all__ = [
     "PlanView",
     "ProblemView",
     "RedriveRequest",
+    "ReplayStep",
+    "ReplayView",
+    "Restored",
     "RetryRequest",
     "RunRow",
     "RunView",
+    "SettingChange",
+    "ShapeView",
     "Side",
     "StartRequest",
+    "StepDifference",
     "StepRunView",
+    "TableImported",
+    "TrialRequest",
+    "TrialView",
     "UploadView",
     "View",
     "Which",
+    "into_file",
     "item_range",
+    "read_files",
 ]

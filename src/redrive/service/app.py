@@ -18,6 +18,7 @@ from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
+from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
 from redrive.engine.runner import Runner
@@ -26,11 +27,17 @@ from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.sdk.playback import Playback
+from redrive.service.caches import Caches
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
+from redrive.service.flowtests import FlowTests
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
+from redrive.service.lookups import Lookups
 from redrive.service.payloads import Payloads
+from redrive.service.playback import played
+from redrive.service.pools import Pools
 from redrive.service.redrives import Redrives
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
@@ -42,7 +49,7 @@ from redrive.service.views import (
     RunRow,
 )
 from redrive.settings import Settings
-from redrive.store.blobs.disk import DiskBlobs
+from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
@@ -79,7 +86,16 @@ class Service:
         self.redrives = Redrives(kernel, self.runs)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
+        self.lookups = Lookups(kernel)
+        self.pools = Pools(kernel)
+        self.caches = Caches(kernel)
         self.tokens = Tokens(kernel)
+        self.tests = FlowTests(kernel, open_service)
+
+    @property
+    def kernel(self) -> Kernel:
+        """What its use cases share."""
+        return self._kernel
 
     @property
     def is_runner(self) -> bool:
@@ -231,20 +247,31 @@ async def open_service(
     actor: str = "local",
     registry: Registry | None = None,
     clock: Clock | None = None,
+    playback: Playback | None = None,
 ) -> AsyncIterator[Service]:
-    """Open a home. With `serve` this process becomes its runner for as long as it is open.
+    """Open a home. With `serve` this process becomes its runner for as long as it is open; with
+    `playback` its connections get recorded answers from there, and nothing leaves the machine.
 
-    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it).
+    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
+    and those of `open_blobs`.
     """
     database = open_database(home, settings.store)
     await asyncio.to_thread(_prepare, home, database)
+    blobs = await asyncio.to_thread(
+        open_blobs,
+        home,
+        settings.objects,
+        key=settings.objects_key,
+        secret=settings.objects_secret,
+        failpoint=failpoints.hit,
+        zstd_level=settings.zstd_level,
+    )
     lock = database.runner_lock()
     if serve:
         await _become_runner(home, database, lock)
     clock = clock or Clock()
     registry = registry or Registry.discover()
     reader = Reader(database)
-    blobs = DiskBlobs(home, failpoint=failpoints.hit, zstd_level=settings.zstd_level)
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
@@ -254,9 +281,12 @@ async def open_service(
         return load_one(document.decode(), file).data
 
     def open_connection(info: ConnectionInfo) -> Connection:
-        return registry.protocol(str(info.document.get("protocol", "http"))).open(info)
+        protocol = registry.protocol(str(info.document.get("protocol", "http")))
+        return protocol.open(info) if playback is None else played(protocol, info, playback)
 
     committer = Committer(database, failpoints.hit)
+    dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
+    contents.families = dictionaries
     connections = Connections(reader, secrets, parse, open_connection)
     told: list[Service] = []
     deps = Deps(
@@ -285,6 +315,8 @@ async def open_service(
         if service.is_runner:
             await service.stop_runner()
         await connections.close()
+        await deps.sandbox.close()
+        await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()
         reader.close()

@@ -22,6 +22,7 @@ from redrive.service.views import Finding
 from redrive.store import checks
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
+from redrive.store import lookups as lookup_store
 from redrive.store.connections import ConnectionRow
 from redrive.store.database import SCHEMA, Rows
 from redrive.store.secrets import KEY_FILE
@@ -233,12 +234,17 @@ async def _flows(kernel: Kernel) -> Sequence[Finding]:
         deployed = flow_store.all_deployed(rows)
         connections = {one.name: one.connector for one in connection_store.connections(rows)}
         endpoints = {one.name: endpoints_of(one) for one in connection_store.connectors(rows)}
+        missing = {"connection.unknown": "connection", "lookup.unknown": "lookup"}
         found: list[Finding] = []
         for name, number, text, file in deployed:
             try:
                 documents = [load_one(text.decode(), file)]
                 checked = check(
-                    Loaded(documents), kernel.registry, connections=connections, endpoints=endpoints
+                    Loaded(documents),
+                    kernel.registry,
+                    connections=connections,
+                    endpoints=endpoints,
+                    lookups=lambda lookup: lookup_store.get(rows, lookup) is not None,
                 )
                 checked.raise_if_any()
             except FlowInvalid as error:
@@ -248,9 +254,13 @@ async def _flows(kernel: Kernel) -> Sequence[Finding]:
                 )
                 continue
             found.extend(
-                _bad("flows", f"{name}, version {number}: {notice}", "Import that connection.")
+                _bad(
+                    "flows",
+                    f"{name}, version {number}: {notice}",
+                    f"Import that {notice.code.partition('.')[0]}.",
+                )
                 for notice in checked.notices
-                if notice.code == "connection.unknown"
+                if notice.code in missing
             )
         return found or [_good("flows", f"{_count(len(deployed), 'flow', 'flows')} deployed, all valid")]
 

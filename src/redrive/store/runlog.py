@@ -226,6 +226,20 @@ def redrives_of(rows: Rows, run_ids: Sequence[int]) -> dict[int, list[int]]:
     return {source: made for source, made in found.items() if made}
 
 
+def last_success_before(rows: Rows, run: Run) -> int | None:
+    """The clock of the flow's latest successful ordinary run that had ended when this one began."""
+    query = select(func.max(_r.c.clock)).where(
+        _r.c.flow_id == run.flow_id,
+        _r.c.id < run.id,
+        _r.c.status == "success",
+        _r.c.source_run.is_(None),
+        _r.c.overridden.is_(False),
+        _r.c.finished_at <= (run.started_at or run.queued_at),
+    )
+    found = rows.query(query)
+    return int(found[0][0]) if found and found[0][0] is not None else None
+
+
 def names_of_runs(rows: Rows, run_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
     """Flow name and time of queueing of runs."""
     query = select(_r.c.id, _r.c.flow, _r.c.queued_at).where(_r.c.id.in_(run_ids))

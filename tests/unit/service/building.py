@@ -14,9 +14,10 @@ from sqlalchemy import delete
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, Plan, Run, StepRun
+from redrive.engine import contents
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
-from redrive.engine.contents import INSERT_CONTENT, ContentStore
+from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
 from redrive.engine.target import LedgerSignal
@@ -28,6 +29,7 @@ from redrive.store import runs as store
 from redrive.store import tables
 from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Reader
 from redrive.store.opening import open_database
 from redrive.store.secrets import SecretBox
@@ -138,7 +140,7 @@ class Home:
         """As after retention: the records stay, the bytes do not."""
         gone = Statement(delete(tables.contents))
         await self.kernel.write(lambda transaction: transaction.run(gone))
-        self.kernel.deps.contents._cache.clear()
+        self.kernel.deps.contents._cache = contents._Cache()
 
     async def failed(self, step: StepRun, number: int, payload_id: int) -> None:
         error = encode({"code": "payload.invalid", "title": "t", "detail": "d", "at": None, "hint": None})

@@ -30,6 +30,46 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buckets")),
     )
     op.create_table(
+        "cache_pages",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("cache_id", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("payload", sa.Integer(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("items", sa.BigInteger(), nullable=True),
+        sa.Column("media_type", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("items_path", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("meta", sa.LargeBinary(), nullable=True),
+        sa.Column("appended", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cache_pages")),
+    )
+    op.create_index(
+        op.f("ix_cache_pages_cache_id_entry_id"), "cache_pages", ["cache_id", "entry", "id"], unique=False
+    )
+    op.create_index(op.f("ix_cache_pages_digest"), "cache_pages", ["digest"], unique=False)
+    op.create_table(
+        "caches",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("scope", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_caches")),
+        sa.UniqueConstraint("name", "scope", "flow", "run_id", name=op.f("uq_caches_name_scope_flow_run_id")),
+    )
+    op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
+    op.create_table(
         "connections",
         sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -62,7 +102,32 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("base", sa.LargeBinary(), nullable=True),
         sa.Column("base_offset", sa.BigInteger(), nullable=True),
+        sa.Column("dictionary", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
+    )
+    op.create_index(
+        "ix_contents_base",
+        "contents",
+        ["base"],
+        unique=False,
+        sqlite_where=sa.text("base IS NOT NULL"),
+        postgresql_where=sa.text("base IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_dictionary",
+        "contents",
+        ["dictionary"],
+        unique=False,
+        sqlite_where=sa.text("dictionary IS NOT NULL"),
+        postgresql_where=sa.text("dictionary IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_recipe",
+        "contents",
+        ["data"],
+        unique=False,
+        sqlite_where=sa.text("form = 5"),
+        postgresql_where=sa.text("form = 5"),
     )
     op.create_table(
         "deliveries",
@@ -111,6 +176,18 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_delivery_events_run_id_position"), "delivery_events", ["run_id", "position"], unique=False
     )
+    op.create_table(
+        "dictionaries",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("family", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("ratio", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("retired_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dictionaries")),
+    )
+    op.create_index(op.f("ix_dictionaries_family"), "dictionaries", ["family"], unique=False)
     op.create_table(
         "edits",
         sa.Column("payload_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -192,6 +269,62 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "lookup_entries",
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("target", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("source_key", sa.BigInteger(), nullable=False),
+        sa.Column("target_key", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("generation", "number", name=op.f("pk_lookup_entries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_lookup_entries_source", "lookup_entries", ["generation", "source_key"], unique=False)
+    op.create_index("ix_lookup_entries_target", "lookup_entries", ["generation", "target_key"], unique=False)
+    op.create_index(
+        "ix_lookup_entries_until",
+        "lookup_entries",
+        ["generation", "until"],
+        unique=False,
+        sqlite_where=sa.text("until IS NOT NULL"),
+        postgresql_where=sa.text("until IS NOT NULL"),
+    )
+    op.create_table(
+        "lookup_generations",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("lookup_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("replaced_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lookup_generations")),
+    )
+    op.create_index(
+        op.f("ix_lookup_generations_lookup_id"), "lookup_generations", ["lookup_id"], unique=False
+    )
+    op.create_table(
+        "lookups",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "source_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "target_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lookups")),
+        sa.UniqueConstraint("name", name=op.f("uq_lookups_name")),
+    )
+    op.create_table(
         "payloads",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -208,6 +341,44 @@ def upgrade() -> None:
         sa.Column("edited_from", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payloads")),
         sa.UniqueConstraint("bucket", "position", name=op.f("uq_payloads_bucket_position")),
+    )
+    op.create_table(
+        "pool_claims",
+        sa.Column("pool_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("payload", sa.Integer(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("pool_id", "key", "run_id", name=op.f("pk_pool_claims")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("ix_pool_claims_run_id_position"), "pool_claims", ["run_id", "position"], unique=False
+    )
+    op.create_table(
+        "pool_entries",
+        sa.Column("pool_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("root_run", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("pool_id", "key", name=op.f("pk_pool_entries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_pool_entries_pool_id_at"), "pool_entries", ["pool_id", "at"], unique=False)
+    op.create_table(
+        "pools",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pools")),
+        sa.UniqueConstraint("name", "flow", name=op.f("uq_pools_name_flow")),
     )
     op.create_table(
         "runs",
@@ -330,4 +501,20 @@ def upgrade() -> None:
             "value", "field", "run_id", "position", "payload_id", "item", name=op.f("pk_tracked")
         ),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "version_events",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("flow_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("note", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_version_events")),
+    )
+    op.create_index(
+        op.f("ix_version_events_flow_id_number"), "version_events", ["flow_id", "number"], unique=False
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from redrive.engine.contents import INSERT_CONTENT
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store import checks, connections, flows, payloads, tokens
 from redrive.store import runs as run_store
 from redrive.store.connections import ConnectionRow, ConnectorRow
@@ -29,6 +29,13 @@ def flow(number: int, name: str, **more: Any) -> FlowRow:
 def version(number: int, digest: bytes = b"d", **more: Any) -> VersionRow:
     fields = {"flow_id": 1, "state": "inactive", "created_at": 1} | more
     return VersionRow(number=number, digest=digest, **fields)
+
+
+def content(digest: bytes, **more: Any) -> tuple[Any, ...]:
+    fields = {"digest": digest, "form": 0} | more
+    return tuple(
+        fields.get(column.name, 0 if not column.nullable else None) for column in INSERT_CONTENT.table.columns
+    )
 
 
 async def test_flows_by_name_in_pages(here: Store) -> None:
@@ -111,10 +118,10 @@ async def test_tokens(here: Store) -> None:
 
 
 async def test_contents_are_kept_once(here: Store) -> None:
-    small = (b"\x00" * 32, 5, 0, b"\x00\xff bytes", None, None)
-    large = (b"\xff" * 32, 1 << 40, 1, bytes(300_000), b"\x00" * 32, 7)
+    small = content(b"\x00" * 32, size_bytes=5, data=b"\x00\xff bytes")
+    large = content(b"\xff" * 32, size_bytes=1 << 40, data=bytes(300_000), base=b"\x00" * 32, base_offset=7)
     await here.insert(INSERT_CONTENT, small, large)
-    await here.insert(INSERT_CONTENT, (small[0], 9, 0, b"other", None, None))
+    await here.insert(INSERT_CONTENT, content(small[0], size_bytes=9, data=b"other"))
     found = await here.read(lambda rows: checks.contents_after(rows, b"", 9))
     assert found == [(small[0], 5), (large[0], 1 << 40)]
     assert await here.read(lambda rows: checks.contents_after(rows, small[0], 9)) == found[1:]
@@ -129,7 +136,7 @@ async def test_where_a_payload_stands_and_what_is_gone(here: Store) -> None:
     await here.insert(run_store.INSERT_BUCKET, (5, 99, 99))
     payload = await here.payload(5, 0, meta=b"{}", lineage=b"\x00", edited_from=1)
     other = await here.payload(5, 1, digest=b"gone" * 8)
-    await here.insert(INSERT_CONTENT, (payload.digest, 2, 0, b"[]", None, None))
+    await here.insert(INSERT_CONTENT, content(payload.digest, size_bytes=2, data=b"[]"))
     await here.insert(run_store.INSERT_EDIT, (payload.id, other.id, b"[]", "why\0", "ann", 1))
     assert await here.read(lambda rows: payloads.get_payload(rows, payload.id)) == payload
     place = await here.read(lambda rows: payloads.place_of(rows, payload))

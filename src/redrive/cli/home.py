@@ -45,16 +45,20 @@ async def doctor(*, session: Injected) -> int:
 
 async def move(
     *,
-    store: Annotated[str, Parameter(help="Address of an empty PostgreSQL database, or `file`.")],
+    store: Annotated[
+        str | None, Parameter(help="Address of an empty PostgreSQL database, or `file`.")
+    ] = None,
+    objects: Annotated[
+        str | None, Parameter(help="Address of an object store, as the setting `objects`.")
+    ] = None,
     session: Injected,
 ) -> None:
-    """Copy all records of the home to another store, and compare every row.
+    """Copy all records of the home to another store, its objects too, and compare everything.
 
-    Nobody may execute the home's runs meanwhile. The old store stays as it is. Payloads that are
-    objects stay where they are.
+    Nobody may execute the home's runs meanwhile. What was there before stays as it is.
     """
     from redrive.client.connecting import home_of, live_server, settings_of
-    from redrive.client.local import move_records
+    from redrive.client.local import move_home
     from redrive.settings import load
 
     if session.url is not None:
@@ -75,13 +79,21 @@ async def move(
             before.append(name)
             output.note(f"{name.replace('_', ' ')} …")
 
-    moved = await move_records(home, settings_of(home), store, told)
+    moved = await move_home(home, settings_of(home), store=store, objects=objects, told=told)
     if session.json:
         output.view(moved)
         return
-    rows = sum(table.rows for table in moved.tables)
-    output.text(f"{rows} records copied from {moved.source} to {moved.target}; each is the same in both.")
-    if store == "file":
-        output.text("Unset REDRIVE_STORE, and remove the file records-store from the home, to use it.")
-    else:
-        output.text("Set REDRIVE_STORE to the new address to use it. The old store was left as it is.")
+    if objects is not None:
+        count = next(one.count for one in moved.moved if one.name == "objects")
+        output.text(f"{count} objects copied, each read whole and compared with its hash.")
+        output.text("Set REDRIVE_OBJECTS to the new address to use it.")
+    if moved.target is not None:
+        count = sum(one.count for one in moved.moved if one.name != "objects")
+        output.text(
+            f"{count} records copied from {moved.source} to {moved.target}; each is the same in both."
+        )
+        if store == "file":
+            output.text("Unset REDRIVE_STORE and remove the file records-store from the home to use it.")
+        else:
+            output.text("Set REDRIVE_STORE to the new address to use it.")
+    output.text("What was there before was left as it is.")

@@ -60,13 +60,18 @@ def open_home(
     return open_service(home, settings, serve=serve, actor=actor)
 
 
-async def move_records(
-    home: Path, settings: Settings, store: str, told: Callable[[str, int], None]
+async def move_home(
+    home: Path,
+    settings: Settings,
+    *,
+    store: str | None,
+    objects: str | None,
+    told: Callable[[str, int], None],
 ) -> MoveView:
-    """Copy the records of a home, which nobody uses meanwhile, to another store."""
-    from redrive.service.moving import move  # noqa: PLC0415
+    """Copy the records and objects of a home, which nobody executes meanwhile, to other stores."""
+    from redrive.service.moving import move  # noqa: PLC0415  # it loads both stores
 
-    return await move(home, settings, store, told)
+    return await move(home, settings, store=store, objects=objects, told=told)
 
 
 @asynccontextmanager

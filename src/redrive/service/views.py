@@ -493,20 +493,20 @@ class Finding(View):
     hint: str | None = None
 
 
-class MovedTable(View):
-    """One kind of record that was moved; `digest` is the hash of all its rows, the same in both stores."""
+class Moved(View):
+    """One kind of record, or `objects`, that was moved; `digest` is the hash of all, the same in both."""
 
     name: str
-    rows: int
+    count: int
     digest: str
 
 
 class MoveView(View):
-    """Records that were copied from one store to another and compared."""
+    """What was copied from one store to another and compared; `target` null: objects only."""
 
     source: str
-    target: str
-    tables: list[MovedTable]
+    target: str | None
+    moved: list[Moved]
 
 
 class SettingView(View):

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from redrive.store.contents import INSERT_CONTENT
 from redrive.store import checks, connections, flows, payloads, tokens
 from redrive.store import runs as run_store
 from redrive.store.connections import ConnectionRow, ConnectorRow
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.flows import FlowRow, VersionRow
 from redrive.store.tokens import TokenRow
 from tests.contract.store.conftest import Store

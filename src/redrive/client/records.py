@@ -16,6 +16,7 @@ from redrive.service.flowtest_views import (
 )
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
+from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
     ConnectorView,
@@ -38,7 +39,6 @@ from redrive.service.views import (
     RunView,
     StartRequest,
     StepRunView,
-    TableImported,
     UploadView,
     View,
 )

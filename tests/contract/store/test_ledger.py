@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from redrive.sdk import indexable
 from redrive.store import deliveries as list_store
 from redrive.store import ledger as store
 from redrive.store import runs as run_store
@@ -50,6 +52,30 @@ async def test_each_key_is_a_delivery_of_its_own(here: Store) -> None:
     assert sorted(one[1] for one in found) == sorted(KEYS)
     with pytest.raises(here.database.errors):
         await here.insert(store.INSERT_DELIVERY, delivery(99, KEYS[5]))
+
+
+async def test_the_longest_key_fits_into_the_indexes(here: Store) -> None:
+    chance = random.Random(1)
+    longest = "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(666))  # nothing compresses this
+    assert indexable(longest)
+    await here.insert(store.INSERT_DELIVERY, delivery(1, longest))
+    await here.insert(run_store.INSERT_TRACKED, (longest, "f" * 300, 1 << 62, 1, 1 << 62, 1 << 62))
+    assert (await known(here, longest)).id == 1
+    assert await here.read(lambda rows: search.tracked_fields(rows, longest)) == ["f" * 300]
+
+
+async def test_a_key_beyond_that_is_a_fault_of_its_author(here: Store) -> None:
+    chance = random.Random(1)
+    beyond = "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(9_000))
+    ended = await asyncio.gather(
+        here.insert(store.INSERT_DELIVERY, delivery(1, beyond)),
+        here.insert(store.INSERT_DELIVERY, delivery(2, "k")),
+        return_exceptions=True,
+    )
+    assert ended[1] is None
+    assert ended[0] is None or isinstance(ended[0], here.database.errors)
+    assert here.committer.failed is None
+    assert (await known(here, "k")).id == 2
 
 
 async def test_a_target_is_known_by_its_three_names(here: Store) -> None:

@@ -16,6 +16,9 @@ steps:
 """
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(autouse=True)
 def every_store():
     """These name their stores themselves."""

@@ -1,14 +1,16 @@
-"""The verbs settings, doctor and move."""
+"""The verbs settings and doctor."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from redrive.cli.output import visible
-from redrive.cli.session import Injected
-from redrive.errors import HomeUnusable, UsageError
+from redrive.cli.output import size, visible
+from redrive.cli.session import Injected, Session
+from redrive.client import Client
+from redrive.client.records import Finding
 
 
 async def settings(*, session: Injected) -> None:
@@ -25,10 +27,21 @@ async def settings(*, session: Injected) -> None:
     )
 
 
-async def doctor(*, session: Injected) -> int:
-    """Look the home and its machine over. Exit code 1 if something is not in order."""
+async def doctor(
+    *,
+    quick: Annotated[bool, Parameter(help="Of the contents, read only the newest.")] = False,
+    repair: Annotated[bool, Parameter(help="Mend damaged contents where that is possible.")] = False,
+    from_: Annotated[
+        str | None, Parameter(name="--from", help="Go on with the contents where a broken off check ended.")
+    ] = None,
+    session: Injected,
+) -> int:
+    """Look the home over, and read all that is stored. Exit code 1 if something is not in order."""
     async with session.connect() as client:
-        findings = await client.doctor()
+        findings = list(await client.doctor())
+        if not quick:
+            whole = await _contents(session, client, from_, repair=repair)
+            findings = [one for one in findings if one.name != "contents"] + whole
     if session.json:
         session.output.page(findings, None)
     else:
@@ -37,63 +50,31 @@ async def doctor(*, session: Injected) -> int:
             [(one.name, "ok" if one.ok else "failure", one.detail) for one in findings],
             empty="Nothing was checked.",
         )
-        for one in findings:
-            if not one.ok and one.hint:
-                session.output.text(f"{visible(one.name)}: {visible(one.hint)}")
+        hints = dict.fromkeys((one.name, one.hint) for one in findings if not one.ok and one.hint)
+        for name, hint in hints:
+            session.output.text(f"{visible(name)}: {visible(hint)}")
     return 0 if all(one.ok for one in findings) else 1
 
 
-async def move(
-    *,
-    store: Annotated[
-        str | None, Parameter(help="Address of an empty PostgreSQL database, or `file`.")
-    ] = None,
-    objects: Annotated[
-        str | None, Parameter(help="Address of an object store, as the setting `objects`.")
-    ] = None,
-    session: Injected,
-) -> None:
-    """Copy all records of the home to another store, its objects too, and compare everything.
-
-    Nobody may execute the home's runs meanwhile. What was there before stays as it is.
-    """
-    from redrive.client.connecting import home_of, live_server, settings_of
-    from redrive.client.local import move_home
-    from redrive.settings import load
-
-    if session.url is not None:
-        raise UsageError("`move` works on a home folder, not an address", at="--url", hint="Give --home DIR.")
-    given = load(options={"home": str(session.home) if session.home else None})
-    home = home_of(given)
-    if (live := await live_server(home)) is not None:
-        raise HomeUnusable(
-            f"the home {home} is served at {live.url}",
-            code="home.locked",
-            hint=f"End process {live.pid} first; start it again on the new store.",
-        )
+async def _contents(session: Session, client: Client, after: str | None, *, repair: bool) -> list[Finding]:
+    """All contents, part after part; what was found, and before it how many were read."""
+    found: list[Finding] = []
+    count = read = 0
     output = session.output
-    before: list[str] = []
-
-    def told(name: str, _count: int) -> None:
-        if output.shows_progress and before[-1:] != [name]:
-            before.append(name)
-            output.note(f"{name.replace('_', ' ')} …")
-
-    moved = await move_home(home, settings_of(home), store=store, objects=objects, told=told)
-    if session.json:
-        output.view(moved)
-        return
-    if objects is not None:
-        count = next(one.count for one in moved.moved if one.name == "objects")
-        output.text(f"{count} objects copied, each read whole and compared with its hash.")
-        output.text("Set REDRIVE_OBJECTS to the new address to use it.")
-    if moved.target is not None:
-        count = sum(one.count for one in moved.moved if one.name != "objects")
-        output.text(
-            f"{count} records copied from {moved.source} to {moved.target}; each is the same in both."
-        )
-        if store == "file":
-            output.text("Unset REDRIVE_STORE and remove the file records-store from the home to use it.")
-        else:
-            output.text("Set REDRIVE_STORE to the new address to use it.")
-    output.text("What was there before was left as it is.")
+    try:
+        while True:
+            part = await client.check_contents(after, repair=repair)
+            found += part.findings
+            count, read = count + part.checked, read + part.read_bytes
+            if part.next is None:
+                break
+            after = part.next
+            if output.shows_progress:
+                output.note(f"{count} of {part.total} contents read ({size(read)})")
+    except asyncio.CancelledError:
+        if after is not None:
+            output.note(f"Go on with: redrive doctor --from {after}{' --repair' if repair else ''}")
+        raise
+    bad = sum(not one.ok for one in found)
+    said = f"{count} contents ({size(read)}) read; {f'{bad} findings' if bad else 'each matches its hash'}"
+    return [Finding(ok=not bad, name="contents", detail=said), *found]

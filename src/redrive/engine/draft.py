@@ -349,9 +349,10 @@ class Drafting:
             lineage = LineageBuilder()
             if writing.whole is not None:
                 lineage.add_items([Item(b"", 0, item.number) for item in writing.items])
-                new = await self._deps.contents.put(writing.whole)
+                raws = [item.raw for item in writing.items]
+                new = await self._deps.contents.put_like(writing.whole, raws, content)
             else:
-                new = await self._deps.contents.put(_pieces(writing, lineage))
+                new = await self._deps.contents.put_pieces(_pieces(writing, lineage), content)
             if writing.count == payload.items:
                 new = content  # all of it: the stored bytes as they are
             self._place(bucket, held, payload, new, items=writing.count, lineage=lineage.encode())
@@ -377,10 +378,10 @@ async def _fitting(
             yield chosen
 
 
-async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[bytes]:
+async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[tuple[bytes, Sequence[bytes]]]:
     async for piece in writing.pieces():
         lineage.add_items([Item(b"", 0, item.number) for item in piece.items])
-        yield piece.data
+        yield piece.data, [item.raw for item in piece.items]
 
 
 async def count_items(payload: Payload) -> int | None:

@@ -29,6 +29,7 @@ from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
 from redrive.service.caches import Caches
+from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
@@ -44,6 +45,7 @@ from redrive.service.search import Search
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.views import (
+    ContentsChecked,
     Finding,
     Health,
     RunRow,
@@ -126,6 +128,9 @@ class Service:
 
     async def doctor(self) -> Sequence[Finding]:
         return await doctor(self._kernel)
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        return await ContentChecks(self._kernel, repair=repair).part(after)
 
     # ---- executing
 

@@ -412,6 +412,19 @@ class MoveView(View):
     moved: list[Moved]
 
 
+class ContentsChecked(View):
+    """A part of the check of all contents. `next` goes on where it ended; None at the end.
+
+    `checked` and `read_bytes` are those of this part; `total` is the number of contents that are stored.
+    """
+
+    findings: list[Finding]
+    checked: int
+    read_bytes: int
+    total: int
+    next: str | None = None
+
+
 class SettingView(View):
     """A setting in force. A secret's value is masked."""
 

@@ -10,7 +10,7 @@ import pytest
 from redrive.errors import NotFound, StepError
 from redrive.sdk import Out, Payload, StepContext
 from redrive.service.views import RedriveRequest, RetryRequest
-from tests.unit.engine.world import SEND, Crash, Home, World
+from tests.unit.engine.world import Crash, Home, World
 
 
 def add(**settings: Any) -> str:

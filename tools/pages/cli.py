@@ -107,6 +107,7 @@ JSON = {
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
+    "move": "`{source, target, moved: [{name, count, digest}]}`",
     "doctor": "list of Finding",
 }
 

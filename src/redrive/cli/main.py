@@ -55,6 +55,7 @@ VERBS: Final[dict[str, Verb]] = {
     "schema": Verb("documents:schema", "Print the JSON Schema of a document.", _BUILD),
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
+    "move": Verb("moving:move", "Copy records and objects to other stores, and compare them.", _HOME),
     "doctor": Verb("home:doctor", "Look the home and its machine over.", _HOME),
 }
 

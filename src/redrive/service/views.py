@@ -398,6 +398,22 @@ class Finding(View):
     hint: str | None = None
 
 
+class Moved(View):
+    """One kind of record, or `objects`, that was moved; `digest` is the hash of all, the same in both."""
+
+    name: str
+    count: int
+    digest: str
+
+
+class MoveView(View):
+    """What was copied from one store to another and compared; `target` null: objects only."""
+
+    source: str
+    target: str | None
+    moved: list[Moved]
+
+
 class ContentsChecked(View):
     """A part of the check of all contents. `next` goes on where it ended; None at the end.
 

@@ -48,6 +48,9 @@ JSON = {
     "redrive": "RunView; PlanView with `--plan`",
     "deliveries": "list of DeliveryView",
     "resolve": "DeliveryView",
+    "pin": "RunRow",
+    "unpin": "RunRow",
+    "delete": "Deleted",
     "check": "CheckResult",
     "import": "list of Imported",
     "export": "`{flow, document}`",
@@ -66,6 +69,7 @@ JSON = {
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
+    "retention": "RetentionResult; RetentionPlan with `--dry-run`",
     "doctor": "list of Finding",
 }
 

@@ -18,6 +18,8 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    Deleted,
+    DeleteRequest,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -36,6 +38,8 @@ from redrive.service.views import (
     PlanView,
     QueueItem,
     RedriveRequest,
+    RetentionPlan,
+    RetentionResult,
     RetryRequest,
     RunRow,
     RunView,
@@ -320,6 +324,22 @@ class _Ledger(_Noun):
         return await self._to.post(DeliveryView, "deliveries", delivery_id, "resolve", body=body)
 
 
+class _Retention(_Noun):
+    async def plan(self) -> RetentionPlan:
+        return await self._to.get(RetentionPlan, "retention")
+
+    async def run(self, *, compact: bool = False) -> RetentionResult:
+        return await self._to.post(RetentionResult, "retention", body={"compact": compact}, patient=True)
+
+    async def pin(self, run_id: str, pinned: bool) -> RunRow:
+        return self._to.read(
+            RunRow, await self._to.call("PUT" if pinned else "DELETE", ("runs", run_id, "pin"))
+        )
+
+    async def delete(self, request: DeleteRequest) -> Deleted:
+        return await self._to.post(Deleted, "runs", "delete", body=request, patient=True)
+
+
 class _Tokens(_Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
@@ -345,6 +365,7 @@ class HttpClient:
         self.redrives = _Redrives(self._to)
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
+        self.retention = _Retention(self._to)
         self.tokens = _Tokens(self._to)
 
     @property

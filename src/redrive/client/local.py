@@ -27,6 +27,7 @@ class LocalClient:
         self.redrives = service.redrives
         self.search = service.search
         self.ledger = service.ledger
+        self.retention = service.retention
         self.tokens = service.tokens
 
     async def health(self) -> Health:

@@ -74,6 +74,10 @@ class Run(msgspec.Struct, kw_only=True):
     plan: bytes | None = None
     connectors: bytes | None = None
     """JSON: connector name to the hash of the document that the run used."""
+    pinned: bool = False
+    """Retention passes it by."""
+    retention: int = 0
+    """0 whole, 1 its payloads are being taken away, 2 they are gone, 3 it is being deleted."""
 
     @property
     def lineage_since(self) -> int:

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redrive.core.flow import Flow, FlowSettings, PathNode, StepNode, TriggerSpec, Variable
 from redrive.core.nearest import nearest
+from redrive.core.retention import ByState, Keep, Limit
 from redrive.core.template import Template, TemplateInvalid
 from redrive.documents.forms import kind_of, read_form
-from redrive.documents.grammar import FlowForm, SettingsForm, StepForm, TriggerBody, TriggerForm, VariableForm
+from redrive.documents.grammar import (
+    FlowForm,
+    KeepForm,
+    LimitForm,
+    SettingsForm,
+    StepForm,
+    TriggerBody,
+    TriggerForm,
+    VariableForm,
+)
 from redrive.documents.load import Document
 from redrive.documents.nodes import pointer_to
 from redrive.documents.owned import OwnedSteps, owned_steps, without_steps
@@ -317,8 +327,20 @@ def _settings(form: SettingsForm) -> FlowSettings:
         overlap_key=form.overlap_key,
         use_queued_time=form.use_queued_time,
         timeout_s=form.timeout,
-        keep_runs_s=form.retention.runs,
-        keep_payloads_s=form.retention.payloads,
+        retention=Keep(payloads=_by_state(form.retention.payloads), runs=_by_state(form.retention.runs)),
         notify_on_failure=tuple(form.notify_on_failure),
         labels=tuple(form.labels),
     )
+
+
+def _by_state(form: float | KeepForm | None) -> ByState:
+    every = _limit(form)
+    if not isinstance(form, KeepForm):
+        return ByState(success=every, failure=every)
+    return ByState(success=_limit(form.success).over(every), failure=_limit(form.failure).over(every))
+
+
+def _limit(form: float | LimitForm | None) -> Limit:
+    if isinstance(form, LimitForm):
+        return Limit(age_s=form.age, count=form.count, size_bytes=form.bytes)
+    return Limit(age_s=form)

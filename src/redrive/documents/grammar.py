@@ -31,6 +31,7 @@ from redrive.core.flow import (
     VariableType,
 )
 from redrive.core.nearest import nearest
+from redrive.core.retention import FOREVER, SIZE_EXPECTED, SIZE_PATTERN, size_of
 from redrive.documents.forms import Form, FormError
 from redrive.documents.problems import shown
 
@@ -139,6 +140,48 @@ DurationS = Annotated[
 ]
 
 
+def _age(value: Any) -> float:
+    if value == "forever":
+        return FOREVER
+    try:
+        return durations.duration_s(value)
+    except ValueError as error:
+        raise FormError(str(error), f"{durations.EXPECTED}; or forever") from None
+
+
+def _size(value: Any) -> int:
+    try:
+        return size_of(value)
+    except ValueError as error:
+        raise FormError(str(error), SIZE_EXPECTED) from None
+
+
+AgeS = Annotated[
+    float,
+    BeforeValidator(_age),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": durations.PATTERN, "minLength": 2},
+                {"const": "forever"},
+            ],
+            "examples": ["30d", "forever"],
+        }
+    ),
+]
+SizeBytes = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": SIZE_PATTERN}],
+            "examples": ["10GB", "500MiB"],
+        }
+    ),
+]
+
+
 class VariableForm(Form):
     """A value that a start may give, and that templates see as `vars.NAME`."""
 
@@ -214,11 +257,62 @@ class TriggerForm(Form):
         return self
 
 
-class RetentionForm(Form):
-    """How long what a run leaves is kept."""
+class LimitForm(Form):
+    """Bounds; whatever is reached first holds. What is not named is as the home's settings say."""
 
-    runs: DurationS | None = Field(None, description="Runs, with everything that belongs to them.")
-    payloads: DurationS | None = Field(None, description="The content of payloads.")
+    age: AgeS | None = Field(None, description="How long after the end of the run; or `forever`.")
+    count: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Of so many newest runs of the flow that ended so."
+    )
+    bytes: SizeBytes | None = Field(
+        None, description="Of the newest runs, up to so many bytes of payloads; not for runs."
+    )
+
+
+class KeepForm(LimitForm):
+    """Bounds for every state, or for each."""
+
+    success: AgeS | LimitForm | None = Field(None, description="For runs that ended in success.")
+    failure: AgeS | LimitForm | None = Field(
+        None, description="For those that ended in failure or partial success, or were stopped."
+    )
+
+    @model_validator(mode="after")
+    def _not_twice(self) -> Self:
+        if self.success is not None and self.failure is not None:
+            for name in ("age", "count", "bytes"):
+                if (
+                    getattr(self, name) is not None
+                    and _says(self.success, name)
+                    and _says(self.failure, name)
+                ):
+                    error = FormError(f"{name!r} is said for each state already", "it in one place")
+                    error.setting = name
+                    raise error
+        return self
+
+
+def _says(limit: Any, name: str) -> bool:
+    return getattr(limit, name) is not None if isinstance(limit, LimitForm) else name == "age"
+
+
+class RetentionForm(Form):
+    """How long what a run leaves is kept. An age alone is a bound for every state."""
+
+    runs: AgeS | KeepForm | None = Field(
+        None, description="Runs, with their logs and all that belongs to them."
+    )
+    payloads: AgeS | KeepForm | None = Field(None, description="The content of payloads and exchanges.")
+
+    @model_validator(mode="after")
+    def _runs_are_not_weighed(self) -> Self:
+        if isinstance(self.runs, KeepForm):
+            for limit in (self.runs, self.runs.success, self.runs.failure):
+                if isinstance(limit, LimitForm) and limit.bytes is not None:
+                    error = FormError("runs are not kept by bytes", "age or count; or bytes under payloads")
+                    error.setting = "runs"
+                    raise error
+        return self
 
 
 class SettingsForm(Form):

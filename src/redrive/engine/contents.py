@@ -34,7 +34,7 @@ MAX_ROW_PLAIN_BYTES = 256 << 10
 CACHE_BYTES = 32 << 20
 LEAST_RECIPE_BYTES = 512
 
-INSERT_CONTENT = Insert(tables.contents, conflict="ignore")
+INSERT_CONTENT = Insert(tables.contents, conflict="share")
 _GET = Statement(
     select(
         tables.contents.c.size_bytes,

@@ -30,6 +30,7 @@ from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
 from redrive.store import payloads as payload_store
+from redrive.store import retention
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
@@ -64,12 +65,17 @@ class Draft(msgspec.Struct):
     def write(self, transaction: Transaction, actor: str, at: int) -> None:
         """The run, queued, with everything that belongs to it."""
         self.run.plan = msgspec.json.encode(self.plan)
+        for bucket in [*(self.plan.inputs or []), *self.plan.finished]:
+            if bucket not in self.buckets:
+                retention.require_whole(transaction, bucket)
         transaction.insert(store.INSERT_RUN, row(self.run))
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))
             for payload, content in held.payloads:
                 for values in content.rows:
                     transaction.insert(INSERT_CONTENT, values)
+                if not content.rows and content.size_bytes:
+                    retention.pin(transaction, [content.digest])
                 transaction.insert(store.INSERT_PAYLOAD, row(payload))
         for step in self.kept:
             transaction.insert(store.PUT_STEP_RUN, row(step))

@@ -14,11 +14,21 @@ from redrive.server.auth import Access
 from redrive.server.guard import Guard
 from redrive.server.page import CSP, front_page, reference_page
 from redrive.server.problems import ProblemDetails, install
-from redrive.server.routes import flows, health, ledger, payloads, redrives, runs, search, tokens
+from redrive.server.routes import (
+    flows,
+    health,
+    ledger,
+    payloads,
+    redrives,
+    retention,
+    runs,
+    search,
+    tokens,
+)
 from redrive.service.interface import Services
 
 API = "/api/v1"
-_NOUNS = (flows, runs, payloads, redrives, search, ledger, tokens, health)
+_NOUNS = (flows, retention, runs, payloads, redrives, search, ledger, tokens, health)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -34,6 +34,7 @@ from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.payloads import Payloads
 from redrive.service.redrives import Redrives
+from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
 from redrive.service.starts import Starts
@@ -81,7 +82,9 @@ class Service:
         self.redrives = Redrives(kernel, self.runs)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
+        self.retention = Retention(kernel, self.runs.row)
         self.tokens = Tokens(kernel)
+        self._retaining: asyncio.Task[None] | None = None
 
     @property
     def is_runner(self) -> bool:
@@ -138,6 +141,15 @@ class Service:
         runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
+
+    def start_retention(self) -> None:
+        """Take away in the background what is no longer to be kept."""
+        self._retaining = asyncio.create_task(self.retention.main(), name="redrive-retention")
+
+    async def stop_retention(self) -> None:
+        if self._retaining is not None:
+            await ended(self._retaining)
+            self._retaining = None
 
     async def stop_runner(self, *, patient: bool = False) -> None:
         """Let go of all runs (see `Runner.close`) and of the lock."""
@@ -294,8 +306,10 @@ async def open_service(
         if serve:
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
+            service.start_retention()
         yield service
     finally:
+        await service.stop_retention()
         if service.is_runner:
             await service.stop_runner()
         await connections.close()

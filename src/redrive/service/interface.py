@@ -15,6 +15,8 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    Deleted,
+    DeleteRequest,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -32,6 +34,8 @@ from redrive.service.views import (
     PlanView,
     QueueItem,
     RedriveRequest,
+    RetentionPlan,
+    RetentionResult,
     RetryRequest,
     RunRow,
     RunView,
@@ -169,6 +173,13 @@ class Ledger(Protocol):
     async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView: ...
 
 
+class Retention(Protocol):
+    async def plan(self) -> RetentionPlan: ...
+    async def run(self, *, compact: bool = False) -> RetentionResult: ...
+    async def pin(self, run_id: str, pinned: bool) -> RunRow: ...
+    async def delete(self, request: DeleteRequest) -> Deleted: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -190,6 +201,8 @@ class Services(Protocol):
     def search(self) -> Search: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def retention(self) -> Retention: ...
     @property
     def tokens(self) -> Tokens: ...
     async def health(self) -> Health: ...

@@ -53,6 +53,8 @@ def run_fields(run: Run, redrives: list[int], now: int) -> dict[str, Any]:
         "source_run": to_text("r", run.source_run) if run.source_run else None,
         "start_step": run.start_step,
         "redrives": [to_text("r", number) for number in redrives],
+        "pinned": run.pinned,
+        "payloads_expired": run.retention != 0,
     }
 
 
@@ -139,6 +141,7 @@ def payload_fields(payload: PayloadRow) -> dict[str, Any]:
         "size_bytes": payload.size_bytes,
         "media_type": payload.media_type,
         "meta": decode(payload.meta) if payload.meta else {},
+        "expired": not payload.digest,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from redrive.core.jsonvalue import decode, encode
 
@@ -34,6 +34,13 @@ class View(BaseModel):
         return cls.model_validate(decode(data))
 
 
+def _without_false(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    for name in names:
+        if not fields[name]:
+            del fields[name]
+    return fields
+
+
 class Page(View, Generic[T]):
     """One page of a list. `next` is the cursor of the page after it, or null."""
 
@@ -57,6 +64,12 @@ class PayloadView(View):
     size_bytes: int
     media_type: str
     meta: dict[str, str]
+    expired: bool = False
+    """Its content is no longer kept. Written only where it is so."""
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_false(handler(self), "expired")
 
 
 class DeliveryCounts(View):
@@ -108,6 +121,13 @@ class RunRow(View):
     source_run: str | None
     start_step: str | None
     redrives: list[str]
+    pinned: bool = False
+    payloads_expired: bool = False
+    """These two are written only where they are so."""
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_false(handler(self), "pinned", "payloads_expired")
 
 
 class RunView(RunRow):
@@ -405,3 +425,60 @@ class LoginLink(View):
     """An address that signs a browser in, once."""
 
     link: str
+
+
+class LimitView(View):
+    """Null: no bound."""
+
+    days: float | None
+    count: int | None
+    size_bytes: int | None
+
+
+class FlowRetention(View):
+    """What a flow's rules are, and what of its runs is due."""
+
+    flow: str
+    payloads_success: LimitView
+    payloads_failure: LimitView
+    runs_success: LimitView
+    runs_failure: LimitView
+    expire: int
+    delete: int
+    waiting: int
+    size_bytes: int
+
+
+class RetentionPlan(View):
+    """What the next pass would take away. `size_bytes`: what the steps of these runs had put out."""
+
+    flows: list[FlowRetention]
+    every_s: float
+    last_at: datetime | None
+
+
+class RetentionResult(View):
+    """What a pass took away. `size_bytes` are plain bytes, before compression."""
+
+    expired: int
+    deleted: int
+    waiting: int
+    uploads: int
+    start_keys: int
+    contents: int
+    size_bytes: int
+    objects: int
+    compacted: bool = False
+
+
+class DeleteRequest(View):
+    """Runs to delete by hand."""
+
+    runs: list[str]
+    reason: str | None = None
+    confirm: bool = False
+
+
+class Deleted(View):
+    runs: list[str]
+    size_bytes: int

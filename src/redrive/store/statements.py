@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Table, bindparam, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.expression import ClauseElement, Executable
@@ -57,13 +57,15 @@ class Statement:
 class Insert(Statement):
     """Insert of whole rows: parameters are a tuple in the table's column order.
 
-    `conflict` is "error", "ignore" (the row that stands stays) or "replace" (it is overwritten).
+    `conflict` is "error", "ignore" (the row that stands stays), "replace" (it is overwritten) or "share"
+    (it stays, and is no longer condemned). Columns with a default of the database's own are left out.
     """
 
     __slots__ = ("table",)
 
     def __init__(self, table: Table, conflict: str = "error") -> None:
-        statement = insert(table).values({c.name: bindparam(c.name) for c in table.columns})
+        columns = [c for c in table.columns if c.server_default is None]
+        statement = insert(table).values({c.name: bindparam(c.name) for c in columns})
         keys = [c.name for c in table.primary_key.columns]
         if conflict == "ignore":
             statement = statement.on_conflict_do_nothing()
@@ -71,6 +73,10 @@ class Insert(Statement):
             statement = statement.on_conflict_do_update(
                 index_elements=keys,
                 set_={c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys},
+            )
+        elif conflict == "share":
+            statement = statement.on_conflict_do_update(
+                index_elements=keys, set_={"condemned": text("0")}, where=table.c.condemned > text("0")
             )
         super().__init__(statement)
         self.table = table

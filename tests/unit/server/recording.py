@@ -25,17 +25,21 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    Deleted,
+    DeleteRequest,
     DeliveryEvent,
     DeliveryView,
     ErrorView,
     ExchangeView,
     Finding,
     FindItem,
+    FlowRetention,
     FlowVersionView,
     FlowView,
     Health,
     Imported,
     ItemRange,
+    LimitView,
     LogLine,
     NewToken,
     Page,
@@ -45,6 +49,8 @@ from redrive.service.views import (
     PlanView,
     ProblemView,
     QueueItem,
+    RetentionPlan,
+    RetentionResult,
     RunRow,
     RunView,
     StepRunView,
@@ -458,6 +464,49 @@ class Ledger(Noun):
         return self._delivery("delivered" if sent else "rejected")
 
 
+class Retention(Noun):
+    async def plan(self) -> RetentionPlan:
+        limit = LimitView(days=30, count=None, size_bytes=1 << 30)
+        flow = FlowRetention(
+            flow="orders",
+            payloads_success=limit,
+            payloads_failure=limit,
+            runs_success=LimitView(days=None, count=None, size_bytes=None),
+            runs_failure=LimitView(days=180, count=10, size_bytes=None),
+            expire=3,
+            delete=1,
+            waiting=0,
+            size_bytes=2048,
+        )
+        return RetentionPlan(flows=[flow], every_s=3600, last_at=AT)
+
+    async def run(self, *, compact: bool = False) -> RetentionResult:
+        self.note("run", compact=compact)
+        return RetentionResult(
+            expired=3,
+            deleted=1,
+            waiting=2,
+            uploads=0,
+            start_keys=0,
+            contents=9,
+            size_bytes=4096,
+            objects=1,
+            compacted=compact,
+        )
+
+    async def pin(self, run_id: str, pinned: bool) -> RunRow:
+        self.note("pin", run_id, pinned)
+        return self.service.run(run_id).model_copy(update={"pinned": pinned})
+
+    async def delete(self, request: DeleteRequest) -> Deleted:
+        self.note("delete", request)
+        for run_id in request.runs:
+            self.service.run(run_id)
+        if not request.confirm:
+            raise ConfirmationNeeded("1 run would be deleted for good")
+        return Deleted(runs=request.runs, size_bytes=10)
+
+
 class Tokens(Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         self.note("create", name, days=days)
@@ -495,6 +544,7 @@ class RecordingService:
         self.redrives = Redrives(self)
         self.search = Search(self)
         self.ledger = Ledger(self)
+        self.retention = Retention(self)
         self.tokens = Tokens(self)
         self.runner = True
         self.halting = asyncio.Event()

@@ -1,0 +1,150 @@
+"""Statements of the sweep: which contents are condemned, what names a content, and deleting the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from sqlalchemy import Column, Table, bindparam, delete, select, text, tuple_, update
+
+from redrive.store import tables
+from redrive.store.committer import Transaction
+from redrive.store.database import Rows
+from redrive.store.statements import Statement
+
+Source: TypeAlias = Rows | Transaction
+
+_c = tables.contents
+
+CONDEMNED: Final = 1
+JUDGED: Final = 2
+"""A sweep looks whether something still names it. What is condemned meanwhile waits for the next one."""
+
+_CONDEMN = Statement(
+    update(_c).where(_c.c.digest == bindparam("digest"), _c.c.condemned != 1).values(condemned=1)
+)
+_PARDON = Statement(
+    update(_c)
+    .where(_c.c.digest == bindparam("digest"), _c.c.condemned == bindparam("b_stage"))
+    .values(condemned=0)
+)
+_CONDEMNED = Statement(
+    select(_c.c.digest)
+    .where(_c.c.condemned > text("0"), _c.c.digest > bindparam("after"))
+    .order_by(_c.c.digest)
+    .limit(bindparam("at_most"))
+)
+_GO = Statement(
+    select(_c.c.size_bytes, _c.c.form, _c.c.base)
+    .where(_c.c.digest == bindparam("digest"), _c.c.condemned == JUDGED)
+    .with_for_update()
+)
+_IS_BASE = Statement(select(_c.c.digest).where(_c.c.base == bindparam("needed")).limit(1))
+_DELETE_CONTENT = Statement(delete(_c).where(_c.c.digest == bindparam("digest"), _c.c.condemned == JUDGED))
+_KNOWN = Statement(select(_c.c.digest).where(_c.c.digest == bindparam("digest")))
+
+
+class _Names:
+    """Reads what one table names of contents, in the order of its key."""
+
+    def __init__(self, table: Table, columns: Sequence[Column[Any]]) -> None:
+        self.key = list(table.primary_key.columns)
+        self._columns = columns
+        self._first = Statement(select(*self.key, *columns).order_by(*self.key).limit(bindparam("at_most")))
+        after = tuple_(*[bindparam(f"after_{c.name}", type_=c.type) for c in self.key])
+        self._next = Statement(
+            select(*self.key, *columns)
+            .where(tuple_(*self.key) > after)
+            .order_by(*self.key)
+            .limit(bindparam("at_most"))
+        )
+
+    def page(self, source: Source, after: Sequence[Any] | None, at_most: int) -> list[tuple[Any, ...]]:
+        if after is None:
+            return source.all(self._first, at_most=at_most)
+        given = {f"after_{column.name}": value for column, value in zip(self.key, after, strict=True)}
+        return source.all(self._next, at_most=at_most, **given)
+
+
+def _naming() -> tuple[_Names, ...]:
+    found = []
+    for table in tables.metadata.sorted_tables:
+        columns = [column for column in table.columns if column.info.get("content")]
+        if columns:
+            found.append(_Names(table, columns))
+    return tuple(found)
+
+
+NAMING: Final = _naming()
+"""Every table with columns that name a content (`info=CONTENT` in `tables`)."""
+
+
+def condemned(source: Source, after: bytes, at_most: int) -> list[bytes]:
+    return [bytes(row[0]) for row in source.all(_CONDEMNED, after=after, at_most=at_most)]
+
+
+def condemn(transaction: Transaction, digests: Iterable[bytes]) -> None:
+    """A reference to these was taken away; it may have been the last."""
+    for digest in digests:
+        transaction.run(_CONDEMN, digest=digest)
+
+
+_JUDGE = Statement(
+    update(_c)
+    .where(_c.c.condemned > text("0"), _c.c.digest > bindparam("after"), _c.c.digest <= bindparam("upto"))
+    .values(condemned=JUDGED)
+)
+
+
+def judge(transaction: Transaction, after: bytes, upto: bytes) -> None:
+    """A scan begins that decides on these."""
+    transaction.run(_JUDGE, after=after, upto=upto)
+
+
+def release(transaction: Transaction, digest: bytes) -> None:
+    """A commit is about to share it."""
+    for stage in (CONDEMNED, JUDGED):
+        transaction.run(_PARDON, digest=digest, b_stage=stage)
+
+
+def pardon(transaction: Transaction, digests: Iterable[bytes]) -> None:
+    """These are named by something: they stay."""
+    for digest in digests:
+        transaction.run(_PARDON, digest=digest, b_stage=JUDGED)
+
+
+class Swept(msgspec.Struct):
+    """What one transaction has deleted; `objects` are to be removed after its commit."""
+
+    contents: int = 0
+    size_bytes: int = 0
+    objects: list[bytes] = msgspec.field(default_factory=list)
+
+
+def sweep(transaction: Transaction, digests: Iterable[bytes], object_form: int) -> Swept:
+    """Delete contents that are still condemned, unless something is made from them: they then wait
+    until that is gone.
+    """
+    swept = Swept()
+    for digest in digests:
+        found = transaction.one(_GO, digest=digest)
+        if found is None:
+            continue
+        size, form, base = found
+        if transaction.one(_IS_BASE, needed=digest) is not None:
+            transaction.run(_PARDON, digest=digest, b_stage=JUDGED)
+            continue
+        transaction.run(_DELETE_CONTENT, digest=digest)
+        swept.contents += 1
+        swept.size_bytes += int(size)
+        if form == object_form:
+            swept.objects.append(digest)
+        if base is not None:
+            transaction.run(_CONDEMN, digest=bytes(base))
+    return swept
+
+
+def known(source: Source, digest: bytes) -> bool:
+    """Whether a content has a record."""
+    return source.one(_KNOWN, digest=digest) is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
@@ -140,9 +141,11 @@ DurationS = Annotated[
 ]
 
 
-def _age(value: Any) -> float:
+def _age(value: Any) -> Any:
     if value == "forever":
         return FOREVER
+    if isinstance(value, Mapping):
+        return value  # another branch of the union takes it, and tells what is wrong in it
     try:
         return durations.duration_s(value)
     except ValueError as error:

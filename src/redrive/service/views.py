@@ -6,13 +6,16 @@ Ids are strings, instants are aware UTC, sizes are bytes. Field names are a cont
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field
 
 from redrive.core.jsonvalue import decode, encode
 
 T = TypeVar("T")
+
+OnlyTrue = Annotated[bool, Field(exclude_if=lambda value: not value)]
+"""Written only where it is true."""
 
 RunStatus = Literal["queued", "running", "success", "partial_success", "failure", "stopped"]
 StepStatus = Literal[
@@ -32,13 +35,6 @@ class View(BaseModel):
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         return cls.model_validate(decode(data))
-
-
-def _without_false(fields: dict[str, Any], *names: str) -> dict[str, Any]:
-    for name in names:
-        if not fields[name]:
-            del fields[name]
-    return fields
 
 
 class Page(View, Generic[T]):
@@ -64,12 +60,8 @@ class PayloadView(View):
     size_bytes: int
     media_type: str
     meta: dict[str, str]
-    expired: bool = False
+    expired: OnlyTrue = False
     """Its content is no longer kept. Written only where it is so."""
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_false(handler(self), "expired")
 
 
 class DeliveryCounts(View):
@@ -121,13 +113,9 @@ class RunRow(View):
     source_run: str | None
     start_step: str | None
     redrives: list[str]
-    pinned: bool = False
-    payloads_expired: bool = False
+    pinned: OnlyTrue = False
+    payloads_expired: OnlyTrue = False
     """These two are written only where they are so."""
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_false(handler(self), "pinned", "payloads_expired")
 
 
 class RunView(RunRow):

@@ -333,14 +333,12 @@ def _settings(form: SettingsForm) -> FlowSettings:
     )
 
 
-def _by_state(form: float | KeepForm | None) -> ByState:
+def _by_state(form: KeepForm | None) -> ByState:
+    if form is None:
+        return ByState()
     every = _limit(form)
-    if not isinstance(form, KeepForm):
-        return ByState(success=every, failure=every)
     return ByState(success=_limit(form.success).over(every), failure=_limit(form.failure).over(every))
 
 
-def _limit(form: float | LimitForm | None) -> Limit:
-    if isinstance(form, LimitForm):
-        return Limit(age_s=form.age, count=form.count, size_bytes=form.bytes)
-    return Limit(age_s=form)
+def _limit(form: LimitForm | None) -> Limit:
+    return Limit(age_s=form.age, count=form.count, size_bytes=form.bytes) if form is not None else Limit()

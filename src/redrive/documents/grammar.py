@@ -141,11 +141,9 @@ DurationS = Annotated[
 ]
 
 
-def _age(value: Any) -> Any:
+def _age(value: Any) -> float:
     if value == "forever":
         return FOREVER
-    if isinstance(value, Mapping):
-        return value  # another branch of the union takes it, and tells what is wrong in it
     try:
         return durations.duration_s(value)
     except ValueError as error:
@@ -272,11 +270,19 @@ class LimitForm(Form):
     )
 
 
+def _as_form(value: Any) -> Any:
+    """An age alone is a form that says the age."""
+    return value if isinstance(value, Mapping) else {"age": value}
+
+
+_Limit = Annotated[LimitForm, BeforeValidator(_as_form, json_schema_input_type=AgeS | LimitForm)]
+
+
 class KeepForm(LimitForm):
     """Bounds for every state, or for each."""
 
-    success: AgeS | LimitForm | None = Field(None, description="For runs that ended in success.")
-    failure: AgeS | LimitForm | None = Field(
+    success: _Limit | None = Field(None, description="For runs that ended in success.")
+    failure: _Limit | None = Field(
         None, description="For those that ended in failure or partial success, or were stopped."
     )
 
@@ -284,34 +290,27 @@ class KeepForm(LimitForm):
     def _not_twice(self) -> Self:
         if self.success is not None and self.failure is not None:
             for name in ("age", "count", "bytes"):
-                if (
-                    getattr(self, name) is not None
-                    and _says(self.success, name)
-                    and _says(self.failure, name)
-                ):
+                if all(getattr(form, name) is not None for form in (self, self.success, self.failure)):
                     error = FormError(f"{name!r} is said for each state already", "it in one place")
                     error.setting = name
                     raise error
         return self
 
 
-def _says(limit: Any, name: str) -> bool:
-    return getattr(limit, name) is not None if isinstance(limit, LimitForm) else name == "age"
+_Keep = Annotated[KeepForm, BeforeValidator(_as_form, json_schema_input_type=AgeS | KeepForm)]
 
 
 class RetentionForm(Form):
     """How long what a run leaves is kept. An age alone is a bound for every state."""
 
-    runs: AgeS | KeepForm | None = Field(
-        None, description="Runs, with their logs and all that belongs to them."
-    )
-    payloads: AgeS | KeepForm | None = Field(None, description="The content of payloads and exchanges.")
+    runs: _Keep | None = Field(None, description="Runs, with their logs and all that belongs to them.")
+    payloads: _Keep | None = Field(None, description="The content of payloads and exchanges.")
 
     @model_validator(mode="after")
     def _runs_are_not_weighed(self) -> Self:
-        if isinstance(self.runs, KeepForm):
+        if self.runs is not None:
             for limit in (self.runs, self.runs.success, self.runs.failure):
-                if isinstance(limit, LimitForm) and limit.bytes is not None:
+                if limit is not None and limit.bytes is not None:
                     error = FormError("runs are not kept by bytes", "age or count; or bytes under payloads")
                     error.setting = "runs"
                     raise error

@@ -346,8 +346,8 @@ FLOW_PROBLEMS = {
         "such as 500MB, 2GB or 10GiB"
     ),
     "settings: {retention: {payloads: {sucess: 3d}}}": (
-        "flow.yaml:2: setting settings.retention.payloads.sucess: unknown setting 'sucess'; "
-        "did you mean 'success'?"
+        "flow.yaml:2: setting settings.retention.payloads.sucess: unknown name 'sucess'; expected age, bytes, count, "
+        "failure or success; did you mean 'success'?"
     ),
     "settings: {retention: {runs: {bytes: 5GB}}}": (
         "flow.yaml:2: setting settings.retention.runs: runs are not kept by bytes; expected age or count; or "

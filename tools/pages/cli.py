@@ -69,6 +69,8 @@ JSON = {
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
+    "backup": "`{file, size_bytes, secrets}`; list of BackupView with `--list`",
+    "restore": "Restored",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
     "doctor": "list of Finding",
 }

@@ -50,6 +50,8 @@ VERBS: Final[dict[str, Verb]] = {
     "schema": Verb("documents:schema", "Print the JSON Schema of a document.", _BUILD),
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
+    "backup": Verb("backups:backup", "Write everything to one file, while runs go on.", _HOME),
+    "restore": Verb("backups:restore", "Make a new home from a backup.", _HOME),
     "retention": Verb("retention:retention", "Take away what is no longer to be kept, or show it.", _HOME),
     "doctor": Verb("home:doctor", "Look the home and its machine over.", _HOME),
 }

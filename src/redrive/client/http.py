@@ -14,12 +14,11 @@ from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
 from redrive.service.interface import Document, Kind, Side, Which
+from redrive.service.kept_views import BackupView, Deleted, DeleteRequest, RetentionPlan, RetentionResult
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
-    Deleted,
-    DeleteRequest,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -38,8 +37,6 @@ from redrive.service.views import (
     PlanView,
     QueueItem,
     RedriveRequest,
-    RetentionPlan,
-    RetentionResult,
     RetryRequest,
     RunRow,
     RunView,
@@ -340,6 +337,14 @@ class _Retention(_Noun):
         return await self._to.post(Deleted, "runs", "delete", body=request, patient=True)
 
 
+class _Backups(_Noun):
+    def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]:
+        return self._to.stream("backups", method="POST", name=name, secrets=secrets)
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]:
+        return await self._to.get(Page[BackupView], "backups", limit=limit, cursor=cursor)
+
+
 class _Tokens(_Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
@@ -366,6 +371,7 @@ class HttpClient:
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
         self.retention = _Retention(self._to)
+        self.backups = _Backups(self._to)
         self.tokens = _Tokens(self._to)
 
     @property

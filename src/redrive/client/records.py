@@ -2,18 +2,23 @@
 
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    LimitView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.views import (
     ConnectionView,
     ConnectorView,
-    Deleted,
-    DeleteRequest,
     DeliveryView,
     ExchangeView,
     Finding,
     FindItem,
     FlowView,
     Imported,
-    LimitView,
     LogLine,
     Page,
     PayloadDetail,
@@ -22,8 +27,6 @@ from redrive.service.views import (
     PlanView,
     ProblemView,
     RedriveRequest,
-    RetentionPlan,
-    RetentionResult,
     RetryRequest,
     RunRow,
     RunView,
@@ -34,6 +37,7 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "BackupView",
     "ConnectionView",
     "ConnectorView",
     "DeleteRequest",

@@ -88,9 +88,9 @@ class Transport:
             return await response.read()
 
     async def stream(
-        self, *path: str, headers: Mapping[str, str] | None = None, **query: Any
+        self, *path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **query: Any
     ) -> AsyncGenerator[bytes, None]:
-        async with self._answer("GET", path, query=query, headers=headers) as response:
+        async with self._answer(method, path, query=query, headers=headers) as response:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 yield chunk
 

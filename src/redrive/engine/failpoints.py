@@ -43,7 +43,6 @@ RETENTION: tuple[str, ...] = (
 
 BACKUP: tuple[str, ...] = (
     "backup.begun",  # it is recorded, nothing is written
-    "backup.written",  # the archive is whole, not yet in its place
     "restore.rows",  # some records are in the new home
     "restore.whole",  # everything is, not yet in its place
 )

@@ -15,6 +15,7 @@ from redrive.server.guard import Guard
 from redrive.server.page import CSP, front_page, reference_page
 from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
+    backups,
     flows,
     health,
     ledger,
@@ -28,7 +29,7 @@ from redrive.server.routes import (
 from redrive.service.interface import Services
 
 API = "/api/v1"
-_NOUNS = (flows, retention, runs, payloads, redrives, search, ledger, tokens, health)
+_NOUNS = (flows, retention, backups, runs, payloads, redrives, search, ledger, tokens, health)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -28,6 +28,7 @@ from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.service.backups import Backups
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
 from redrive.service.kernel import Kernel, number_of
@@ -83,6 +84,7 @@ class Service:
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
         self.retention = Retention(kernel, self.runs.row)
+        self.backups = Backups(kernel)
         self.tokens = Tokens(kernel)
         self._retaining: asyncio.Task[None] | None = None
 

@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
+from redrive.service.kept_views import BackupView, Deleted, DeleteRequest, RetentionPlan, RetentionResult
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
-    Deleted,
-    DeleteRequest,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -34,8 +33,6 @@ from redrive.service.views import (
     PlanView,
     QueueItem,
     RedriveRequest,
-    RetentionPlan,
-    RetentionResult,
     RetryRequest,
     RunRow,
     RunView,
@@ -180,6 +177,11 @@ class Retention(Protocol):
     async def delete(self, request: DeleteRequest) -> Deleted: ...
 
 
+class Backups(Protocol):
+    def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -203,6 +205,8 @@ class Services(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def backups(self) -> Backups: ...
     @property
     def tokens(self) -> Tokens: ...
     async def health(self) -> Health: ...

@@ -18,16 +18,16 @@ from redrive.engine.clock import instant
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.log import get_logger
 from redrive.service.cursors import storable
-from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.views import (
+from redrive.service.kept_views import (
     Deleted,
     DeleteRequest,
     FlowRetention,
     LimitView,
     RetentionPlan,
     RetentionResult,
-    RunRow,
 )
+from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.views import RunRow
 from redrive.store import loose
 from redrive.store import retention as store
 from redrive.store import runs as run_store

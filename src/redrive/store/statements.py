@@ -58,13 +58,14 @@ class Insert(Statement):
     """Insert of whole rows: parameters are a tuple in the table's column order.
 
     `conflict` is "error", "ignore" (the row that stands stays), "replace" (it is overwritten) or "share"
-    (it stays, and is no longer condemned). Columns with a default of the database's own are left out.
+    (it stays, and is no longer condemned). Columns with a default of the database's own are
+    left out unless the rows are `whole`.
     """
 
     __slots__ = ("table",)
 
-    def __init__(self, table: Table, conflict: str = "error") -> None:
-        columns = [c for c in table.columns if c.server_default is None]
+    def __init__(self, table: Table, conflict: str = "error", *, whole: bool = False) -> None:
+        columns = [c for c in table.columns if whole or c.server_default is None]
         statement = insert(table).values({c.name: bindparam(c.name) for c in columns})
         keys = [c.name for c in table.primary_key.columns]
         if conflict == "ignore":

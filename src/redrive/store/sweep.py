@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable
+from typing import Final, TypeAlias
 
 import msgspec
-from sqlalchemy import Column, Table, bindparam, delete, select, text, tuple_, update
+from sqlalchemy import bindparam, delete, select, text, update
 
 from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
+from redrive.store.pages import Pages
 from redrive.store.statements import Statement
 
 Source: TypeAlias = Rows | Transaction
@@ -45,34 +46,12 @@ _DELETE_CONTENT = Statement(delete(_c).where(_c.c.digest == bindparam("digest"),
 _KNOWN = Statement(select(_c.c.digest).where(_c.c.digest == bindparam("digest")))
 
 
-class _Names:
-    """Reads what one table names of contents, in the order of its key."""
-
-    def __init__(self, table: Table, columns: Sequence[Column[Any]]) -> None:
-        self.key = list(table.primary_key.columns)
-        self._columns = columns
-        self._first = Statement(select(*self.key, *columns).order_by(*self.key).limit(bindparam("at_most")))
-        after = tuple_(*[bindparam(f"after_{c.name}", type_=c.type) for c in self.key])
-        self._next = Statement(
-            select(*self.key, *columns)
-            .where(tuple_(*self.key) > after)
-            .order_by(*self.key)
-            .limit(bindparam("at_most"))
-        )
-
-    def page(self, source: Source, after: Sequence[Any] | None, at_most: int) -> list[tuple[Any, ...]]:
-        if after is None:
-            return source.all(self._first, at_most=at_most)
-        given = {f"after_{column.name}": value for column, value in zip(self.key, after, strict=True)}
-        return source.all(self._next, at_most=at_most, **given)
-
-
-def _naming() -> tuple[_Names, ...]:
+def _naming() -> tuple[Pages, ...]:
     found = []
     for table in tables.metadata.sorted_tables:
         columns = [column for column in table.columns if column.info.get("content")]
         if columns:
-            found.append(_Names(table, columns))
+            found.append(Pages(table, columns))
     return tuple(found)
 
 

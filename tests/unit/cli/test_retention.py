@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from redrive.service.views import DeleteRequest
+from redrive.service.kept_views import DeleteRequest
 
 
 def test_a_dry_run_shows_the_rules_and_what_is_due(redrive):

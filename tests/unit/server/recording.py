@@ -21,25 +21,30 @@ from redrive.errors import (
     StoreFull,
     UserError,
 )
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    FlowRetention,
+    LimitView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
-    Deleted,
-    DeleteRequest,
     DeliveryEvent,
     DeliveryView,
     ErrorView,
     ExchangeView,
     Finding,
     FindItem,
-    FlowRetention,
     FlowVersionView,
     FlowView,
     Health,
     Imported,
     ItemRange,
-    LimitView,
     LogLine,
     NewToken,
     Page,
@@ -49,8 +54,6 @@ from redrive.service.views import (
     PlanView,
     ProblemView,
     QueueItem,
-    RetentionPlan,
-    RetentionResult,
     RunRow,
     RunView,
     StepRunView,
@@ -507,6 +510,30 @@ class Retention(Noun):
         return Deleted(runs=request.runs, size_bytes=10)
 
 
+class Backups(Noun):
+    async def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]:
+        self.note("create", name=name, secrets=secrets)
+        yield b"backup, "
+        if "broken" in name:
+            raise StoreBusy("the disk went away")
+        yield b"whole"
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]:
+        backup = BackupView(
+            id="b1",
+            name="/mnt/monday.tar",
+            actor="ann",
+            state="done",
+            started_at=AT,
+            finished_at=AT,
+            rows=10,
+            objects=1,
+            size_bytes=2048,
+            secrets=False,
+        )
+        return Page[BackupView](items=[backup])
+
+
 class Tokens(Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         self.note("create", name, days=days)
@@ -545,6 +572,7 @@ class RecordingService:
         self.search = Search(self)
         self.ledger = Ledger(self)
         self.retention = Retention(self)
+        self.backups = Backups(self)
         self.tokens = Tokens(self)
         self.runner = True
         self.halting = asyncio.Event()

@@ -10,7 +10,8 @@ import pytest
 
 from redrive.errors import ConfirmationNeeded, NotFound, PayloadGone, StateConflict
 from redrive.service.app import open_service
-from redrive.service.views import DeleteRequest, RedriveRequest, RetryRequest, StartRequest
+from redrive.service.kept_views import DeleteRequest
+from redrive.service.views import RedriveRequest, RetryRequest, StartRequest
 from redrive.settings import load
 from tests.unit.service.building import TestClock
 

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from redrive.server.problems import problems
 from redrive.server.wire import ExactRoute, Service, answer
-from redrive.service.views import Deleted, DeleteRequest, RetentionPlan, RetentionResult, RunRow
+from redrive.service.kept_views import Deleted, DeleteRequest, RetentionPlan, RetentionResult
+from redrive.service.views import RunRow
 
 router = APIRouter(tags=["retention"], route_class=ExactRoute)
 

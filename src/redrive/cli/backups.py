@@ -56,7 +56,7 @@ async def backup(
 
 async def _write(path: Path, chunks: AsyncIterator[bytes]) -> int:
     """Whole or not at all: beside it first, on the disk, then in its place. A device or pipe: straight."""
-    if path.exists():
+    if not _is_new(path):
         with path.open("wb") as file:
             return await _pour(file, chunks)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -119,6 +119,10 @@ async def restore(
 
 def _absolute(path: Path | str) -> Path:
     return Path(path).absolute()
+
+
+def _is_new(path: Path) -> bool:
+    return not path.exists()
 
 
 def _free(file: str) -> Path:

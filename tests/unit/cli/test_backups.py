@@ -9,7 +9,7 @@ def test_a_backup_is_written_whole_or_not_at_all(redrive, service, tmp_path):
     assert result.json == {"file": str(path), "size_bytes": 13, "secrets": False}
     assert path.read_bytes() == b"backup, whole"
     assert path.stat().st_mode & 0o077 == 0
-    assert service.asked("backups.create")[1] == {"name": str(path), "secrets": False}
+    assert service.asked("backups.create") == ((str(path),), {"secrets": False})
     assert redrive("backup", "broken.tar").code == 3
     assert [one.name for one in tmp_path.iterdir()] == ["monday.tar"]
 

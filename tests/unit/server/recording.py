@@ -512,7 +512,7 @@ class Retention(Noun):
 
 class Backups(Noun):
     async def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]:
-        self.note("create", name=name, secrets=secrets)
+        self.note("create", name, secrets=secrets)
         yield b"backup, "
         if "broken" in name:
             raise StoreBusy("the disk went away")

@@ -71,6 +71,7 @@ JSON = {
     "token link": "`{link}`",
     "backup": "`{file, size_bytes, secrets}`; list of BackupView with `--list`",
     "restore": "Restored",
+    "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
     "doctor": "list of Finding",
 }

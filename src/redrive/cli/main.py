@@ -52,6 +52,7 @@ VERBS: Final[dict[str, Verb]] = {
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
     "backup": Verb("backups:backup", "Write everything to one file, while runs go on.", _HOME),
     "restore": Verb("backups:restore", "Make a new home from a backup.", _HOME),
+    "erase": Verb("erasing:erase", "Erase every item that holds a value, everywhere.", _HOME),
     "retention": Verb("retention:retention", "Take away what is no longer to be kept, or show it.", _HOME),
     "doctor": Verb("home:doctor", "Look the home and its machine over.", _HOME),
 }

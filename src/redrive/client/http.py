@@ -14,7 +14,16 @@ from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
 from redrive.service.interface import Document, Kind, Side, Which
-from redrive.service.kept_views import BackupView, Deleted, DeleteRequest, RetentionPlan, RetentionResult
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
@@ -345,6 +354,17 @@ class _Backups(_Noun):
         return await self._to.get(Page[BackupView], "backups", limit=limit, cursor=cursor)
 
 
+class _Erasures(_Noun):
+    async def plan(self, request: EraseRequest) -> ErasePlan:
+        return await self._to.post(ErasePlan, "erasures", "plan", body=request, patient=True)
+
+    async def erase(self, request: EraseRequest) -> ErasureView:
+        return await self._to.post(ErasureView, "erasures", body=request, patient=True)
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]:
+        return await self._to.get(Page[ErasureView], "erasures", limit=limit, cursor=cursor)
+
+
 class _Tokens(_Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
@@ -372,6 +392,7 @@ class HttpClient:
         self.ledger = _Ledger(self._to)
         self.retention = _Retention(self._to)
         self.backups = _Backups(self._to)
+        self.erasures = _Erasures(self._to)
         self.tokens = _Tokens(self._to)
 
     @property

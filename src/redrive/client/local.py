@@ -31,6 +31,7 @@ class LocalClient:
         self.ledger = service.ledger
         self.retention = service.retention
         self.backups = service.backups
+        self.erasures = service.erasures
         self.tokens = service.tokens
 
     async def health(self) -> Health:

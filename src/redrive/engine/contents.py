@@ -283,6 +283,11 @@ class ContentStore:
             _, old = self._cache.popitem(last=False)
             self._cached_bytes -= len(old)
 
+    def forget(self) -> None:
+        """Let go of what is held in memory: it may have been erased."""
+        self._cache.clear()
+        self._cached_bytes = 0
+
     def _recall(self, digest: bytes) -> bytes | None:
         return self._cache.get(digest)
 

@@ -292,8 +292,8 @@ class Retention:
 
     # ---- contents
 
-    async def sweep(self, counts: Counts) -> None:
-        """Delete the condemned contents that nothing names."""
+    async def sweep(self, counts: Counts, *, spared_s: float = SPARED_S) -> None:
+        """Delete the condemned contents that nothing names; objects that are younger stay for now."""
         after = b""
         while True:
             candidates = await self._read(partial(sweep.condemned, after=after, at_most=SWEEP))
@@ -307,7 +307,7 @@ class Retention:
             for some in _parts(sorted(named)):
                 await self._write(partial(sweep.pardon, digests=some))
             for some in _parts([digest for digest in candidates if digest not in named]):
-                if not await self._delete(some, counts):
+                if not await self._delete(some, counts, spared_s):
                     return
                 await asyncio.sleep(self._pause_s)
             if len(candidates) < SWEEP:
@@ -327,7 +327,7 @@ class Retention:
                 await asyncio.sleep(0)
         return found
 
-    async def _delete(self, digests: Sequence[bytes], counts: Counts) -> bool:
+    async def _delete(self, digests: Sequence[bytes], counts: Counts, spared_s: float) -> bool:
         """False while a backup is being made: it may need the objects."""
 
         def work(transaction: Transaction) -> sweep.Swept | None:
@@ -342,7 +342,7 @@ class Retention:
         counts.contents += swept.contents
         counts.size_bytes += swept.size_bytes
         for digest in swept.objects:
-            counts.objects += await asyncio.to_thread(self._blobs.delete, digest, SPARED_S)
+            counts.objects += await asyncio.to_thread(self._blobs.delete, digest, spared_s)
         return True
 
     async def _sweep_objects(self, counts: Counts) -> None:

@@ -16,6 +16,7 @@ from redrive.server.page import CSP, front_page, reference_page
 from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
     backups,
+    erasures,
     flows,
     health,
     ledger,
@@ -29,7 +30,7 @@ from redrive.server.routes import (
 from redrive.service.interface import Services
 
 API = "/api/v1"
-_NOUNS = (flows, retention, backups, runs, payloads, redrives, search, ledger, tokens, health)
+_NOUNS = (flows, retention, backups, erasures, runs, payloads, redrives, search, ledger, tokens, health)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

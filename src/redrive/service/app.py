@@ -30,6 +30,7 @@ from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.service.backups import Backups
 from redrive.service.doctor import doctor
+from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
@@ -85,6 +86,7 @@ class Service:
         self.ledger = DeliveryLedger(kernel)
         self.retention = Retention(kernel, self.runs.row)
         self.backups = Backups(kernel)
+        self.erasures = Erasures(kernel)
         self.tokens = Tokens(kernel)
         self._retaining: asyncio.Task[None] | None = None
 
@@ -146,7 +148,14 @@ class Service:
 
     def start_retention(self) -> None:
         """Take away in the background what is no longer to be kept."""
-        self._retaining = asyncio.create_task(self.retention.main(), name="redrive-retention")
+        self._retaining = asyncio.create_task(self._retain(), name="redrive-retention")
+
+    async def _retain(self) -> None:
+        try:
+            await self.erasures.resume()  # what a dead process left
+        except RedriveError as error:
+            _log.error("erasing.failed", code=error.code, detail=error.detail)
+        await self.retention.main()
 
     async def stop_retention(self) -> None:
         if self._retaining is not None:

@@ -11,7 +11,16 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
-from redrive.service.kept_views import BackupView, Deleted, DeleteRequest, RetentionPlan, RetentionResult
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
@@ -182,6 +191,12 @@ class Backups(Protocol):
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]: ...
 
 
+class Erasures(Protocol):
+    async def plan(self, request: EraseRequest) -> ErasePlan: ...
+    async def erase(self, request: EraseRequest) -> ErasureView: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -207,6 +222,8 @@ class Services(Protocol):
     def retention(self) -> Retention: ...
     @property
     def backups(self) -> Backups: ...
+    @property
+    def erasures(self) -> Erasures: ...
     @property
     def tokens(self) -> Tokens: ...
     async def health(self) -> Health: ...

@@ -89,3 +89,37 @@ class Restored(View):
     stopped: int
     unknown: int
     secrets: bool
+
+
+class EraseRequest(View):
+    """Erase every item that holds `value`, in any field or in `field`."""
+
+    value: str
+    field: str | None = None
+    reason: str = ""
+    confirm: bool = False
+
+
+class ErasePlan(View):
+    """What holds the value. `backups` were made since it was first stored and hold it still."""
+
+    payloads: int
+    items: int
+    exchanges: int
+    records: int
+    deliveries: int
+    contents: int
+    backups: list[BackupView]
+
+
+class ErasureView(View):
+    """An erasing. What was erased is not told any more: `value_hash` is a keyed hash of it."""
+
+    id: str
+    at: datetime
+    finished_at: datetime | None
+    actor: str
+    reason: str
+    field: str | None
+    value_hash: str
+    found: ErasePlan | None

@@ -14,6 +14,9 @@ from redrive.store.statements import Insert, Statement
 
 Source: TypeAlias = Rows | Transaction
 
+ERASING: Final = "erase.secret"
+"""The fact with what masks the keys of erased items."""
+
 _r, _b, _k = tables.runs, tables.buckets, tables.tracked
 _keys, _facts = tables.start_keys, tables.facts
 

@@ -25,6 +25,9 @@ from redrive.service.kept_views import (
     BackupView,
     Deleted,
     DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
     FlowRetention,
     LimitView,
     RetentionPlan,
@@ -534,6 +537,50 @@ class Backups(Noun):
         return Page[BackupView](items=[backup])
 
 
+class Erasures(Noun):
+    def found(self) -> ErasePlan:
+        backup = BackupView(
+            id="b1",
+            name="/mnt/monday.tar",
+            actor="ann",
+            state="done",
+            started_at=AT,
+            finished_at=AT,
+            rows=10,
+            objects=1,
+            size_bytes=2048,
+            secrets=False,
+        )
+        return ErasePlan(
+            payloads=4, items=5, exchanges=2, records=3, deliveries=1, contents=6, backups=[backup]
+        )
+
+    def erasure(self) -> ErasureView:
+        return ErasureView(
+            id="e1",
+            at=AT,
+            finished_at=AT,
+            actor="ann",
+            reason="asked for",
+            field=None,
+            value_hash="00",
+            found=self.found(),
+        )
+
+    async def plan(self, request: EraseRequest) -> ErasePlan:
+        self.note("plan", request)
+        return self.found()
+
+    async def erase(self, request: EraseRequest) -> ErasureView:
+        self.note("erase", request)
+        if not request.confirm:
+            raise ConfirmationNeeded("5 items would be erased for good")
+        return self.erasure()
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]:
+        return Page[ErasureView](items=[self.erasure()])
+
+
 class Tokens(Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         self.note("create", name, days=days)
@@ -573,6 +620,7 @@ class RecordingService:
         self.ledger = Ledger(self)
         self.retention = Retention(self)
         self.backups = Backups(self)
+        self.erasures = Erasures(self)
         self.tokens = Tokens(self)
         self.runner = True
         self.halting = asyncio.Event()

@@ -8,6 +8,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+# As many at a time as there are cores; a module stays whole, for its fixtures.
+PARALLEL := -n auto --dist loadscope
 LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml
 
 # A folder that was moved has an environment that still points at its old place.
@@ -26,13 +28,13 @@ run: $(VENV)/.runtime ## Tell the story of a failed run and its redrive (make ru
 	@$(BIN)/redrive demo $(ARGS)
 
 test: lint ## All linters and the whole test suite (make test ARGS="-k split" for a part)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(PARALLEL) $(ARGS)
 
 test-all: lint ## The whole matrix, with a dated report in benchmarks/results/
 	REDRIVE_TEST_ALL=1 $(PY) -m tools.report -- $(ARGS)
 
 check: lint ## What to run before each commit, in under a minute
-	$(PY) -m pytest $(wildcard tests/unit tests/property tests/contract tests/structure) -m "not slow" $(ARGS)
+	$(PY) -m pytest $(PARALLEL) $(wildcard tests/unit tests/property tests/contract tests/structure) -m "not slow" $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev

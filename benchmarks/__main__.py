@@ -7,18 +7,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import bench_profile, bench_reference, bench_stream, report
+from benchmarks import bench_profile, bench_reference, bench_shapes, bench_stream, report
 
 TITLES = {
     "reference": "The small reference run beside its floor",
     "stream": "Large payloads and long runs",
+    "shapes": "Each item-wise shape beside a loop",
     "profile": "Where the CPU of the small run goes",
 }
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help="reference, stream, profile; nothing: all of them")
+    parser.add_argument("what", nargs="*", help="reference, stream, shapes, profile; nothing: all of them")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
@@ -37,6 +38,8 @@ def main(given: list[str]) -> None:
                 lines = bench_reference.main(folder, rounds=asked.rounds, runs=asked.runs)
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
+            elif name == "shapes":
+                lines = bench_shapes.main(folder, payload_mb=min(asked.payload_mb, 20))
             else:
                 lines = bench_stream.main(folder, pages=asked.pages, payload_mb=asked.payload_mb)
         print("\n".join(lines), flush=True)

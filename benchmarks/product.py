@@ -7,9 +7,10 @@ from pathlib import Path
 
 from benchmarks.timing import Round, timed
 from benchmarks.work import FLOW, Shape
-from redrive.service.app import DATABASE, open_service
+from redrive.service.app import open_service
 from redrive.service.views import StartRequest
 from redrive.settings import load
+from redrive.store.opening import DATABASE
 
 __all__ = ["DATABASE", "Product"]
 

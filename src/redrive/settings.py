@@ -106,6 +106,12 @@ class Settings:
         in_file=False,
         help="Folder that holds everything: records, payloads, keys. Default: the user data folder.",
     )
+    store: str | None = _setting(
+        None,
+        secret=True,
+        help="Address of the PostgreSQL database that holds the records, "
+        "postgresql://user:password@host/database. Default: a file in the home.",
+    )
     url: str | None = _setting(
         None, in_file=False, help="Address of a server to work through, instead of on a home folder."
     )
@@ -144,6 +150,22 @@ class Settings:
     )
     zstd_level: int = _setting(
         1, least=1, most=19, help="Compression level of stored content; higher is smaller and slower."
+    )
+    objects: str | None = _setting(
+        None,
+        help="Where large content is kept: s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. "
+        "Default: the home's folder.",
+    )
+    objects_key: str | None = _setting(
+        None,
+        secret=True,
+        help="Key id (S3) or account (Azure) for `objects`. Default: the provider's own variables.",
+    )
+    objects_secret: str | None = _setting(
+        None,
+        secret=True,
+        help="Secret key (S3), account key (Azure) or service account as JSON (Google) for `objects`. "
+        "Default: the provider's own variables.",
     )
     payload_display_bytes: int = _setting(
         65_536,

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from redrive.errors import StoreFull
-from redrive.service import app
+from redrive.store import sqlite
 from redrive.store.blobs import disk as disk_module
-from redrive.store.database import connect_writer
 from tests.crash.house import KILLED, House, Left
 from tests.crash.programs import started
 
@@ -74,6 +73,8 @@ async def test_a_database_that_cannot_grow(
 ) -> None:
     house = make_house("no-pages", honours_keys=True)
 
+    connect_writer = sqlite.connect_writer
+
     def bounded(path: Path) -> object:
         connection = connect_writer(path)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
@@ -81,7 +82,7 @@ async def test_a_database_that_cannot_grow(
         return connection
 
     assert house.work("idempotent", REDRIVE_FAILPOINT="start.queued:1") == KILLED
-    monkeypatch.setattr(app, "connect_writer", bounded)
+    monkeypatch.setattr(sqlite, "connect_writer", bounded)
     with pytest.raises(StoreFull) as caught:
         async with house.service() as service:
             await service.execute_until((await service.runs.list()).items[0].id)

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from redrive.sdk import MemoryContent, Payload
 from redrive.sdk.testing import Result, run_shape
+from redrive.shapes.convert import Convert
 from redrive.shapes.filter import Filter
 from redrive.shapes.flow_control import FlowControl
 from redrive.shapes.map import Map
+from redrive.shapes.merge import Merge
 from redrive.shapes.split import Split
 
 SPACE = st.sampled_from(["", " ", "\n", "\t", " \r\n "])
@@ -170,3 +172,131 @@ async def test_an_automatic_map_with_nothing_else_copies_objects(bucket: list[li
     parents = [[b'{"b":%s,"a":%s}' % (item, item) for item in items] for items in bucket]
     result = await run_shape(Map(automatic=True), [payload(items) for items in parents])
     assert all_items(result) == [item for items in parents for item in items]
+
+
+@given(BUCKETS, st.sampled_from(["", "rows"]), st.sampled_from([None, "all"]))
+async def test_merge_loses_nothing_and_keeps_order_and_bytes(
+    bucket: list[list[bytes]], at: str, wrap: str | None
+) -> None:
+    result = await run_shape(Merge(wrap=wrap), [payload(items, at) for items in bucket])
+    assert all_items(result) == [item for items in bucket for item in items]
+    assert all_lineage(result) == everything(bucket)
+    assert len(result.payloads) == bool(all_items(result))
+
+
+KEYED = st.lists(st.tuples(st.sampled_from("abc"), VALUES), max_size=6)
+
+
+@given(st.lists(KEYED, min_size=1, max_size=3), st.sampled_from(["deep", "first", "last", "group"]))
+async def test_merge_by_key_gives_one_item_for_each_key_in_order(
+    bucket: list[list[tuple[str, str]]], combine: str
+) -> None:
+    pages = [[f'{{"key":"{key}","value":{value}}}'.encode() for key, value in items] for items in bucket]
+    result = await run_shape(Merge(by="key", combine=combine), [payload(items) for items in pages])
+    assert result.failed == []
+    places: dict[str, list[tuple[int, int]]] = {}
+    for position, items in enumerate(bucket):
+        for number, (key, _) in enumerate(items):
+            places.setdefault(key, []).append((position, number))
+    expected = [
+        origins if combine in ("deep", "group") else [origins[0 if combine == "first" else -1]]
+        for origins in places.values()
+    ]
+    assert [origins for out in result.payloads for origins in out.lineage] == expected
+    kept = [item for out in result.payloads for item in out.items()]
+    assert len(kept) == len(places)
+    if combine != "deep":
+        whole = [b",".join(pages[position][number] for position, number in origins) for origins in expected]
+        assert kept == ([b"[" + one + b"]" for one in whole] if combine == "group" else whole)
+
+
+@given(BUCKETS)
+async def test_convert_to_lines_and_back_keeps_every_value(bucket: list[list[bytes]]) -> None:
+    lines = await run_shape(Convert(to="ndjson"), [payload(items) for items in bucket])
+    flat = [item for items in bucket for item in items]
+    assert [item.replace(b"\n", b" ").replace(b"\r", b" ") for item in flat] == all_items(lines)
+    assert all_lineage(lines) == everything(bucket)
+
+
+CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
+    ['"', "'", ",", ";", "\t", "\r\n", "\n", "\r", "\\", "=1+1", " ", "", '""', "x,y"]
+)
+NAMED = st.lists(CELLS, min_size=1, max_size=4, unique=True).filter(lambda names: "" not in names)
+
+
+@given(
+    NAMED.flatmap(
+        lambda names: st.tuples(
+            st.just(names), st.lists(st.tuples(*[CELLS] * len(names)), min_size=1, max_size=5)
+        )
+    ),
+    st.sampled_from([",", ";", "tab", "|", "^", "space"]),
+    st.sampled_from(['"', "'"]),
+    st.sampled_from(["", "\\"]),
+    st.sampled_from(["minimal", "all"]),
+    st.sampled_from(["lf", "crlf"]),
+    st.sampled_from(["utf-8", "utf-16"]),
+)
+async def test_texts_survive_every_dialect_of_csv(
+    rows: tuple[list[str], list[tuple[str, ...]]],
+    delimiter: str,
+    quote: str,
+    escape: str,
+    quoting: str,
+    line_end: str,
+    encoding: str,
+) -> None:
+    names, cells = rows
+    records = [dict(zip(names, row, strict=True)) for row in cells]
+    dialect = {"delimiter": delimiter, "quote": quote, "escape": escape, "encoding": encoding}
+    to_csv = Convert(to="csv", write={**dialect, "quoting": quoting, "line_end": line_end, "nested": "json"})
+    written = await run_shape(to_csv, [payload([json.dumps(one).encode() for one in records])])
+    assert written.failed == []
+    (out,) = written.payloads
+    if encoding == "utf-8":
+        assert out.lineage == [[(0, number)] for number in range(len(records))]
+        assert len(out.items()) == len(records)
+    read = await run_shape(
+        Convert(to="json", read={key: value for key, value in dialect.items() if key != "encoding"}),
+        [Payload(MemoryContent(out.data), media_type=out.media_type)],
+    )
+    assert read.failed == []
+    assert [json.loads(item) for item in all_items(read)] == records
+
+
+XML_TEXT = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1, max_size=8
+).filter(lambda text: not text.isspace())
+XML_VALUES = st.recursive(
+    XML_TEXT | st.none(),
+    lambda inner: (
+        st.dictionaries(
+            st.sampled_from(["a", "b.c", "d-e", "_f", "é"]),
+            inner | st.lists(inner, min_size=2, max_size=3),
+            min_size=1,
+            max_size=3,
+        )
+        | st.tuples(XML_TEXT, XML_TEXT).map(lambda pair: {"@x": pair[0], "#text": pair[1]})
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(XML_VALUES, min_size=1, max_size=4), st.sampled_from(["utf-8", "windows-1252", "utf-16"]))
+async def test_values_survive_xml(values: list[object], encoding: str) -> None:
+    if encoding == "windows-1252" and "é" in json.dumps(values, ensure_ascii=False):
+        encoding = "utf-8"
+    items = [json.dumps(one, ensure_ascii=False).encode() for one in values]
+    to_xml = Convert(to="xml", write={"root": "r", "item": "i", "encoding": encoding})
+    written = await run_shape(to_xml, [payload(items)])
+    assert written.failed == []
+    (out,) = written.payloads
+    if encoding != "utf-16":
+        assert out.items_path == "r.i"
+        assert len(out.items()) == len(values)
+    read = await run_shape(
+        Convert(to="json", read={"items": "r.i"}),
+        [Payload(MemoryContent(out.data), media_type=out.media_type, items_path=out.items_path)],
+    )
+    assert read.failed == []
+    assert [json.loads(item) for item in all_items(read)] == values

@@ -18,6 +18,7 @@ PROJECT = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
 # Packages whose module has another name.
 MODULES = {
     "jsonschema-rs": "jsonschema_rs",
+    "pydantic-monty": "pydantic_monty",
     "python-jsonpath": "jsonpath",
     "pyyaml": "yaml",
 }

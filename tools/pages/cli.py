@@ -70,7 +70,7 @@ JSON = {
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
     "backup": "`{file, size_bytes, secrets}`; list of BackupView with `--list`",
-    "restore": "Restored",
+    "restore": "RestoredHome",
     "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
     "doctor": "list of Finding",

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from redrive.cli.options import pairs
+from redrive.cli.options import Note, pairs
 from redrive.cli.output import visible
-from redrive.cli.session import Injected
-from redrive.client.records import Document
+from redrive.cli.session import Injected, Session
+from redrive.client.records import Bundle, Document
 from redrive.core.jsonvalue import decode
 from redrive.core.nearest import nearest
 from redrive.errors import FlowInvalid, NotFound, Problem, UsageError
@@ -111,6 +111,7 @@ async def import_(
         list[str] | None,
         Parameter(help="NAME=OTHER: the documents' connection NAME is OTHER here; may be repeated."),
     ] = None,
+    note: Note = None,
     session: Injected,
 ) -> None:
     """Take flows, connectors and connections in: all or, where one has a problem, none.
@@ -120,7 +121,7 @@ async def import_(
     rename = pairs("--map", map, "NAME=OTHER")
     documents = read_documents(paths)
     async with session.connect() as client:
-        done = await client.flows.import_documents(documents, deploy=deploy, rename=rename)
+        done = await client.flows.import_documents(documents, deploy=deploy, rename=rename, note=note)
     if session.json:
         session.output.page(done, None)
         return
@@ -139,10 +140,16 @@ async def export(
     /,
     *,
     version: Annotated[str | None, Parameter(help="draft, deployed or a number.")] = None,
+    all: Annotated[
+        bool, Parameter(help="Also the flows that it calls, its connectors and connections; no secrets.")
+    ] = False,
     session: Injected,
 ) -> None:
-    """Print a flow's document byte for byte as it was imported."""
+    """Print a flow's document byte for byte as it was imported; with --all what it refers to as well."""
     async with session.connect() as client:
+        if all:
+            _print_bundle(session, await client.flows.export_all(flow, version=version))
+            return
         text = await client.flows.export(flow, version=version)
     if session.json:
         session.output.value({"flow": flow, "document": text.decode("utf-8", "replace")})
@@ -150,16 +157,26 @@ async def export(
         session.output.bytes(text)
 
 
+def _print_bundle(session: Session, bundle: Bundle) -> None:
+    if session.json:
+        session.output.view(bundle)
+        return
+    session.output.bytes(bundle.text.encode())
+    for one in bundle.needs:
+        session.output.note(f"needed where this is imported: {visible(one)}")
+
+
 async def deploy(
     flow: Annotated[str, Parameter(help="Name of the flow.")],
     /,
     *,
     version: Annotated[int | None, Parameter(help="Number of a version; else the draft.")] = None,
+    note: Note = None,
     session: Injected,
 ) -> None:
     """Make the draft, or an older version, the deployed one."""
     async with session.connect() as client:
-        done = await client.flows.deploy(flow, version=version)
+        done = await client.flows.deploy(flow, version=version, note=note)
     if session.json:
         session.output.view(done)
         return

@@ -11,6 +11,7 @@ from redrive.cli.output import visible
 from redrive.cli.paging import gather
 from redrive.cli.runs import more
 from redrive.cli.session import Injected
+from redrive.cli.versions import restore, versions
 from redrive.errors import ConfirmationNeeded
 
 app = App(name="flows", help="List, enable, disable and delete flows.")
@@ -41,25 +42,8 @@ async def list_(*, limit: PageLimit = 50, cursor: PageCursor = None, session: In
     more(session, after)
 
 
-@app.command
-async def versions(
-    flow: Name, /, *, limit: PageLimit = 50, cursor: PageCursor = None, session: Injected
-) -> None:
-    """List the versions of a flow."""
-    page_size(limit)
-    async with session.connect() as client:
-        items, after = await gather(
-            lambda most, place: client.flows.versions(flow, limit=most, cursor=place), limit, cursor
-        )
-    if session.json:
-        session.output.page(items, after)
-        return
-    session.output.table(
-        ("version", "state", "created", "digest"),
-        [(one.number, one.state, one.created_at, one.digest) for one in items],
-        empty="No versions.",
-    )
-    more(session, after)
+app.command(versions)
+app.command(restore)
 
 
 @app.command

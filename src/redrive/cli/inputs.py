@@ -61,7 +61,7 @@ async def upload_file(session: Session, client: Client, name: str, form: Form, *
     media_type = form.media_type
     if form.like is None and media_type is None:
         media_type = media_type_of(base_name) or BYTES
-    with _opened(name, option) as file:
+    with opened(name, option) as file:
         view = await client.payloads.upload(
             _with_progress(session, base_name, file),
             media_type=media_type,
@@ -72,7 +72,8 @@ async def upload_file(session: Session, client: Client, name: str, form: Form, *
     return view.id
 
 
-def _opened(name: str, option: str) -> BinaryIO:
+def opened(name: str, option: str) -> BinaryIO:
+    """A file to read. Errors: `file.unknown`, `file.unreadable`."""
     try:
         return Path(name).open("rb")
     except FileNotFoundError:
@@ -95,7 +96,7 @@ async def _upload_stdin(client: Client, form: Form) -> str:
             media_type = JSON if await asyncio.to_thread(_is_json, aside) else BYTES
             aside.seek(0)
         view = await client.payloads.upload(
-            _chunks(aside), media_type=media_type, items_path=form.items_path, like=form.like
+            chunks_of(aside), media_type=media_type, items_path=form.items_path, like=form.like
         )
     return view.id
 
@@ -111,13 +112,14 @@ def _is_json(file: object) -> bool:
     return True
 
 
-async def _chunks(file: BinaryIO | tempfile.SpooledTemporaryFile[bytes]) -> AsyncIterator[bytes]:
+async def chunks_of(file: BinaryIO | tempfile.SpooledTemporaryFile[bytes]) -> AsyncIterator[bytes]:
+    """The bytes of an open file, read in a thread."""
     while chunk := await asyncio.to_thread(file.read, _CHUNK):
         yield chunk
 
 
 async def _with_progress(session: Session, name: str, file: BinaryIO) -> AsyncIterator[bytes]:
-    chunks = _chunks(file)
+    chunks = chunks_of(file)
     total = os.fstat(file.fileno()).st_size
     if total < _PROGRESS_FROM or not session.output.shows_progress:
         async for chunk in chunks:

@@ -28,6 +28,7 @@ PayloadSources = Annotated[
 Skips = Annotated[list[str] | None, Parameter(name="--skip", help="Step to skip; may be repeated.")]
 Delivery = Annotated[Policy | None, Parameter(help="What to do with items whose key was delivered before.")]
 Reason = Annotated[str | None, Parameter(help="Why; kept with the run. send_all needs one.")]
+Note = Annotated[str | None, Parameter(help="Why; kept with the version.")]
 NoWait = Annotated[bool, Parameter(help="Queue the run and return.")]
 PlanOnly = Annotated[bool, Parameter(name="--plan", help="Only show what would be done.")]
 Yes = Annotated[bool, Parameter(help="Confirm without being asked.")]

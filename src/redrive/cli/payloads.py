@@ -40,7 +40,7 @@ async def payload(
         else:
             chunks = client.payloads.stream(id)
         if out is not None:
-            written = await _write(out, chunks)
+            written = await write_whole(out, chunks)
             if session.json:
                 output.view(detail)
             else:
@@ -77,7 +77,7 @@ def _print_text(output: Output, text: str) -> None:
     output.text(visible(text, lines=True))
 
 
-async def _write(path: Path, chunks: AsyncIterator[bytes]) -> int:
+async def write_whole(path: Path, chunks: AsyncIterator[bytes]) -> int:
     """Write a file whole or not at all: beside it first, then in its place. A device or pipe: straight."""
     straight = _is_no_file(path)
     beside = path if straight else path.with_name(f".{path.name}.{os.getpid()}.part")

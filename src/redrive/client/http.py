@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,18 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redrive.client.problems import not_redrive
+from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
 from redrive.errors import FlowInvalid, Problem
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
+from redrive.service.flowtest_views import (
+    FlowTestReport,
+    MadeTest,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.kept_views import (
     BackupView,
@@ -93,8 +103,14 @@ class _Flows(_Noun):
         *,
         deploy: bool = False,
         rename: Mapping[str, str] | None = None,
+        note: str | None = None,
     ) -> Sequence[Imported]:
-        body = {"documents": _texts(documents), "deploy": deploy, "rename": dict(rename or {})}
+        body = {
+            "documents": _texts(documents),
+            "deploy": deploy,
+            "rename": dict(rename or {}),
+            "note": note,
+        }
         return (await self._to.post(Page[Imported], "imports", body=body)).items
 
     async def check(self, documents: Sequence[Document]) -> CheckResult:
@@ -116,8 +132,27 @@ class _Flows(_Noun):
     async def export(self, name: str, *, version: str | None = None) -> bytes:
         return await self._to.call("GET", ("flows", name, "document"), query={"version": version})
 
-    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView:
-        return await self._to.post(FlowVersionView, "flows", name, "deploy", body={"version": version})
+    async def export_all(self, name: str, *, version: str | None = None) -> Bundle:
+        return await self._to.get(Bundle, "flows", name, "bundle", version=version)
+
+    async def deploy(
+        self, name: str, *, version: int | None = None, note: str | None = None
+    ) -> FlowVersionView:
+        body = {"version": version, "note": note}
+        return await self._to.post(FlowVersionView, "flows", name, "deploy", body=body)
+
+    async def restore(self, name: str, version: int, *, note: str | None = None) -> Restored:
+        body = {"version": version, "note": note}
+        return await self._to.post(Restored, "flows", name, "restore", body=body)
+
+    async def diff(self, name: str, *, before: str | None = None, after: str | None = None) -> FlowDiff:
+        return await self._to.get(FlowDiff, "flows", name, "diff", before=before, after=after)
+
+    async def shapes(self) -> Page[ShapeView]:
+        return await self._to.get(Page[ShapeView], "shapes")
+
+    async def shape(self, kind: str) -> ShapeView:
+        return await self._to.get(ShapeView, "shapes", kind)
 
     async def enable(self, name: str, enabled: bool) -> FlowView:
         body = {"enabled": enabled}
@@ -376,6 +411,34 @@ class _Tokens(_Noun):
         await self._to.call("DELETE", ("tokens", token_id))
 
 
+class _Tests(_Noun):
+    async def run(
+        self,
+        documents: Sequence[Document],
+        *,
+        files: Mapping[str, bytes] | None = None,
+        only: Sequence[str] = (),
+    ) -> FlowTestReport:
+        given = [{"name": name, "base64": b64encode(data).decode()} for name, data in (files or {}).items()]
+        body = {"documents": _texts(documents), "files": given, "only": list(only)}
+        return await self._to.post(FlowTestReport, "tests", body=body)
+
+    async def run_flow(
+        self, name: str, *, version: str | None = "draft", only: Sequence[str] = ()
+    ) -> FlowTestReport:
+        body = {"version": version, "only": list(only)}
+        return await self._to.post(FlowTestReport, "flows", name, "tests", body=body)
+
+    async def make(self, run_id: str, *, name: str | None = None, store: bool = False) -> MadeTest:
+        return await self._to.post(MadeTest, "runs", run_id, "test", body={"name": name, "store": store})
+
+    async def replay(self, run_id: str, *, version: str = "draft") -> ReplayView:
+        return await self._to.post(ReplayView, "runs", run_id, "replay", body={"version": version})
+
+    async def trial(self, request: TrialRequest) -> TrialView:
+        return await self._to.post(TrialView, "trials", body=request)
+
+
 class HttpClient:
     """A client of the server at `url`. `home` is told where the server is known to hold that home."""
 
@@ -393,7 +456,11 @@ class HttpClient:
         self.retention = _Retention(self._to)
         self.backups = _Backups(self._to)
         self.erasures = _Erasures(self._to)
+        self.lookups = HttpLookups(self._to)
+        self.pools = HttpPools(self._to)
+        self.caches = HttpCaches(self._to)
         self.tokens = _Tokens(self._to)
+        self.tests = _Tests(self._to)
 
     @property
     def where(self) -> str:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from redrive.errors import StateConflict
 from redrive.service.interface import CheckedServices
-from redrive.service.kept_views import Restored
+from redrive.service.kept_views import RestoredHome
 from redrive.service.views import Finding, Health, Page, RunRow, SettingView
 from redrive.settings import Settings
 
@@ -32,7 +32,11 @@ class LocalClient:
         self.retention = service.retention
         self.backups = service.backups
         self.erasures = service.erasures
+        self.lookups = service.lookups
+        self.pools = service.pools
+        self.caches = service.caches
         self.tokens = service.tokens
+        self.tests = service.tests
 
     async def health(self) -> Health:
         return await self._service.health()
@@ -67,13 +71,13 @@ async def open_local(home: Path, settings: Settings, *, actor: str) -> AsyncIter
         yield LocalClient(service, home, settings)
 
 
-async def restore_home(file: BinaryIO, home: Path) -> Restored:
+async def restore_home(file: BinaryIO, home: Path) -> RestoredHome:
     """A new home from a backup. Errors: `home.not_empty`, `home.locked`, `backup.damaged`, …"""
     from redrive.engine.clock import instant  # noqa: PLC0415  # the engine is loaded to restore only
     from redrive.engine.restore import restore  # noqa: PLC0415
 
     done = await restore(file, home)
-    return Restored(
+    return RestoredHome(
         home=str(home),
         made_at=instant(done.made_at),
         rows=done.rows,

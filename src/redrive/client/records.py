@@ -1,5 +1,19 @@
 """The records that a client takes and gives, for callers above it."""
 
+from redrive.client.testfiles import into_file, read_files
+from redrive.service.csv_table import Form as CsvForm
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
+from redrive.service.flowtest_views import (
+    Difference,
+    FlowTestReport,
+    FlowTestResult,
+    MadeFile,
+    MadeTest,
+    ReplayStep,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.kept_views import (
@@ -35,17 +49,21 @@ from redrive.service.views import (
     RunView,
     StartRequest,
     StepRunView,
+    TableImported,
     UploadView,
     View,
 )
 
 __all__ = [
     "BackupView",
+    "Bundle",
     "ConnectionView",
     "ConnectorView",
+    "CsvForm",
     "DeleteRequest",
     "Deleted",
     "DeliveryView",
+    "Difference",
     "Document",
     "ErasePlan",
     "EraseRequest",
@@ -53,11 +71,16 @@ __all__ = [
     "ExchangeView",
     "FindItem",
     "Finding",
+    "FlowDiff",
+    "FlowTestReport",
+    "FlowTestResult",
     "FlowView",
     "Imported",
     "Kind",
     "LimitView",
     "LogLine",
+    "MadeFile",
+    "MadeTest",
     "Page",
     "PayloadDetail",
     "PayloadView",
@@ -65,16 +88,27 @@ __all__ = [
     "PlanView",
     "ProblemView",
     "RedriveRequest",
+    "ReplayStep",
+    "ReplayView",
+    "Restored",
     "RetentionPlan",
     "RetentionResult",
     "RetryRequest",
     "RunRow",
     "RunView",
+    "SettingChange",
+    "ShapeView",
     "Side",
     "StartRequest",
+    "StepDifference",
     "StepRunView",
+    "TableImported",
+    "TrialRequest",
+    "TrialView",
     "UploadView",
     "View",
     "Which",
+    "into_file",
     "item_range",
+    "read_files",
 ]

@@ -169,13 +169,15 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _query(query: Mapping[str, Any]) -> dict[str, str]:
-    texts = {}
+def _query(query: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    texts: dict[str, str | list[str]] = {}
     for name, value in query.items():
         if value is None:
             continue
         if isinstance(value, bool):
             texts[name] = "true" if value else "false"
+        elif isinstance(value, list | tuple):
+            texts[name] = [str(one) for one in value]
         elif isinstance(value, datetime):
             texts[name] = value.isoformat()
         else:

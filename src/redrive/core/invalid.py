@@ -14,6 +14,7 @@ class Invalid(ValueError):
 
     `title` says what is wrong; `setting` where, as a dotted place within the parsed value (`""`:
     all of it); `expected` what would be right; `nearest` the known name most like the wrong one.
+    `line` counts from 1 within a text of several lines; `also` are further faults of the same value.
     """
 
     def __init__(
@@ -23,15 +24,20 @@ class Invalid(ValueError):
         setting: str = "",
         expected: str | None = None,
         nearest: str | None = None,
+        line: int | None = None,
     ) -> None:
         super().__init__(title)
         self.title = title
         self.setting = setting
         self.expected = expected
         self.nearest = nearest
+        self.line = line
+        self.also: tuple[Invalid, ...] = ()
 
     def __str__(self) -> str:
         text = f"{self.setting}: {self.title}" if self.setting else self.title
+        if self.line is not None:
+            text = f"line {self.line}: {text}"
         if self.expected:
             text += f"; expected {self.expected}"
         if self.nearest:

@@ -78,14 +78,17 @@ class LineageBuilder:
         last, payload, grown = self._last, self._payload, 0
         rising = self._count > 0 and self._step != 0
         for item in items:
-            if rising and item.number == last + 1 and item.payload == payload:
+            if rising and item.number == last + 1 and item.payload == payload and not item.others:
                 last += 1
                 grown += 1
                 continue
             self._grow(last, grown)
-            self.add(item.payload, item.number)
+            if item.others:
+                self.add_all([(source, number, 1) for source, number in item.origins])
+            else:
+                self.add(item.payload, item.number)
             last, payload, grown = self._last, self._payload, 0
-            rising = self._step != 0
+            rising = self._count > 0 and self._step != 0
         self._grow(last, grown)
 
     def add_range(self, payload: int, first: int, count: int) -> None:

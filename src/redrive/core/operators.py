@@ -11,7 +11,7 @@ import msgspec
 from redrive.core.compare import as_date, as_number, as_text, one_of, same
 from redrive.core.dates import as_offset, is_day, parse_iso, shifted
 from redrive.core.invalid import Invalid, kind_of
-from redrive.core.patterns import compile_pattern, search
+from redrive.core.patterns import compile_pattern
 
 Test = Callable[[Any], bool]
 """Whether one value that is there satisfies an operator."""
@@ -136,7 +136,7 @@ def _matches(value: Any, _now: datetime | None) -> Test:
 
     def test(actual: Any) -> bool:
         text = as_text(actual)
-        return text is not None and search(pattern, text)
+        return text is not None and pattern.search(text)
 
     return test
 

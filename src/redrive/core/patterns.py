@@ -4,21 +4,28 @@ Python's engine backtracks. `(a+)+b` on thirty letters `a` runs for minutes, and
 process can stop it. What makes it so is a choice (how much a repeat takes, which alternative) that
 the next character does not decide, repeated: so no such choice may stand within a repeat. `(a+,)+`
 has none, as the comma says where the letters end; `(a+,?)+` has one, and may be written with `a++`,
-which gives nothing back. What is merely slow (`.*a.*b` is quadratic in the length of a line)
-remains possible; so only short patterns with few such choices are taken, and texts longer than
-`LONGEST_TEXT` are refused. A linear engine (RE2) would need no such rule, and would know neither
-look-around nor back-references.
+which gives nothing back. What is left takes a power of the text's length (`.*a.*b` its cube): where
+that could be much, the text is searched by an engine that knows the time (`regex`), and given up after
+`LONGEST_S`. A linear engine (RE2) would need no such rule, and would know neither look-around nor
+back-references.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
+from functools import lru_cache
 from math import inf
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import regex
 
 LONGEST_PATTERN: Final = 1_000
 LONGEST_TEXT: Final = 100_000
+LONGEST_S: Final = 0.5
+# Steps that Python's own engine, which cannot be stopped, may take at the most: some milliseconds.
+_MOST_STEPS: Final = 1_000_000
 
 # So few choices, repeated as often as their repeats say, are merely slow.
 _FEW: Final = 4
@@ -26,30 +33,65 @@ _MOST: Final = 5
 _SAMPLES: Final = frozenset((*map(chr, range(1, 128)), "é", "Ж", "中", "🙂"))
 
 
-def compile_pattern(text: str) -> re.Pattern[str]:
-    """A compiled pattern, found to be safe enough to run. Errors: `ValueError`."""
+class Pattern:
+    """A compiled pattern, safe enough to run: nothing it does takes much more than `LONGEST_S`."""
+
+    __slots__ = ("_bounded", "_quick", "_short")
+
+    def __init__(self, quick: re.Pattern[str], bounded: Any, choices: float) -> None:
+        self._quick = quick
+        self._bounded = bounded
+        # A search begins at each character, and each choice multiplies by the length once more.
+        self._short = _MOST_STEPS ** (1 / (choices + 2))
+
+    def search(self, text: str) -> bool:
+        """Whether it matches anywhere. Errors: `ValueError` for a text that is too long or takes too long."""
+        if len(text) <= self._short:
+            return self._quick.search(text) is not None
+        return self._in_time(text, lambda: self._bounded.search(text, timeout=LONGEST_S)) is not None
+
+    def replace(self, put: str, text: str) -> str:
+        """The text with every match replaced. Errors: as `search`; also a group that there is not."""
+        try:
+            if len(text) <= self._short:
+                return self._quick.sub(put, text)
+            replaced: str = self._in_time(text, lambda: self._bounded.sub(put, text, timeout=LONGEST_S))
+        except (re.error, regex.error, IndexError):
+            raise ValueError("put names a group that the pattern does not have") from None
+        return replaced
+
+    def _in_time(self, text: str, work: Callable[[], Any]) -> Any:
+        if len(text) > LONGEST_TEXT:
+            raise ValueError(f"a text of more than {LONGEST_TEXT} characters is not searched by a pattern")
+        try:
+            return work()
+        except TimeoutError:
+            raise ValueError(
+                f"the pattern takes more than {LONGEST_S} s on a text of {len(text)} characters; "
+                "let it begin with ^, or repeat less"
+            ) from None
+
+
+@lru_cache(maxsize=512)
+def compile_pattern(text: str) -> Pattern:
+    """Errors: `ValueError` for what is no pattern, or may take for ever."""
     if len(text) > LONGEST_PATTERN:
         raise ValueError(f"the pattern has more than {LONGEST_PATTERN} characters")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore")
             compiled = re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
+            bounded = regex.compile(text, regex.V0)
+    except (re.error, regex.error, RecursionError, OverflowError) as error:
         raise ValueError(f"the pattern is not a regular expression: {error}") from None
     if compiled.flags & re.VERBOSE:
         raise ValueError("the pattern uses the flag x, which is not taken")
-    if _Guard(text).alternatives(0).choices > _MOST:
+    choices = _Guard(text).alternatives(0).choices
+    if choices > _MOST:
         raise ValueError(
             "the pattern holds so many repeats that run into each other that it may take for ever"
         )
-    return compiled
-
-
-def search(pattern: re.Pattern[str], text: str) -> bool:
-    """Whether the pattern matches anywhere. Errors: `ValueError` for a text that is too long."""
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"a text of more than {LONGEST_TEXT} characters is not searched by a pattern")
-    return pattern.search(text) is not None
+    return Pattern(compiled, bounded, choices)
 
 
 _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|]", re.DOTALL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from redrive.core.flow import Flow
 from redrive.core.nearest import nearest
 from redrive.documents.connection_document import ConnectionSpec, parse_connection
 from redrive.documents.connector_document import Connector, parse_connector
-from redrive.documents.flow_document import parse_flow, warnings
+from redrive.documents.flow_document import build_steps, parse_flow, warnings
 from redrive.documents.load import Document, Loaded
 from redrive.documents.problems import one_of, shown
 from redrive.errors import FlowInvalid, Notice, Problem
@@ -43,12 +43,14 @@ def check(
     *,
     connections: Mapping[str, str] | None = None,
     endpoints: Mapping[str, Iterable[str]] | None = None,
+    lookups: Callable[[str], bool] | None = None,
 ) -> Checked:
     """Parses all documents and looks at what they name in one another.
 
     `connections` (name to connector) and `endpoints` (connector to names) are those that a home
     has already; those of the documents go before them. An endpoint that its connector does not
-    have is a problem, a connection that is nowhere a notice: it may be imported later.
+    have is a problem, a connection that is nowhere a notice: it may be imported later. `lookups` tells
+    whether there is a lookup of that name; one that is not there is a notice too.
     """
     checked = Checked(problems=list(loaded.problems))
     for document in loaded.documents:
@@ -68,6 +70,7 @@ def check(
     known.update({name: set(connector.endpoints) for name, (_, connector) in checked.connectors.items()})
     for document, flow in checked.flows.values():
         checked.notices.extend(warnings(flow, file=document.file))
+        checked.notices.extend(_unknown_lookups(document, flow, registry, lookups))
         for found in _unknown_names(document, flow, names, known):
             (checked.notices if isinstance(found, Notice) else checked.problems).append(found)  # type: ignore[arg-type]
     for document, spec in checked.connections.values():
@@ -84,6 +87,25 @@ def check(
                 )
             )
     return checked
+
+
+def _unknown_lookups(
+    document: Document, flow: Flow, registry: Registry, there: Callable[[str], bool] | None
+) -> Iterator[Notice]:
+    if there is None:
+        return
+    shapes = build_steps(flow, registry)
+    for step in flow.walk():
+        for name in sorted(shapes[step.id].lookups):
+            if not there(name):
+                yield Notice(
+                    "lookup.unknown",
+                    f"there is no lookup {shown(name)} here; a run needs it",
+                    document.file,
+                    step.line,
+                    step.id,
+                    "lookup",
+                )
 
 
 def _unknown_names(

@@ -9,6 +9,7 @@ from redrive.core.flow import Flow, FlowSettings, PathNode, StepNode, TriggerSpe
 from redrive.core.nearest import nearest
 from redrive.core.retention import ByState, Keep, Limit
 from redrive.core.template import Template, TemplateInvalid
+from redrive.documents.flow_tests import check_tests
 from redrive.documents.forms import kind_of, read_form
 from redrive.documents.grammar import (
     FlowForm,
@@ -49,7 +50,7 @@ def parse_flow(document: Document, registry: Registry) -> Flow:
     reader.check_variables()
     findings.raise_if_any()
     assert form is not None
-    return Flow(
+    flow = Flow(
         name=form.flow,
         description=form.description,
         variables={name: _variable(variable) for name, variable in form.variables.items()},
@@ -58,8 +59,11 @@ def parse_flow(document: Document, registry: Registry) -> Flow:
         ),
         settings=_settings(form.settings),
         steps=steps,
-        tests=tuple(form.tests),
+        tests=tuple(document.data.get("tests") or ()),
     )
+    check_tests(flow, form.tests, findings)
+    findings.raise_if_any()
+    return flow
 
 
 def build_steps(flow: Flow, registry: Registry) -> dict[str, ShapeBase]:

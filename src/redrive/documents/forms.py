@@ -134,16 +134,18 @@ class _Errors:
             )
             self._add("setting.invalid", title, pointer, one_of(names), near)
         elif isinstance(cause, Exception):
-            dotted = getattr(cause, "setting", "")
-            value = _value(self.data, place)
-            inner = at_dotted(value, pointer, dotted) if isinstance(dotted, str) else pointer
-            self._add(
-                "setting.invalid",
-                str(getattr(cause, "title", None) or cause),
-                inner,
-                getattr(cause, "expected", None),
-                getattr(cause, "nearest", None),
-            )
+            for one in (cause, *getattr(cause, "also", ())):
+                dotted = getattr(one, "setting", "")
+                value = _value(self.data, place)
+                inner = at_dotted(value, pointer, dotted) if isinstance(dotted, str) else pointer
+                self._add(
+                    "setting.invalid",
+                    str(getattr(one, "title", None) or one),
+                    inner,
+                    getattr(one, "expected", None),
+                    getattr(one, "nearest", None),
+                    getattr(one, "line", None),
+                )
         elif (expected := _expected(error)) is not None:
             title = (
                 f"this is {kind_of(error.get('input'))}"
@@ -155,7 +157,13 @@ class _Errors:
             self._add("setting.invalid", str(error["msg"]), pointer, None)
 
     def _add(
-        self, code: str, title: str, pointer: str, expected: str | None, near: str | None = None
+        self,
+        code: str,
+        title: str,
+        pointer: str,
+        expected: str | None,
+        near: str | None = None,
+        line: int | None = None,
     ) -> None:
         self.findings.add(
             code,
@@ -165,6 +173,7 @@ class _Errors:
             setting=setting_name(pointer, self.base) or None,
             expected=expected,
             nearest=near,
+            line=line,
         )
 
     def _help(self, loc: Loc) -> str:

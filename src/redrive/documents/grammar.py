@@ -33,6 +33,7 @@ from redrive.core.flow import (
 )
 from redrive.core.nearest import nearest
 from redrive.core.retention import FOREVER, SIZE_EXPECTED, SIZE_PATTERN, size_of
+from redrive.documents.flow_tests import FlowTestForm
 from redrive.documents.forms import Form, FormError
 from redrive.documents.problems import shown
 
@@ -352,7 +353,7 @@ class FlowForm(Form):
         default_factory=lambda: SettingsForm.model_validate({}), description="How its runs are carried out."
     )
     steps: list[Any] = Field(min_length=1, description="The steps, in the order in which they run.")
-    tests: list[dict[str, Any]] = Field([], description="Tests of the flow, run by `redrive test`.")
+    tests: list[FlowTestForm] = Field([], description="Tests of the flow, run by `redrive test`.")
 
 
 class StepForm(Form):

@@ -40,6 +40,17 @@ class Document:
         """The line in the file of a JSON Pointer: of the nearest value that is there."""
         return self.node.line_at(pointer)
 
+    def line_inside(self, pointer: str, line: int) -> int:
+        """The line in the file of a line (from 1) of the text at a JSON Pointer.
+
+        Exact for a block (`|`), whose lines stand as they are; of other texts the first line.
+        """
+        node = self.node.at(pointer)
+        if node is None:
+            return self.line_of(pointer)
+        block = self.text[node.start - self.start : node.start - self.start + 1] in ("|", ">")
+        return node.line + line if block else node.line
+
 
 @dataclass(slots=True)
 class Loaded:

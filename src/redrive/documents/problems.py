@@ -32,14 +32,17 @@ class Findings:
         setting: str | None = None,
         expected: str | None = None,
         nearest: str | None = None,
+        line: int | None = None,
     ) -> None:
-        """One problem; its line is that of the JSON Pointer."""
+        """One problem; its line is that of the JSON Pointer, or `line` of the text that stands there."""
         self.problems.append(
             Problem(
                 code=code,
                 title=title,
                 file=self.document.file,
-                line=self.document.line_of(pointer),
+                line=self.document.line_of(pointer)
+                if line is None
+                else self.document.line_inside(pointer, line),
                 step=step,
                 setting=setting,
                 expected=expected,

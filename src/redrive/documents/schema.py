@@ -92,6 +92,14 @@ def flow_schema(registry: Registry) -> Schema:
     return {"$schema": DIALECT, **flow, "$defs": definitions}
 
 
+def shape_schema(shape: type[ShapeBase]) -> Schema:
+    """The schema of the settings of one shape, for a form; lists of steps that it owns are left out."""
+    definitions: Schema = {}
+    schema = _schema_of(shape, definitions, "")
+    schema.pop("description", None)
+    return {"$schema": DIALECT, **schema, **({"$defs": definitions} if definitions else {})}
+
+
 def connector_schema(registry: Registry) -> Schema:
     """The schema of connector documents: the part of each protocol comes from its own model."""
     definitions: Schema = {}

@@ -20,12 +20,12 @@ from sqlalchemy import bindparam, select
 
 from redrive import __version__
 from redrive.engine.archive import MANIFEST, Manifest, Packer
-from redrive.engine.contents import OBJECT
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.errors import RedriveError
 from redrive.store import backups, tables
 from redrive.store.blobs.base import Blobs
+from redrive.store.contents import OBJECT
 from redrive.store.database import SCHEMA, Rows
 from redrive.store.pages import Pages
 from redrive.store.statements import Statement

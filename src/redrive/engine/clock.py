@@ -18,6 +18,10 @@ class Clock:
     def micros(self) -> int:
         return time.time_ns() // 1000
 
+    def waits(self, seconds: float) -> float:
+        """How long a wait of so many seconds really takes: no time at all where time is played."""
+        return seconds
+
 
 def instant(micros: int) -> datetime:
     """Microseconds since 1970 as an aware UTC instant."""

@@ -8,52 +8,39 @@ Until its commit, and for some time after, a small content is served from memory
 from __future__ import annotations
 
 import asyncio
-import threading
+import copy
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import zstandard
 from blake3 import blake3
-from sqlalchemy import bindparam, select
 
 from redrive.core.ranges import cooked, recipe
-from redrive.errors import PayloadGone, StoreCorrupt
+from redrive.engine.dictionaries import Families
+from redrive.engine.packing import Packing
+from redrive.errors import PayloadGone
 from redrive.sdk.content import Content, MemoryContent
-from redrive.store import tables
+from redrive.store import contents as store
 from redrive.store.blobs.base import Blobs
+from redrive.store.contents import OBJECT, PLAIN, RANGE, RECIPE, ZSTD, Row, damaged, gone
 from redrive.store.database import Reader, Rows
-from redrive.store.statements import Insert, Statement
 
 T = TypeVar("T")
 
-PLAIN, ZSTD, OBJECT, RANGE, RECIPE = 0, 1, 2, 3, 4
 # Larger than this goes to the blob store without a try at compressing it into a row.
 MAX_ROW_PLAIN_BYTES = 256 << 10
 CACHE_BYTES = 32 << 20
 LEAST_RECIPE_BYTES = 512
 
-INSERT_CONTENT = Insert(tables.contents, conflict="share")
-_GET = Statement(
-    select(
-        tables.contents.c.size_bytes,
-        tables.contents.c.form,
-        tables.contents.c.data,
-        tables.contents.c.base,
-        tables.contents.c.base_offset,
-    ).where(tables.contents.c.digest == bindparam("digest"))
-)
-
-Row = tuple[bytes, int, int, bytes | None, bytes | None, int | None]
-
 
 class StoredContent(Content):
     """Content in the store, or on its way there. `rows` are what a commit that refers to it has
-    to write first (nothing where it was read from the store).
+    to write first (nothing where it was read from the store), `pins` the contents that these rows
+    share and do not write (`store.contents.pin`).
     """
 
-    __slots__ = ("_store", "base", "data", "digest", "form", "offset", "rows", "size_bytes")
+    __slots__ = ("_store", "base", "data", "digest", "form", "offset", "pins", "rows", "size_bytes")
 
     def __init__(
         self,
@@ -65,6 +52,7 @@ class StoredContent(Content):
         base: Content | None = None,
         offset: int = 0,
         rows: tuple[Row, ...] = (),
+        pins: tuple[bytes, ...] = (),
         data: bytes | None = None,
     ) -> None:
         self._store = store
@@ -75,6 +63,7 @@ class StoredContent(Content):
         self.base = base
         self.offset = offset
         self.rows = rows
+        self.pins = pins
 
     async def read(self, start: int = 0, stop: int | None = None) -> bytes:
         end = self.size_bytes if stop is None else min(stop, self.size_bytes)
@@ -82,7 +71,9 @@ class StoredContent(Content):
 
 
 class ContentStore:
-    """One per process; safe to use from one event loop."""
+    """One per process; safe to use from one event loop. `families`, where there are any, say which
+    dictionary a content is packed with.
+    """
 
     def __init__(
         self, reader: Reader, blobs: Blobs, *, inline_bytes: int = 32 << 10, zstd_level: int = 1
@@ -90,14 +81,20 @@ class ContentStore:
         self._reader = reader
         self._blobs = blobs
         self._inline_bytes = inline_bytes
-        self._level = zstd_level
-        self._local = threading.local()
-        self._cache: OrderedDict[bytes, bytes] = OrderedDict()
-        self._cached_bytes = 0
-        self._threads = ThreadPoolExecutor(2, "redrive-blobs")
+        self.packing = Packing(zstd_level)
+        self.families: Families | None = None
+        self.family: str | None = None
+        self._cache = _Cache()
+        self._threads = ThreadPoolExecutor(blobs.parallel, "redrive-blobs")
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
+
+    def of(self, family: str) -> ContentStore:
+        """This store for whoever puts contents that look alike: they are packed with a dictionary."""
+        view = copy.copy(self)
+        view.family = family
+        return view
 
     # ---- in
 
@@ -129,8 +126,9 @@ class ContentStore:
             # Never a reference to a reference, and only to what is certain to be whole.
             if root.form in {PLAIN, ZSTD} and (written := recipe(whole, items, held)) is not None:
                 digest = blake3(whole).digest()
-                row: Row = (digest, len(whole), RECIPE, written, root.digest, shift)
-                return StoredContent(self, digest, len(whole), RECIPE, rows=(*root.rows, row), data=whole)
+                row: Row = (digest, len(whole), RECIPE, written, root.digest, shift, None)
+                rows, pins = _shared(root, row)
+                return StoredContent(self, digest, len(whole), RECIPE, rows=rows, pins=pins, data=whole)
         return await self.put(whole)
 
     async def slice(self, content: Content, start: int, stop: int) -> StoredContent:
@@ -149,10 +147,10 @@ class ContentStore:
         base, offset = content, start
         if isinstance(content, StoredContent) and content.base is not None:
             base, offset = content.base, content.offset + start  # never a reference to a reference
-        row: Row = (digest, stop - start, RANGE, None, base.digest, offset)
-        rows = (*getattr(base, "rows", ()), row)
+        row: Row = (digest, stop - start, RANGE, None, base.digest, offset, None)
+        rows, pins = _shared(base, row)
         return StoredContent(
-            self, digest, stop - start, RANGE, base=base, offset=offset, rows=rows, data=data
+            self, digest, stop - start, RANGE, base=base, offset=offset, rows=rows, pins=pins, data=data
         )
 
     def stored(self, content: Content) -> StoredContent | None:
@@ -170,34 +168,33 @@ class ContentStore:
         """The plain bytes of a content that is a row of its own; None for others. For the thread
         that reads a page of payloads: a hop for each of them would cost more than the read.
         """
-        found = rows.one(_GET, digest=digest)
-        if found is None or found[1] not in {PLAIN, ZSTD}:
+        found = self._row(rows, digest)
+        if found is None or found.form not in {PLAIN, ZSTD}:
             return None
-        return self._plain(digest, *found[:3])
+        return self.packing.unpack(found)
+
+    def _row(self, rows: Rows, digest: bytes) -> store.ContentRow | None:
+        """A row, with what it takes to unpack it."""
+        found = store.get(rows, digest)
+        if found is not None:
+            self.packing.load(rows, found)
+        return found
 
     def known(self, digest: bytes, size_bytes: int, data: bytes | None = None) -> StoredContent:
         """Content that a record names. Whether it is still kept shows when it is read."""
         return StoredContent(self, digest, size_bytes, -1, data=data)
 
     def _as_row(self, data: bytes) -> StoredContent | None:
-        packed = self._compressor().compress(data) if len(data) > 64 else data
-        form = ZSTD
-        if len(packed) >= len(data):
-            packed, form = data, PLAIN
+        family, families = self.family, self.families
+        learnt = families.dictionary(family) if families is not None and family is not None else None
+        form, packed, number = self.packing.pack(data, learnt)
         if len(packed) > self._inline_bytes:
             return None
         digest = blake3(data).digest()
-        row: Row = (digest, len(data), form, packed, None, None)
+        if families is not None and family is not None:
+            families.note(family, digest, len(data), len(packed))
+        row: Row = (digest, len(data), form, packed, None, None, number)
         return StoredContent(self, digest, len(data), form, rows=(row,), data=data)
-
-    def _compressor(self) -> zstandard.ZstdCompressor:
-        # One for each thread: a shared one crashes the process.
-        found: zstandard.ZstdCompressor | None = getattr(self._local, "compressor", None)
-        if found is None:
-            found = self._local.compressor = zstandard.ZstdCompressor(
-                level=self._level, write_checksum=False, write_content_size=True
-            )
-        return found
 
     async def _put_object(self, first: list[bytes], rest: AsyncIterable[bytes] | None) -> StoredContent:
         loop = asyncio.get_running_loop()
@@ -213,87 +210,89 @@ class ContentStore:
         except BaseException:
             await asyncio.shield(loop.run_in_executor(self._threads, writer.abort))
             raise
-        row: Row = (blob.digest, blob.size_bytes, OBJECT, None, None, None)
+        row: Row = (blob.digest, blob.size_bytes, OBJECT, None, None, None, None)
         return StoredContent(self, blob.digest, blob.size_bytes, OBJECT, rows=(row,))
 
     # ---- out
 
     async def read(self, content: StoredContent, start: int, stop: int) -> bytes:
-        data = content.data or self._recall(content.digest)
+        data = content.data or self._cache.get(content.digest)
         if data is not None:
             return data if start == 0 and stop >= len(data) else data[start:stop]
         if start >= stop:
             return b""
-        if content.base is not None and isinstance(content.base, StoredContent):
-            return await self.read(content.base, content.offset + start, content.offset + stop)
-        if content.form == OBJECT:
-            return await self._in_thread(lambda: self._blobs.open(content.digest).read(start, stop))
-        found = await self._reader.run(lambda rows: rows.one(_GET, digest=content.digest))
+        if content.base is not None or content.form == OBJECT:
+            try:
+                if isinstance(content.base, StoredContent):
+                    return await self.read(content.base, content.offset + start, content.offset + stop)
+                return await self._in_thread(lambda: self._blobs.open(content.digest).read(start, stop))
+            except PayloadGone:
+                # It may have been stored in another way since this was found out.
+                if content.form == OBJECT:
+                    raise
+                content.base, content.form = None, -1
+        found = await self._reader.run(lambda rows: self._row(rows, content.digest))
         if found is None:
-            raise PayloadGone(
-                f"the content {content.digest.hex()[:12]} has expired or was erased",
-                hint="Logs outlive payloads; give the data with --payload to run with it again.",
-            )
-        size, form, packed, base, offset = found
-        if form in (PLAIN, ZSTD):
-            data = self._plain(content.digest, size, form, packed)
-            self._remember(content.digest, data)
+            raise gone(content.digest)
+        if found.form in (PLAIN, ZSTD):
+            data = self.packing.unpack(found)
+            self._cache.remember(content.digest, data)
             return data[start:stop]
-        if form == RECIPE:
-            return (await self._cook(content.digest, packed, base, offset))[start:stop]
-        content.form = form
-        if form == OBJECT:
+        assert found.form == OBJECT or found.base is not None
+        if found.form == RECIPE:
+            return (await self._cook(found))[start:stop]
+        content.form = found.form
+        if found.form == OBJECT:
             return await self.read(content, start, stop)
-        content.base = StoredContent(self, base, offset + size, -1)
+        offset = found.base_offset or 0
+        content.base = StoredContent(self, found.base or b"", offset + found.size_bytes, -1)
         content.offset = offset
         return await self.read(content, start, stop)
 
-    async def _cook(self, digest: bytes, written: bytes, base: bytes, offset: int) -> bytes:
-        source = self.known(base, MAX_ROW_PLAIN_BYTES)
+    async def _cook(self, row: store.ContentRow) -> bytes:
+        source = self.known(row.base or b"", MAX_ROW_PLAIN_BYTES)
         try:
-            data = cooked(written, await source.read(offset))
+            data = cooked(row.data or b"", await source.read(row.base_offset or 0))
         except ValueError:
             data = b""
-        if blake3(data).digest() != digest:
-            raise _damaged(digest)
-        self._remember(digest, data)
+        if blake3(data).digest() != row.digest:
+            raise damaged(row.digest)
+        self._cache.remember(row.digest, data)
         return data
 
-    def _plain(self, digest: bytes, size: int, form: int, packed: bytes) -> bytes:
-        data = bytes(packed) if form == PLAIN else self._unpack(digest, packed, size)
-        if blake3(data).digest() != digest:
-            raise _damaged(digest)
-        return data
-
-    def _unpack(self, digest: bytes, packed: bytes, size: int) -> bytes:
-        try:
-            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size)
-        except zstandard.ZstdError as error:
-            raise StoreCorrupt(f"the content {digest.hex()[:12]} is damaged: {error}") from None
+    def forget(self, digest: bytes) -> None:
+        """Do not answer from memory any more: the content was deleted or erased."""
+        self._cache.forget(digest)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
-    def _remember(self, digest: bytes, data: bytes) -> None:
-        if len(data) > CACHE_BYTES // 8 or digest in self._cache:
+
+class _Cache:
+    """Plain bytes of small contents that were read of late."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[bytes, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, digest: bytes) -> bytes | None:
+        return self._held.get(digest)
+
+    def remember(self, digest: bytes, data: bytes) -> None:
+        if len(data) > CACHE_BYTES // 8 or digest in self._held:
             return
-        self._cache[digest] = data
-        self._cached_bytes += len(data)
-        while self._cached_bytes > CACHE_BYTES:
-            _, old = self._cache.popitem(last=False)
-            self._cached_bytes -= len(old)
+        self._held[digest] = data
+        self._bytes += len(data)
+        while self._bytes > CACHE_BYTES:
+            _, old = self._held.popitem(last=False)
+            self._bytes -= len(old)
 
-    def forget(self) -> None:
-        """Let go of what is held in memory: it may have been erased."""
-        self._cache.clear()
-        self._cached_bytes = 0
-
-    def _recall(self, digest: bytes) -> bytes | None:
-        return self._cache.get(digest)
+    def forget(self, digest: bytes) -> None:
+        if (data := self._held.pop(digest, None)) is not None:
+            self._bytes -= len(data)
 
 
-def _damaged(digest: bytes) -> StoreCorrupt:
-    return StoreCorrupt(
-        f"the content {digest.hex()[:12]} does not match its hash",
-        hint="Run `redrive doctor`, and restore a backup if it cannot be mended.",
-    )
+def _shared(base: Content, row: Row) -> tuple[tuple[Row, ...], tuple[bytes, ...]]:
+    """The rows and pins of a content that is made from `base`."""
+    rows: tuple[Row, ...] = getattr(base, "rows", ())
+    return (*rows, row), (getattr(base, "pins", ()) if rows else (base.digest,))

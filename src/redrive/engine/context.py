@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal
 
@@ -15,11 +16,14 @@ from redrive.engine.deps import Deps
 from redrive.engine.exchanges import answer_json, exchange_row
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
+from redrive.engine.references import EngineCache, EngineLookup, EnginePool, RunReferences
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
 from redrive.sdk.context import RunInfo
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.payload import Payload
+from redrive.sdk.references import CacheScope
+from redrive.sdk.scripting import Script, Session
 from redrive.store import runs as store
 
 MAX_LOG_DATA_BYTES = 8 << 10
@@ -115,6 +119,7 @@ class EngineContext:
         ledger: StepLedger,
         stop: Callable[[float], Any],
         preview: bool,
+        references: RunReferences,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -135,6 +140,7 @@ class EngineContext:
         self.attempt = 1
         self.missing = missing
         self.log = EngineLog(journal, step, deps.clock.micros)
+        self._references = references.for_step(step, self.log)
         self.state: Any = None
         self.ledger = ledger
         self.preview = preview
@@ -183,8 +189,18 @@ class EngineContext:
             self._journal.run_changed()
         return opened.connection
 
+    async def lookup(self, name: str) -> EngineLookup:
+        return await self._references.lookup(name)
+
+    def pool(self, name: str, *, shared: bool = True) -> EnginePool:
+        return self._references.pool(name, shared=shared)
+
+    def cache(self, name: str, scope: CacheScope = "flow") -> EngineCache:
+        return self._references.cache(name, scope)
+
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
-        return await self._deps.contents.put(data)
+        run = self._journal.run
+        return await self._deps.contents.of(f"{run.flow_id}/{self._step.step}").put(data)
 
     async def slice(self, content: Content, start: int, stop: int) -> Content:
         return await self._deps.contents.slice(content, start, stop)
@@ -222,5 +238,15 @@ class EngineContext:
         )
         return to_text("x", exchange_id)
 
+    def script(self, script: Script, payload: Payload | None = None) -> AbstractAsyncContextManager[Session]:
+        return self._deps.sandbox.open(
+            script,
+            now=self._clock,
+            meta=payload.meta if payload is not None else {},
+            variables=self._variables,
+            printed=self.log.info,
+            failed=self.log.error,
+        )
+
     async def sleep(self, seconds: float) -> None:
-        await self._stop(seconds)
+        await self._stop(self._deps.clock.waits(seconds))

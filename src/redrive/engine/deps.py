@@ -13,6 +13,8 @@ from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.target import LedgerSignal
+from redrive.engine.waits import Waits
+from redrive.sandbox import Sandbox
 from redrive.settings import Settings
 from redrive.store.committer import Committer
 from redrive.store.database import Reader
@@ -35,6 +37,8 @@ class Deps(msgspec.Struct):
     settings: Settings
     changed: Callable[[Run], None]
     """Told of every change of a run's own record."""
+    waits: Waits = msgspec.field(default_factory=Waits)
+    sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
 
     def used_connectors(self, run: Run) -> dict[str, str]:
         """Connector name to the hash of the document that the run has used so far."""

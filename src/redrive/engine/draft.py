@@ -21,7 +21,7 @@ from redrive.core.lineage import LineageBuilder
 from redrive.core.run import FAILED, PayloadRow, Plan, Run, StepRun
 from redrive.core.selection import Selection
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
-from redrive.engine.contents import INSERT_CONTENT, StoredContent
+from redrive.engine.contents import StoredContent
 from redrive.engine.deps import Deps
 from redrive.engine.stored import buckets_of
 from redrive.engine.tracing import failed_items
@@ -33,6 +33,7 @@ from redrive.store import payloads as payload_store
 from redrive.store import retention
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
+from redrive.store.contents import INSERT_CONTENT, pin
 from redrive.store.database import Rows
 from redrive.store.statements import row
 
@@ -72,10 +73,10 @@ class Draft(msgspec.Struct):
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))
             for payload, content in held.payloads:
+                if payload.size_bytes:
+                    pin(transaction, content.pins if content.rows else (content.digest,))
                 for values in content.rows:
                     transaction.insert(INSERT_CONTENT, values)
-                if not content.rows and content.size_bytes:
-                    retention.pin(transaction, [content.digest])
                 transaction.insert(store.INSERT_PAYLOAD, row(payload))
         for step in self.kept:
             transaction.insert(store.PUT_STEP_RUN, row(step))

@@ -9,6 +9,7 @@ that was cut off goes on, from its beginning: what was done already is not found
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -19,15 +20,16 @@ import msgspec
 from redrive.core.erasing import Wanted, masked, masked_key
 from redrive.core.ids import made_at_ms
 from redrive.core.jsonvalue import decode, encode
-from redrive.engine.contents import INSERT_CONTENT
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.retention import Counts, Retention
-from redrive.engine.rewriting import Rewritten, without_items, without_records
+from redrive.engine.rewriting import Rewriter
+from redrive.engine.tombstones import Rewritten, without_items, without_records
 from redrive.errors import PayloadGone, StoreCorrupt
 from redrive.store import erasures as store
 from redrive.store import loose, sweep
 from redrive.store.committer import Transaction
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Rows
 from redrive.store.pages import Pages
 
@@ -80,7 +82,6 @@ class Erasing:
             _add(total, found)
             failpoints.hit("erase.replaced")
             await self._sweep()
-            self._deps.contents.forget()
             failpoints.hit("erase.swept")
             if not (found.contents or found.records or found.deliveries):
                 break
@@ -273,17 +274,11 @@ class _Pass:
         """What was stored as parts of a content that goes, and stays itself, gets bytes of its own."""
         if self._dry:
             return
-        contents = self._deps.contents
+        rewriter = Rewriter(self._deps.reader, self._deps.contents, self._deps.committer)
         for base in self._moved:
-            for digest, size in await self._read(partial(store.made_of, digest=base)):
-                if digest in self._moved:
-                    continue
-                try:
-                    data = await contents.known(digest, size).read()
-                except (PayloadGone, StoreCorrupt):
-                    continue
-                own = (await contents.put(data)).rows[-1]
-                await self._write(partial(store.make_own, digest=digest, form=own[2], data=own[3]))
+            with contextlib.suppress(StoreCorrupt, PayloadGone):
+                await rewriter.free(base)
+            self._deps.contents.forget(base)
 
     # ---- records
 

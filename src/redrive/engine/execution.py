@@ -82,7 +82,7 @@ class StepExecution:
         self._output = Output(
             step=step,
             journal=journal,
-            contents=deps.contents,
+            contents=deps.contents.of(f"{journal.run.flow_id}/{step.step}"),
             ids=deps.ids,
             young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
         )

@@ -19,10 +19,11 @@ import msgspec
 
 from redrive.core.jsonvalue import encode
 from redrive.core.run import PayloadRow, Run, StepRun
-from redrive.engine.contents import INSERT_CONTENT, StoredContent
+from redrive.engine.contents import StoredContent
 from redrive.errors import LeaseLost, RedriveError
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
+from redrive.store.contents import INSERT_CONTENT, pin
 from redrive.store.statements import Insert, row
 
 MAX_IN_FLIGHT = 8
@@ -64,6 +65,8 @@ class Journal:
 
     def content(self, content: StoredContent) -> None:
         """The rows of a content that something in this journal refers to."""
+        if content.pins:
+            self.work(lambda transaction: pin(transaction, content.pins))
         for values in content.rows:
             self._writes.append((INSERT_CONTENT, values))
             self._bytes += len(values[3] or b"")

@@ -23,15 +23,16 @@ from redrive.engine.archive import END, End, Unpacker, damaged, read_manifest, r
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.failpoints import failpoints
 from redrive.errors import HomeUnusable
-from redrive.store import ledger, maintenance, tables
+from redrive.store import ledger, tables
 from redrive.store import runs as run_store
 from redrive.store.blobs.base import BlobWriter
 from redrive.store.blobs.disk import DiskBlobs
 from redrive.store.committer import Committer, Transaction
-from redrive.store.database import SCHEMA, connect_writer, migrate
+from redrive.store.database import SCHEMA
+from redrive.store.opening import DATABASE
+from redrive.store.sqlite import SqliteDatabase
 from redrive.store.statements import Insert, Statement
 
-DATABASE: Final = "redrive.db"
 FILES: Final = frozenset({"redrive.toml", "secret.key"})
 
 _r, _s, _b = tables.runs, tables.step_runs, tables.backups
@@ -114,19 +115,19 @@ class _Restore:
         self._clock = clock
         self._ids = Ids(clock)
         self._writer: tuple[str, BlobWriter] | None = None
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, int] = dict.fromkeys(tables.metadata.tables, 0)
         self._inserts = {name: Insert(table, whole=True) for name, table in tables.metadata.tables.items()}
         self._done = Restored()
 
     async def run(self, file: BinaryIO) -> Restored:
-        database = self._folder / DATABASE
-        await asyncio.to_thread(migrate, database)
+        database = SqliteDatabase(self._folder / DATABASE)
+        await asyncio.to_thread(database.migrate)
         self._blobs = DiskBlobs(self._folder, failpoint=failpoints.hit)
-        self._committer = Committer(lambda: connect_writer(database), failpoints.hit)
+        self._committer = Committer(database, failpoints.hit)
         try:
             await self._take(Unpacker(file))
             await self._committer.submit(self._settle)
-            await self._committer.outside(maintenance.empty_log)
+            await self._committer.outside(database.empty_log)
         finally:
             if self._writer is not None:
                 self._writer[1].abort()
@@ -167,7 +168,7 @@ class _Restore:
         if insert is None:
             raise damaged(f"it has rows of a table {table!r}")
         rows = [tuple(row) for row in rows_of(data)]
-        self._counts[table] = self._counts.get(table, 0) + len(rows)
+        self._counts[table] += len(rows)
         self._done.rows += len(rows)
 
         def work(transaction: Transaction) -> None:
@@ -204,8 +205,7 @@ class _Restore:
             end = msgspec.json.decode(data, type=End)
         except msgspec.MsgspecError as error:
             raise damaged(str(error)) from None
-        told = {name: count for name, count in end.rows.items() if count}
-        if end.digest != digest or told != self._counts or end.objects != self._done.objects:
+        if end.digest != digest or end.rows != self._counts or end.objects != self._done.objects:
             raise damaged("what it holds is not what its end says")
 
     def _settle(self, transaction: Transaction) -> None:

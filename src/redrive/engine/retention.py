@@ -18,13 +18,13 @@ import msgspec
 from redrive.core.ids import lowest_at
 from redrive.core.retention import FOREVER, ByState, Keep, Limit, Walk
 from redrive.core.run import ENDED
-from redrive.engine.contents import OBJECT
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
+from redrive.engine.rewriting import Rewriter
 from redrive.errors import RedriveError
 from redrive.log import get_logger
 from redrive.settings import Settings
-from redrive.store import backups, loose, maintenance, sweep
+from redrive.store import backups, contents, loose, sweep
 from redrive.store import retention as store
 from redrive.store.blobs.base import Blobs
 from redrive.store.committer import Transaction
@@ -106,6 +106,7 @@ class Retention:
         self._deps = deps
         self._blobs = blobs
         self._pause_s = pause_s
+        self._rewriter = Rewriter(deps.reader, deps.contents, deps.committer)
 
     # ---- what is due
 
@@ -182,6 +183,8 @@ class Retention:
         await self._forget_tracked()
         await self.sweep(counts)
         await self._sweep_objects(counts)
+        retired = self._deps.clock.micros() - DAY_US
+        await self._write(partial(contents.delete_dictionaries, before=retired))
         return counts
 
     async def take(self, run_id: int, verdict: str, counts: Counts) -> bool:
@@ -284,9 +287,10 @@ class Retention:
 
     async def compact(self) -> None:
         """Write the database anew: its file shrinks, and nothing that was deleted is left in it."""
-        await self._deps.committer.outside(maintenance.rewrite)
+        database = self._deps.reader.database
+        await self._deps.committer.outside(database.rewrite)
         for _ in range(MAX_TRIES):
-            if await self._deps.committer.outside(maintenance.empty_log):
+            if await self._deps.committer.outside(database.empty_log):
                 return
             await asyncio.sleep(self._pause_s)  # somebody still reads what was there before
 
@@ -333,11 +337,20 @@ class Retention:
         def work(transaction: Transaction) -> sweep.Swept | None:
             if backups.is_running(transaction, self._deps.clock.micros()):
                 return None
-            return sweep.sweep(transaction, digests, OBJECT)
+            return sweep.sweep(transaction, digests)
 
         swept = await self._write(work)
         if swept is None:
             return False
+        for digest in swept.bases:
+            # What is made from it, and stays, gets bytes of its own.
+            await self._rewriter.free(digest)
+        if swept.bases:
+            rest = await self._write(partial(sweep.sweep, digests=swept.bases))
+            swept.contents += rest.contents
+            swept.size_bytes += rest.size_bytes
+            swept.objects += rest.objects
+            await self._write(partial(sweep.pardon, digests=rest.bases))
         failpoints.hit("retention.swept")
         counts.contents += swept.contents
         counts.size_bytes += swept.size_bytes

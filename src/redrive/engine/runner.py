@@ -1,7 +1,7 @@
 """The one process of a home that executes: admits queued runs, resumes those a dead process left.
 
 Which runs there are, and that one has to stop, is read from the store: other processes queue and
-request there, and `PRAGMA data_version` tells that something changed.
+request there, and the store tells that something changed.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ class Runner:
         self._born = deps.ids.next()
         self._full = False
         self.halted: asyncio.Future[RedriveError] = asyncio.get_running_loop().create_future()
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
+        deps.committer.on_failure = self.give_up
 
-        def failed(error: RedriveError) -> None:
-            loop.call_soon_threadsafe(self._halt, error)
-
-        deps.committer.on_failure = failed
+    def give_up(self, error: RedriveError) -> None:
+        """Stop executing at once: the store failed, or the lock is lost. From any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nothing executes any more
+            self._loop.call_soon_threadsafe(self._halt, error)
 
     def wake(self) -> None:
         """Something was queued or requested in this process."""

@@ -9,7 +9,7 @@ writes nothing, up to the first step that would reach out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,8 @@ from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
+from redrive.engine.references import RunReferences
+from redrive.engine.settling import settling
 from redrive.engine.stored import Inputs, buckets_of, outputs_of, starts_at
 from redrive.engine.target import Counted, Target
 from redrive.errors import RedriveError
@@ -81,6 +83,14 @@ class Execution:
         self._counted = counted
         self._plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
         self._variables = self._first_variables()
+        self._references = RunReferences(
+            deps=deps,
+            run=run,
+            plan=self._plan,
+            journal=journal,
+            wait=control.wait,
+            preview=counted is not None,
+        )
         self._wary = run.losses > 0
         self.notes: list[str] = []
 
@@ -122,18 +132,21 @@ class Execution:
                 journal.run_changed()
             raise
         failpoints.hit("run.ending")
+        settle = await settling(self._references, status, self._built, list(self._steps.values()))
         run.status = status
         run.finished_at = self._deps.clock.micros()
         run.summary = self._summary(status, error)
-        self._end()
+        self._end(settle)
         await journal.barrier()
 
-    def _end(self) -> None:
+    def _end(self, settle: Callable[[Transaction], None] | None) -> None:
         run = self._run
         at = self._deps.clock.micros()
         sequence = self._deps.ids.next()
 
         def work(transaction: Transaction) -> None:
+            if settle is not None:
+                settle(transaction)
             # Nothing of an ended run may stay claimed.
             ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
             ordinary = run.source_run is None and not run.overridden
@@ -369,6 +382,7 @@ class Execution:
             ledger=context_ledger,
             stop=self._control.sleep,
             preview=self._counted is not None,
+            references=self._references,
         )
         return StepExecution(
             deps=self._deps,

@@ -2,7 +2,7 @@
 
 from redrive.core.conditions import Condition
 from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
-from redrive.core.functions import Functions
+from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
@@ -20,25 +20,47 @@ from redrive.sdk.fields import (
     ConditionField,
     ConnectorConditionField,
     ConnectorTemplatedValue,
+    Duration,
     Example,
     Field,
     FunctionsField,
     PathText,
+    PlainName,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
+from redrive.sdk.playback import Playback, Played, PlayedFailure
 from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
+from redrive.sdk.references import (
+    MAX_KEY_BYTES,
+    Cache,
+    CachedPayload,
+    CacheScope,
+    Direction,
+    Lookup,
+    Match,
+    Pool,
+    PoolKey,
+)
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
+from redrive.sdk.resolving import Resolver
+from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape
 
 __all__ = [
     "CHUNK_BYTES",
     "CONNECTOR_ROOTS",
     "JSON",
+    "KEPT",
+    "MAX_KEY_BYTES",
     "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
+    "Asked",
     "Bucket",
+    "Cache",
+    "CacheScope",
+    "CachedPayload",
     "Claim",
     "Condition",
     "ConditionField",
@@ -49,7 +71,9 @@ __all__ = [
     "ConnectorTemplatedValue",
     "Content",
     "Decision",
+    "Direction",
     "DocumentProblem",
+    "Duration",
     "Each",
     "Elements",
     "Endpoint",
@@ -69,6 +93,9 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Limits",
+    "Lookup",
+    "Match",
     "MemoryContent",
     "Missing",
     "Out",
@@ -76,9 +103,18 @@ __all__ = [
     "Path",
     "PathText",
     "Payload",
+    "PlainName",
+    "Playback",
+    "Played",
+    "PlayedFailure",
+    "Pool",
+    "PoolKey",
     "RawReader",
     "Request",
+    "Resolver",
+    "Script",
     "Segment",
+    "Session",
     "Shape",
     "StepContext",
     "StepLog",
@@ -87,9 +123,11 @@ __all__ = [
     "TemplatedValue",
     "TextFields",
     "UnknownRequest",
+    "Whole",
     "apply",
     "as_text",
     "batched",
+    "check_script",
     "compile_value",
     "decode",
     "elements",

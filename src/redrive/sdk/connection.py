@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from redrive.sdk.context import StepContext
     from redrive.sdk.delivery import Entry
     from redrive.sdk.payload import Payload
+    from redrive.sdk.playback import Playback
     from redrive.sdk.shape import Out
 
 
@@ -25,6 +26,8 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     document: Mapping[str, Any]
     settings: Mapping[str, Any]
     secrets: Mapping[str, str]
+    playback: Playback | None = None
+    """Where answers come from in tests and replays: nothing may leave the machine then."""
 
 
 class Connection(Protocol):
@@ -80,6 +83,9 @@ class ConnectorProtocol(Protocol):
 
     name: ClassVar[str]
     model: ClassVar[type[BaseModel]]
+    plays_back: ClassVar[bool] = False
+    """Whether its connections answer from `ConnectionInfo.playback` where there is one. Tests and
+    replays of flows open no connection of a protocol that does not."""
 
     def check(self, document: Mapping[str, Any]) -> list[DocumentProblem]:
         """Everything that is wrong with a connector document."""

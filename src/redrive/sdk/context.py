@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -14,6 +15,8 @@ from redrive.sdk.content import Content
 from redrive.sdk.delivery import Ledger
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.payload import Payload
+from redrive.sdk.references import Cache, CacheScope, Lookup, Pool
+from redrive.sdk.scripting import Script, Session
 
 
 class RunInfo(msgspec.Struct, frozen=True):
@@ -80,6 +83,15 @@ class StepContext(Protocol):
     async def connection(self, name: str) -> Connection:
         """A connection with its secrets, ready to use. Errors: `connection.unknown`."""
 
+    async def lookup(self, name: str) -> Lookup:
+        """A cross-reference table, as it is now for the rest of this step. Errors: `lookup.unknown`."""
+
+    def pool(self, name: str, *, shared: bool = True) -> Pool:
+        """A data pool, made when it is first written; not `shared`: one that belongs to this flow."""
+
+    def cache(self, name: str, scope: CacheScope = "flow") -> Cache:
+        """A cache of this run, of this flow, or of the whole home (`company`)."""
+
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
         """Keeps bytes (a request or answer body). They become durable with what refers to them."""
 
@@ -88,6 +100,12 @@ class StepContext(Protocol):
 
     def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
         """Records a finished request that delivers nothing (a pull, a token). Its id."""
+
+    def script(self, script: Script, payload: Payload | None = None) -> AbstractAsyncContextManager[Session]:
+        """A session of a user's script, with nothing of an earlier one: `async with` it.
+
+        The script sees the run's clock, the flow's variables, and the meta of `payload`.
+        """
 
     async def sleep(self, seconds: float) -> None:
         """Waits on the wall clock; ends early (with an error) when the run is stopped."""

@@ -19,11 +19,18 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import pydantic
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from redrive.core.conditions import Condition
+from redrive.core.durations import EXPECTED, PATTERN, duration_s
 from redrive.core.functions import Functions, functions_schema
 from redrive.core.paths import Path
 from redrive.core.template import CONNECTOR_ROOTS, FLOW_ROOTS, Templated, compile_value
@@ -46,7 +53,8 @@ class Example:
     `given` is a list of payloads; a payload is any JSON value (a list is a list of items), or
     `bytes`. `gives` is the list of payloads that come out, compared as JSON values. `fails` is
     the error code instead. `meta` and `variables` set the scene; `gives_variables` and
-    `gives_meta` (one map per payload out) say what must come of them.
+    `gives_meta` (one map per payload out) say what must come of them. `lookups` are tables as {from: to},
+    `pools` the keys that a data pool holds, `caches` the documents of an entry, named SCOPE/CACHE/ENTRY.
     """
 
     title: str
@@ -55,10 +63,14 @@ class Example:
     gives: Sequence[Any] | None = None
     fails: str | None = None
     items_path: str = ""
+    media_type: str = "application/json"
     meta: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     gives_variables: Mapping[str, Any] | None = None
     gives_meta: Sequence[Mapping[str, str]] | None = None
+    lookups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    caches: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,13 @@ def _path(value: Any) -> Path:
     if not isinstance(value, str):
         raise ValueError("a path is a text such as customer.email")
     return Path.parse(value)
+
+
+def _seconds(value: Any) -> Any:
+    try:
+        return duration_s(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; expected {EXPECTED}") from None
 
 
 def _templated(roots: tuple[str, ...]) -> _Compiled:
@@ -134,6 +153,19 @@ PathText = Annotated[
     ),
 ]
 """A text that is a path; compiled to `Path`."""
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": PATTERN}]}
+    ),
+]
+"""A length of time in seconds; a document may write 90s, 30m, 2h, 1h30m or 7d."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+PlainName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
+"""The name of a lookup, data pool or cache: letters, digits, dots, hyphens and underscores."""
 
 TemplatedValue = Annotated[Templated, _templated(FLOW_ROOTS)]
 """Any JSON value with templates in its texts; compiled to `Templated`."""

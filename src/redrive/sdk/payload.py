@@ -125,7 +125,7 @@ class Payload:
         if self.size_bytes and not self.has_json_items:
             raise PayloadError(
                 f"payload {self.position} is {self.media_type}; this step reads JSON",
-                hint="Let an earlier step put out JSON.",
+                hint="Put a convert step to json before this one.",
             )
         async for items in self.chunks():
             yield items

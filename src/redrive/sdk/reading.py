@@ -121,8 +121,10 @@ class Elements:
     descent can find is written anew: its numbers keep their value, not their spelling.)
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
+        """`whole`: a list is one part, as it stands."""
         self._path = path
+        self._whole = whole
         self._fields = Fields([path])
 
     def of(self, item: Item) -> list[Item]:
@@ -130,7 +132,7 @@ class Elements:
         try:
             parts: list[Item] = []
             for found in self._found(item.raw):
-                inside = elements(found)
+                inside = None if self._whole else elements(found)
                 if inside is None:
                     parts.append(item.of(found))
                 else:

@@ -106,6 +106,11 @@ class ShapeBase(BaseModel):
         """Settings as an older version of this shape wrote them, in today's form."""
         return settings
 
+    @property
+    def lookups(self) -> frozenset[str]:
+        """The lookups that the settings name: `redrive check` and a start look whether they are there."""
+        return frozenset()
+
     @classmethod
     def help(cls) -> str:
         """The docstring, as text for the reference page."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +25,7 @@ from redrive.core import formats
 from redrive.core.items import Item
 from redrive.core.jsonvalue import decode, encode
 from redrive.errors import NotFound, RedriveError, ShapeCrashed, StepError
+from redrive.sandbox import Sandbox
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import RunInfo, StepLog
@@ -31,7 +33,10 @@ from redrive.sdk.delivery import Decision, Entry, Ledger, Outcome, UnknownReques
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import Example
 from redrive.sdk.payload import Bucket, Payload
+from redrive.sdk.references import CachedPayload, CacheScope
+from redrive.sdk.scripting import Script, Session
 from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.testing_references import MemoryCache, MemoryLookup, MemoryPool, MemoryPoolOfRun, PoolBusy
 from redrive.sdk.writing import Writing
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -174,6 +179,10 @@ class MemoryLedger:
 class MemoryContext:
     """A `StepContext` that keeps everything in memory and never waits.
 
+    `lookups` are tables by name, as {from: to}; `pools` by name and `caches` by (scope, name) hold
+    what they are given and what the shape puts there. Give two contexts the same `MemoryPool` to see
+    two runs on one pool.
+
     `slept` holds the seconds that the shape asked to wait. What a shape tracks or sets is
     provisional until its payload is done, as in the engine: `settle` keeps it, `drop` forgets it.
     """
@@ -190,6 +199,9 @@ class MemoryContext:
         preview: bool = False,
         step: str = "step",
         run: RunInfo | None = None,
+        lookups: Mapping[str, Mapping[str, str]] | None = None,
+        pools: Mapping[str, MemoryPool] | None = None,
+        caches: Mapping[tuple[str, str], MemoryCache] | None = None,
     ) -> None:
         self.run = run or RunInfo(id="run-1", flow="test", version=1, trigger="manual")
         self.step = step
@@ -206,6 +218,9 @@ class MemoryContext:
         self._now = now
         self._last_success = last_success
         self._connections = dict(connections or {})
+        self.lookups = {name: MemoryLookup(name, rows) for name, rows in (lookups or {}).items()}
+        self.pools: dict[str, MemoryPool] = dict(pools or {})
+        self.caches: dict[tuple[str, str], MemoryCache] = dict(caches or {})
         self._before = dict(variables or {})
         self._new_tracked: list[Tracked] = []
         self._new_set: dict[str, Any] = {}
@@ -242,6 +257,18 @@ class MemoryContext:
             raise NotFound(f"there is no connection {name!r}", code="connection.unknown")
         return self._connections[name]
 
+    async def lookup(self, name: str) -> MemoryLookup:
+        if name not in self.lookups:
+            raise StepError(f"there is no lookup {name!r}", code="lookup.unknown", at=name, stops_step=True)
+        return self.lookups[name]
+
+    def pool(self, name: str, *, shared: bool = True) -> MemoryPoolOfRun:
+        own = name if shared else f"{self.run.flow}/{name}"
+        return self.pools.setdefault(own, MemoryPool(own)).of_run(self.run, self.step)
+
+    def cache(self, name: str, scope: CacheScope = "flow") -> MemoryCache:
+        return self.caches.setdefault((scope, name), MemoryCache(name))
+
     async def store(self, data: AsyncIterable[bytes] | bytes) -> Content:
         if not isinstance(data, bytes):
             data = b"".join([part async for part in data])
@@ -253,6 +280,21 @@ class MemoryContext:
     def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
         self.exchanges.append((request, answer))
         return f"exchange-{len(self.exchanges)}"
+
+    @asynccontextmanager
+    async def script(self, script: Script, payload: Payload | None = None) -> AsyncIterator[Session]:
+        async with (
+            Sandbox(processes=1) as sandbox,
+            sandbox.open(
+                script,
+                now=self._now,
+                meta=payload.meta if payload is not None else {},
+                variables=self.vars,
+                printed=self.log.info,
+                failed=self.log.error,
+            ) as session,
+        ):
+            yield session
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -270,7 +312,12 @@ class MemoryContext:
 
 
 def given_payload(
-    given: Any, position: int = 0, *, items_path: str = "", meta: Mapping[str, str] | None = None
+    given: Any,
+    position: int = 0,
+    *,
+    items_path: str = "",
+    media_type: str = "application/json",
+    meta: Mapping[str, str] | None = None,
 ) -> Payload:
     """A payload of the input bucket from any JSON value, `bytes` (as they are) or a `Payload`."""
     if isinstance(given, Payload):
@@ -284,6 +331,7 @@ def given_payload(
         )
     return Payload(
         MemoryContent(given if isinstance(given, bytes) else encode(given)),
+        media_type=media_type,
         items_path=items_path,
         meta=meta,
         position=position,
@@ -296,6 +344,7 @@ async def run_shape(
     given: Sequence[Any],
     *,
     items_path: str = "",
+    media_type: str = "application/json",
     meta: Mapping[str, str] | None = None,
     variables: Mapping[str, Any] | None = None,
     now: datetime = NOW,
@@ -310,7 +359,8 @@ async def run_shape(
     """
     ctx = ctx or MemoryContext(variables=variables, now=now)
     bucket = [
-        given_payload(one, position, items_path=items_path, meta=meta) for position, one in enumerate(given)
+        given_payload(one, position, items_path=items_path, media_type=media_type, meta=meta)
+        for position, one in enumerate(given)
     ]
     step = _Step(ctx, bucket, attempts)
     if isinstance(shape, GatherShape):
@@ -365,7 +415,7 @@ class _Step:
         except StepError as error:
             self.ctx.drop()
             return error
-        except (RedriveError, AssertionError):
+        except (RedriveError, AssertionError, PoolBusy):
             raise
         except Exception as error:  # noqa: BLE001 - the engine, too, takes whatever a plug-in throws
             self.ctx.drop()
@@ -391,7 +441,7 @@ class _Step:
         lineage: list[list[tuple[int, int]]] = []
         async for piece in writing.pieces():
             parts.append(piece.data)
-            lineage += [[(item.payload, item.number)] for item in piece.items]
+            lineage += [item.origins for item in piece.items]
         if writing.unchanged is not None:
             position = writing.unchanged.position
             lineage = [[(position, number)] for number in range(writing.count or 0)]
@@ -440,10 +490,27 @@ async def check_examples(shape: type[Shape | GatherShape]) -> None:
             shape.model_validate(example.settings),
             example.given,
             items_path=example.items_path,
+            media_type=example.media_type,
             meta=example.meta,
             variables=example.variables,
+            ctx=example_context(example),
         )
         _compare(where, example, result)
+
+
+def example_context(example: Example) -> MemoryContext:
+    """The world that an example sets: its variables, lookups, and what pools and caches hold."""
+    caches: dict[tuple[str, str], MemoryCache] = {}
+    for place, documents in example.caches.items():
+        scope, name, entry = place.split("/", 2)
+        held = caches.setdefault((scope, name), MemoryCache(name))
+        held.entries[entry] = [CachedPayload(MemoryContent(encode(one))) for one in documents]
+    return MemoryContext(
+        variables=example.variables,
+        lookups=example.lookups,
+        pools={name: MemoryPool(name, keys) for name, keys in example.pools.items()},
+        caches=caches,
+    )
 
 
 def _compare(where: str, example: Example, result: Result) -> None:

@@ -16,21 +16,28 @@ from redrive.server.page import CSP, front_page, reference_page
 from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
     backups,
+    caches,
     erasures,
     flows,
     health,
     ledger,
+    lookups,
     payloads,
+    pools,
     redrives,
     retention,
     runs,
     search,
+    tests,
     tokens,
 )
 from redrive.service.interface import Services
 
 API = "/api/v1"
-_NOUNS = (flows, retention, backups, erasures, runs, payloads, redrives, search, ledger, tokens, health)
+_NOUNS = (
+    flows, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools, caches,
+    tests, tokens, health,
+)  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, cast
+from urllib.parse import quote
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from redrive.core.jsonvalue import decode
+from redrive.service.csv_table import Form
 from redrive.service.interface import Document, Services
 from redrive.service.views import StartRequest, View
 
@@ -39,6 +41,9 @@ IdempotencyKey = Annotated[
 ]
 
 
+Note: Final[Any] = Field(None, max_length=2000, description="Why; kept with the version.")
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,12 +68,51 @@ class ImportBody(CheckBody):
 
     deploy: bool = False
     rename: dict[str, str] = {}
+    note: str | None = Note
+
+
+class FileBody(_Body):
+    """A file that a test names, in base64."""
+
+    name: str = Field(min_length=1, max_length=1000)
+    base64: Base64Bytes
+
+
+class TestsBody(CheckBody):
+    """Documents whose tests are run; `only`: names of tests."""
+
+    __test__: ClassVar[bool] = False
+
+    files: list[FileBody] = []
+    only: list[str] = []
+
+
+class FlowTestsBody(_Body):
+    version: str | None = Field("draft", max_length=30)
+    only: list[str] = []
+
+
+class MakeTestBody(_Body):
+    """`store` puts the test into the flow's draft."""
+
+    name: str | None = Field(None, min_length=1, max_length=200)
+    store: bool = False
+
+
+class ReplayBody(_Body):
+    version: str = Field("draft", max_length=30)
 
 
 class DeployBody(_Body):
     """`version` null deploys the draft."""
 
     version: int | None = Field(None, ge=1, le=2**53)
+    note: str | None = Note
+
+
+class RestoreBody(_Body):
+    version: int = Field(ge=1, le=2**53)
+    note: str | None = Note
 
 
 class FlowChangeBody(_Body):
@@ -96,6 +140,51 @@ class ResolveBody(_Body):
 class TokenBody(_Body):
     name: str = Field(min_length=1, max_length=200)
     days: int | None = Field(None, ge=1, le=36_500)
+
+
+class KeysBody(_Body):
+    keys: list[str] = Field(min_length=1, max_length=10_000)
+
+
+def _csv_form(
+    header: Annotated[
+        Literal["auto", "yes", "no"],
+        Query(description="Whether the first row names the columns; `auto` knows usual names."),
+    ] = "auto",
+    column: Annotated[
+        list[str] | None, Query(max_length=2, description="Columns to take, by the header, in order.")
+    ] = None,
+    delimiter: Annotated[str | None, Query(min_length=1, max_length=1)] = None,
+    encoding: Annotated[str, Query(max_length=40)] = "utf-8",
+    filename: Annotated[str, Query(max_length=1000, description="As messages name it.")] = "csv",
+) -> Form:
+    return Form(
+        header=header,
+        columns=tuple(column or ()),
+        delimiter=delimiter,
+        encoding=encoding,
+        filename=filename,
+    )
+
+
+CsvForm = Annotated[Form, Depends(_csv_form)]
+CSV_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+CSV_BYTES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "CSV in UTF-8, with a header", "content": {"text/csv": {}}}
+}
+
+
+def attachment(filename: str) -> dict[str, str]:
+    """Headers of bytes that are handed out as a file. The name is one of ours, or quoted."""
+    return {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(filename, safe='')}",
+        "Cache-Control": "private, no-cache",
+    }
 
 
 class ExactRequest(Request):

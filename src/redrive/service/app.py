@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
@@ -20,6 +18,7 @@ from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
+from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
 from redrive.engine.runner import Runner
@@ -28,13 +27,19 @@ from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.sdk.playback import Playback
 from redrive.service.backups import Backups
+from redrive.service.caches import Caches
 from redrive.service.doctor import doctor
 from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
+from redrive.service.flowtests import FlowTests
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
+from redrive.service.lookups import Lookups
 from redrive.service.payloads import Payloads
+from redrive.service.playback import played
+from redrive.service.pools import Pools
 from redrive.service.redrives import Redrives
 from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
@@ -47,13 +52,13 @@ from redrive.service.views import (
     RunRow,
 )
 from redrive.settings import Settings
-from redrive.store.blobs.disk import DiskBlobs
+from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.database import Database, Reader
+from redrive.store.lock import RunnerLock
+from redrive.store.opening import open_database
 from redrive.store.secrets import SecretBox
 
-DATABASE = "redrive.db"
-LOCK = "lock"
 SERVER_FILE = "server.json"
 """Left by `redrive up`: where it listens, and the local token."""
 LOCK_POLL_S = 0.1
@@ -74,7 +79,7 @@ class Runs(RunLog, Starts):
 class Service:
     """All use cases of one opened home. Made by `open_service`."""
 
-    def __init__(self, kernel: Kernel, lock: FileLock) -> None:
+    def __init__(self, kernel: Kernel, lock: RunnerLock) -> None:
         self._kernel = kernel
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
@@ -87,8 +92,17 @@ class Service:
         self.retention = Retention(kernel, self.runs.row)
         self.backups = Backups(kernel)
         self.erasures = Erasures(kernel)
-        self.tokens = Tokens(kernel)
         self._retaining: asyncio.Task[None] | None = None
+        self.lookups = Lookups(kernel)
+        self.pools = Pools(kernel)
+        self.caches = Caches(kernel)
+        self.tokens = Tokens(kernel)
+        self.tests = FlowTests(kernel, open_service)
+
+    @property
+    def kernel(self) -> Kernel:
+        """What its use cases share."""
+        return self._kernel
 
     @property
     def is_runner(self) -> bool:
@@ -112,7 +126,7 @@ class Service:
         ready = self._kernel.deps.committer.failed is None
         return Health(
             ready=ready and (runner is None or not runner.halted.done()),
-            runner=runner is not None or self._locked_elsewhere(),
+            runner=runner is not None or self._lock.held_elsewhere(),
             version=__version__,
             home=str(self._kernel.home),
         )
@@ -120,29 +134,16 @@ class Service:
     async def doctor(self) -> Sequence[Finding]:
         return await doctor(self._kernel)
 
-    def _locked_elsewhere(self) -> bool:
-        if self._lock.is_locked:
-            return False
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            return True
-        self._lock.release()
-        return False
-
     # ---- executing
 
     def take_lock(self) -> bool:
         """Become the runner if nobody else is."""
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        return True
+        return self._lock.acquire()
 
     def start_runner(self, up_to: int | None = None) -> Runner:
         """Begin to execute: first the runs that a dead process left. Needs the lock."""
         runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
+        self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
 
@@ -203,8 +204,10 @@ class Service:
             return row
 
 
-def _prepare(home: Path) -> None:
-    """Make the folder and check that it can be written. Errors: `home.unusable`, `home.newer`."""
+def _prepare(home: Path, database: Database) -> None:
+    """Make the folder and check that it can be written; bring the records to the schema of this
+    release. Errors: `home.unusable`, `home.newer`, those of opening the store.
+    """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = home / ".write-test"
@@ -217,10 +220,7 @@ def _prepare(home: Path) -> None:
             hint="Name another folder with --home or REDRIVE_HOME, or mend its permissions.",
         ) from None
     try:
-        with FileLock(home / "migrate.lock", timeout=60):
-            migrate(home / DATABASE)
-    except Timeout:
-        raise HomeUnusable(f"another process is migrating the home {home}") from None
+        database.migrate()
     except OSError as error:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
@@ -238,21 +238,22 @@ def _is_served(home: Path) -> bool:
     return True
 
 
-async def _become_runner(home: Path, lock: FileLock) -> None:
+async def _become_runner(home: Path, database: Database, lock: RunnerLock) -> None:
     """Take the lock; a command that only executes its own run is waited for."""
     said = False
-    while True:
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            if _is_served(home):
-                raise HomeUnusable(
-                    f"the home {home} is in use by another `redrive up`",
-                    code="home.locked",
-                    hint="Use that one, stop it, or name another home.",
-                ) from None
-        else:
-            return
+    while not lock.acquire(serve=True):
+        if _is_served(home):
+            raise HomeUnusable(
+                f"the home {home} is in use by another `redrive up`",
+                code="home.locked",
+                hint="Use that one, stop it, or name another home.",
+            )
+        if lock.served():
+            raise HomeUnusable(
+                f"the store {database} is in use by another `redrive up`",
+                code="home.locked",
+                hint="Use that one, stop it, or name another store.",
+            )
         if not said:
             said = True
             _log.info("home.busy", home=str(home), waiting_for="a command that executes its own run")
@@ -268,20 +269,31 @@ async def open_service(
     actor: str = "local",
     registry: Registry | None = None,
     clock: Clock | None = None,
+    playback: Playback | None = None,
 ) -> AsyncIterator[Service]:
-    """Open a home. With `serve` this process becomes its runner for as long as it is open.
+    """Open a home. With `serve` this process becomes its runner for as long as it is open; with
+    `playback` its connections get recorded answers from there, and nothing leaves the machine.
 
-    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it).
+    Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
+    and those of `open_blobs`.
     """
-    _prepare(home)
-    lock = FileLock(home / LOCK)
+    database = open_database(home, settings.store)
+    await asyncio.to_thread(_prepare, home, database)
+    blobs = await asyncio.to_thread(
+        open_blobs,
+        home,
+        settings.objects,
+        key=settings.objects_key,
+        secret=settings.objects_secret,
+        failpoint=failpoints.hit,
+        zstd_level=settings.zstd_level,
+    )
+    lock = database.runner_lock()
     if serve:
-        await _become_runner(home, lock)
+        await _become_runner(home, database, lock)
     clock = clock or Clock()
     registry = registry or Registry.discover()
-    database = home / DATABASE
     reader = Reader(database)
-    blobs = DiskBlobs(home, failpoint=failpoints.hit, zstd_level=settings.zstd_level)
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
@@ -291,9 +303,12 @@ async def open_service(
         return load_one(document.decode(), file).data
 
     def open_connection(info: ConnectionInfo) -> Connection:
-        return registry.protocol(str(info.document.get("protocol", "http"))).open(info)
+        protocol = registry.protocol(str(info.document.get("protocol", "http")))
+        return protocol.open(info) if playback is None else played(protocol, info, playback)
 
-    committer = Committer(lambda: connect_writer(database), failpoints.hit)
+    committer = Committer(database, failpoints.hit)
+    dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
+    contents.families = dictionaries
     connections = Connections(reader, secrets, parse, open_connection)
     told: list[Service] = []
     deps = Deps(
@@ -324,8 +339,9 @@ async def open_service(
         if service.is_runner:
             await service.stop_runner()
         await connections.close()
+        await deps.sandbox.close()
+        await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()
         reader.close()
-        if lock.is_locked:
-            lock.release()
+        lock.close()

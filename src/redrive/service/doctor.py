@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from blake3 import blake3
-from filelock import FileLock, Timeout
 
 from redrive.documents.check import check
 from redrive.documents.load import Loaded, load_one
 from redrive.engine.contents import ContentStore
 from redrive.errors import FlowInvalid, PayloadGone, RedriveError, StoreCorrupt
-from redrive.service.home import LOCK
 from redrive.service.importing import endpoints_of
 from redrive.service.kernel import Kernel
 from redrive.service.views import Finding
 from redrive.store import checks
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
+from redrive.store import lookups as lookup_store
 from redrive.store.connections import ConnectionRow
 from redrive.store.database import SCHEMA, Rows
 from redrive.store.secrets import KEY_FILE
@@ -123,9 +122,10 @@ async def _schema(kernel: Kernel) -> Sequence[Finding]:
 
 
 async def _database(kernel: Kernel) -> Sequence[Finding]:
-    damage = await kernel.deps.reader.run(checks.damage)
+    reader = kernel.deps.reader
+    damage = await reader.run(reader.database.complaints)
     if not damage:
-        return [_good("database", "the record store is whole")]
+        return [_good("database", f"the record store is whole: {reader.database}")]
     return [
         _bad(
             "database",
@@ -234,12 +234,17 @@ async def _flows(kernel: Kernel) -> Sequence[Finding]:
         deployed = flow_store.all_deployed(rows)
         connections = {one.name: one.connector for one in connection_store.connections(rows)}
         endpoints = {one.name: endpoints_of(one) for one in connection_store.connectors(rows)}
+        missing = {"connection.unknown": "connection", "lookup.unknown": "lookup"}
         found: list[Finding] = []
         for name, number, text, file in deployed:
             try:
                 documents = [load_one(text.decode(), file)]
                 checked = check(
-                    Loaded(documents), kernel.registry, connections=connections, endpoints=endpoints
+                    Loaded(documents),
+                    kernel.registry,
+                    connections=connections,
+                    endpoints=endpoints,
+                    lookups=lambda lookup: lookup_store.get(rows, lookup) is not None,
                 )
                 checked.raise_if_any()
             except FlowInvalid as error:
@@ -249,9 +254,13 @@ async def _flows(kernel: Kernel) -> Sequence[Finding]:
                 )
                 continue
             found.extend(
-                _bad("flows", f"{name}, version {number}: {notice}", "Import that connection.")
+                _bad(
+                    "flows",
+                    f"{name}, version {number}: {notice}",
+                    f"Import that {notice.code.partition('.')[0]}.",
+                )
                 for notice in checked.notices
-                if notice.code == "connection.unknown"
+                if notice.code in missing
             )
         return found or [_good("flows", f"{_count(len(deployed), 'flow', 'flows')} deployed, all valid")]
 
@@ -266,7 +275,7 @@ async def _runner(kernel: Kernel) -> Sequence[Finding]:
     state = f"{_count(running, 'run', 'runs')} under way, {queued} queued"
     if kernel.runner is not None:
         return [_good("runner", f"this process executes; {state}")]
-    if _locked(kernel.home):
+    if _locked(kernel):
         return [_good("runner", f"another process executes; {state}")]
     if running:
         return [
@@ -279,18 +288,13 @@ async def _runner(kernel: Kernel) -> Sequence[Finding]:
     return [_good("runner", f"nobody executes; {_count(queued, 'run', 'runs')} queued")]
 
 
-def _locked(home: Path) -> bool:
+def _locked(kernel: Kernel) -> bool:
     """Whether a process holds the runner lock."""
-    path = home / LOCK
-    if not path.exists():
-        return False
-    lock = FileLock(path)
+    lock = kernel.deps.reader.database.runner_lock()
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+        return lock.held_elsewhere()
+    finally:
+        lock.close()
 
 
 async def _deliveries(kernel: Kernel) -> Sequence[Finding]:

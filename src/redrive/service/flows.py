@@ -18,7 +18,9 @@ from redrive.engine.clock import instant
 from redrive.errors import FlowInvalid, NotFound, StateConflict, UsageError
 from redrive.registry import Registry
 from redrive.service import importing
+from redrive.service.bundles import Bundles
 from redrive.service.connection_text import connection_text, sources_of
+from redrive.service.flow_history import FlowHistory
 from redrive.service.interface import Document, Kind
 from redrive.service.kernel import Kernel
 from redrive.service.versions import (
@@ -44,7 +46,7 @@ from redrive.store import connections as connection_store
 from redrive.store import flows as store
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
-from redrive.store.flows import ListedFlow, Source, VersionRow
+from redrive.store.flows import ListedFlow, Source, VersionEvent, VersionRow
 
 T = TypeVar("T")
 
@@ -62,10 +64,12 @@ class _Target(msgspec.Struct, frozen=True):
     digest: bytes
 
 
-class Flows:
+class Flows(FlowHistory, Bundles):
     """The noun `flows` on a home in this process."""
 
     def __init__(self, kernel: Kernel) -> None:
+        FlowHistory.__init__(self, kernel)
+        Bundles.__init__(self, kernel)
         self._kernel = kernel
         self._warnings: dict[tuple[int, int], list[str]] = {}
 
@@ -75,6 +79,7 @@ class Flows:
         *,
         deploy: bool = False,
         rename: Mapping[str, str] | None = None,
+        note: str | None = None,
     ) -> Sequence[Imported]:
         """Take documents in, all or none; `rename` gives connections other names on the way.
 
@@ -83,7 +88,7 @@ class Flows:
         kernel = self._kernel
         prepared = await self._read(lambda rows: importing.prepare(rows, kernel, documents, rename or {}))
         return await kernel.write(
-            lambda transaction: importing.apply(transaction, kernel, prepared, deploy=deploy)
+            lambda transaction: importing.apply(transaction, kernel, prepared, deploy=deploy, note=note)
         )
 
     async def check(self, documents: Sequence[Document]) -> CheckResult:
@@ -123,7 +128,9 @@ class Flows:
         def work(rows: Rows) -> Page[FlowVersionView]:
             flow = flow_named(rows, name)
             found = store.versions(rows, flow.id, before=before, at_most=at_most + 1)
-            views = [_version_view(name, version) for version in found[:at_most]]
+            shown = found[:at_most]
+            events = _events(rows, flow.id, shown)
+            views = [_version_view(name, version, events.get(version.number, ())) for version in shown]
             return Page[FlowVersionView](
                 items=views, next=str(views[-1].number) if len(found) > at_most else None
             )
@@ -139,16 +146,18 @@ class Flows:
 
         return await self._read(work)
 
-    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView:
-        """Deploy the draft, or a version again. What was deployed becomes inactive.
+    async def deploy(
+        self, name: str, *, version: int | None = None, note: str | None = None
+    ) -> FlowVersionView:
+        """Deploy the draft, or a version again. What was deployed becomes inactive. `note` says why.
 
         Errors: `version.unknown`, `draft.none`, `document.invalid` where it no longer validates.
         """
         while True:
             target = await self._read(lambda rows: self._target(rows, name, version))
-            done = await self._kernel.write(partial(self._deploy, name=name, target=target))
+            done = await self._kernel.write(partial(self._deploy, name=name, target=target, note=note))
             if done is not None:
-                return _version_view(name, done)
+                return _version_view(name, *done)
 
     async def enable(self, name: str, enabled: bool) -> FlowView:
         """Let its triggers start runs, or not; starts by hand are always possible."""
@@ -297,7 +306,9 @@ class Flows:
         parse_flow(document, self._kernel.registry)  # plug-ins may be others than at the import
         return _Target(flow.id, version, text, file or "", digest_of(document))
 
-    def _deploy(self, transaction: Transaction, name: str, target: _Target) -> VersionRow | None:
+    def _deploy(
+        self, transaction: Transaction, name: str, target: _Target, note: str | None
+    ) -> tuple[VersionRow, Sequence[VersionEvent]] | None:
         """None where the flow is no longer what was checked: look again."""
         flow = flow_named(transaction, name)
         if flow.id != target.flow_id or (target.number is None and flow.draft != target.text):
@@ -305,8 +316,10 @@ class Flows:
         number = target.number
         if number is None:
             number = freeze(transaction, self._kernel, flow.id, target.text, target.file, target.digest)
-        importing.set_deployed(transaction, self._kernel, flow, number)
-        return store.get_version(transaction, flow.id, number)
+        importing.set_deployed(transaction, self._kernel, flow, number, note)
+        found = store.get_version(transaction, flow.id, number)
+        assert found is not None
+        return found, store.events(transaction, flow.id, number, number)
 
 
 def _warnings_of(text: bytes, file: str | None, registry: Registry) -> list[str]:
@@ -317,9 +330,26 @@ def _warnings_of(text: bytes, file: str | None, registry: Registry) -> list[str]
     return [str(notice) for notice in warnings(flow, file=file)]
 
 
-def _version_view(name: str, version: VersionRow) -> FlowVersionView:
+def _events(source: Source, flow_id: int, versions: Sequence[VersionRow]) -> dict[int, list[VersionEvent]]:
+    found: dict[int, list[VersionEvent]] = {}
+    if versions:
+        numbers = [version.number for version in versions]
+        for event in store.events(source, flow_id, min(numbers), max(numbers)):
+            found.setdefault(event.number, []).append(event)
+    return found
+
+
+def _version_view(name: str, version: VersionRow, events: Sequence[VersionEvent]) -> FlowVersionView:
+    """With who made it, and who deployed it last; the note is the latest one."""
+    created = next((event for event in events if event.kind == "created"), None)
+    deployed = next((event for event in reversed(events) if event.kind == "deployed"), None)
+    note = next((event.note for event in reversed(events) if event.note), None)
     return FlowVersionView.model_validate(
         {
+            "created_by": created.actor if created else None,
+            "deployed_at": instant(deployed.at) if deployed else None,
+            "deployed_by": deployed.actor if deployed else None,
+            "note": note,
             "flow": name,
             "number": version.number,
             "state": version.state,

@@ -4,7 +4,4 @@ from __future__ import annotations
 
 from typing import Final
 
-DATABASE: Final = "redrive.db"
 OBJECTS: Final = "objects"
-LOCK: Final = "lock"
-"""Held by the one process that executes."""

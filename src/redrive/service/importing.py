@@ -14,12 +14,14 @@ from redrive.documents.export import check_renames, normalise, rename_connection
 from redrive.documents.load import Document, Loaded, load_one, not_text, read_text
 from redrive.errors import ConfigInvalid, FlowInvalid, Notice, Problem, UsageError
 from redrive.registry import Registry
+from redrive.service.bundles import lacking
 from redrive.service.interface import Document as Given
 from redrive.service.kernel import Kernel
-from redrive.service.versions import digest_of, ensure_flow, freeze
+from redrive.service.versions import digest_of, ensure_flow, freeze, record
 from redrive.service.views import Imported
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
+from redrive.store import lookups as lookup_store
 from redrive.store.committer import Transaction
 from redrive.store.connections import ConnectionRow, ConnectorRow
 from redrive.store.flows import FlowRow, Source
@@ -111,6 +113,7 @@ def check_with_home(source: Source, loaded: Loaded, registry: Registry) -> Check
         registry,
         connections={one.name: one.connector for one in connection_store.connections(source)},
         endpoints={one.name: endpoints_of(one) for one in connection_store.connectors(source)},
+        lookups=lambda name: lookup_store.get(source, name) is not None,
     )
     checked.problems.sort(key=_place)
     checked.notices.sort(key=_place)
@@ -199,23 +202,50 @@ def _draft_digest(flow: FlowRow | None) -> bytes | None:
 
 
 def apply(
-    transaction: Transaction, kernel: Kernel, prepared: Sequence[Prepared], *, deploy: bool
+    transaction: Transaction,
+    kernel: Kernel,
+    prepared: Sequence[Prepared],
+    *,
+    deploy: bool,
+    note: str | None = None,
 ) -> Sequence[Imported]:
     """Write all of it. What each document did, in their order."""
     done = []
     for item, warnings in prepared:
         match item:
             case FlowImport():
-                one = _import_flow(transaction, kernel, item, deploy=deploy)
+                one = _import_flow(transaction, kernel, item, deploy=deploy, note=note)
             case ConnectorImport():
                 one = _import_connector(transaction, kernel, item)
             case _:
                 one = _import_connection(transaction, kernel, item)
         done.append(one.model_copy(update={"warnings": [*one.warnings, *warnings]}))
-    return done
+    # Connectors of the same import are there now, wherever they stood in it.
+    return [
+        one.model_copy(update={"warnings": [*one.warnings, *_lacking(transaction, one.name)]})
+        if one.kind == "connection"
+        else one
+        for one in done
+    ]
 
 
-def _import_flow(transaction: Transaction, kernel: Kernel, item: FlowImport, *, deploy: bool) -> Imported:
+def _lacking(transaction: Transaction, name: str) -> list[str]:
+    """What the connection still has to be given: secrets above all, which no export holds."""
+    connection = connection_store.get_connection(transaction, name)
+    assert connection is not None
+    connector = connection_store.get_connector(transaction, connection.connector)
+    if connector is None:
+        return []
+    return [
+        f"the connection {name} has no {one!r}, which the connector {connector.name} reads; "
+        "give it under secrets or settings"
+        for one in lacking(connection, connector)
+    ]
+
+
+def _import_flow(
+    transaction: Transaction, kernel: Kernel, item: FlowImport, *, deploy: bool, note: str | None
+) -> Imported:
     flow = ensure_flow(transaction, kernel, item.name)
     # Somebody may have replaced the draft in the meantime.
     digest = item.stored_digest if flow.draft == item.stored else _draft_digest(flow)
@@ -228,7 +258,7 @@ def _import_flow(transaction: Transaction, kernel: Kernel, item: FlowImport, *, 
     number, moved = None, False
     if deploy:
         number = freeze(transaction, kernel, flow.id, item.text, item.file, item.digest)
-        moved = set_deployed(transaction, kernel, flow, number)
+        moved = set_deployed(transaction, kernel, flow, number, note)
     result = _result(new=flow.draft is None, same=equal and not moved)
     return Imported(kind="flow", name=item.name, result=result, version=number)
 
@@ -239,14 +269,22 @@ def _result(*, new: bool, same: bool = False) -> Literal["created", "changed", "
     return "unchanged" if same else "changed"
 
 
-def set_deployed(transaction: Transaction, kernel: Kernel, flow: FlowRow, number: int) -> bool:
+def set_deployed(
+    transaction: Transaction, kernel: Kernel, flow: FlowRow, number: int, note: str | None = None
+) -> bool:
     """Make a version the deployed one. Whether it was not so before."""
     before = flow_store.deployed(transaction, flow.id)
     if before is not None and before.number == number:
         return False
     flow_store.set_deployed(transaction, flow.id, number)
+    record(transaction, kernel, flow.id, number, "deployed", note)
     kernel.audit(
-        transaction, "flow.deployed", flow.name, version=number, before=before.number if before else None
+        transaction,
+        "flow.deployed",
+        flow.name,
+        version=number,
+        before=before.number if before else None,
+        note=note,
     )
     return True
 

@@ -11,6 +11,16 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
+from redrive.sdk.references import Direction, Match
+from redrive.service.csv_table import Form
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
+from redrive.service.flowtest_views import (
+    FlowTestReport,
+    MadeTest,
+    ReplayView,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.kept_views import (
     BackupView,
     Deleted,
@@ -22,6 +32,9 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.views import (
+    CacheEntryView,
+    CachePageView,
+    CacheView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -35,17 +48,24 @@ from redrive.service.views import (
     Imported,
     ItemRange,
     LogLine,
+    LookupAnswer,
+    LookupEntry,
+    LookupView,
     NewToken,
     Page,
     PayloadDetail,
     PayloadView,
     PlanView,
+    PoolEntryView,
+    PoolView,
     QueueItem,
     RedriveRequest,
+    Removed,
     RetryRequest,
     RunRow,
     RunView,
     StartRequest,
+    TableImported,
     TokenView,
     UploadView,
 )
@@ -56,6 +76,7 @@ Document: TypeAlias = tuple[str, bytes]
 Kind: TypeAlias = Literal["flow", "connector", "connection"]
 Side: TypeAlias = Literal["in", "out", "failed"]
 Which: TypeAlias = Literal["request", "response"]
+Duplicates: TypeAlias = Literal["refuse", "first", "last"]
 
 
 class Flows(Protocol):
@@ -65,6 +86,7 @@ class Flows(Protocol):
         *,
         deploy: bool = False,
         rename: Mapping[str, str] | None = None,
+        note: str | None = None,
     ) -> Sequence[Imported]: ...
     async def check(self, documents: Sequence[Document]) -> CheckResult: ...
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[FlowView]: ...
@@ -73,7 +95,14 @@ class Flows(Protocol):
         self, name: str, *, limit: int = 50, cursor: str | None = None
     ) -> Page[FlowVersionView]: ...
     async def export(self, name: str, *, version: str | None = None) -> bytes: ...
-    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView: ...
+    async def export_all(self, name: str, *, version: str | None = None) -> Bundle: ...
+    async def deploy(
+        self, name: str, *, version: int | None = None, note: str | None = None
+    ) -> FlowVersionView: ...
+    async def restore(self, name: str, version: int, *, note: str | None = None) -> Restored: ...
+    async def diff(self, name: str, *, before: str | None = None, after: str | None = None) -> FlowDiff: ...
+    async def shapes(self) -> Page[ShapeView]: ...
+    async def shape(self, kind: str) -> ShapeView: ...
     async def enable(self, name: str, enabled: bool) -> FlowView: ...
     async def delete(self, name: str) -> None: ...
     async def connectors(self) -> Page[ConnectorView]: ...
@@ -197,10 +226,101 @@ class Erasures(Protocol):
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]: ...
 
 
+class Lookups(Protocol):
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[LookupView]: ...
+    async def get(self, name: str) -> LookupView: ...
+    async def entries(
+        self, name: str, *, text: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[LookupEntry]: ...
+    async def find(
+        self, name: str, value: str, *, direction: Direction = "forward", match: Match = "exact"
+    ) -> LookupAnswer: ...
+    async def set(self, name: str, source: str, target: str) -> LookupView: ...
+    async def remove(self, name: str, source: str) -> Removed: ...
+    async def import_(
+        self,
+        name: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        form: Form | None = None,
+        duplicates: Duplicates = "refuse",
+    ) -> TableImported: ...
+    def export(self, name: str) -> AsyncGenerator[bytes, None]: ...
+    async def clear(self, name: str) -> Removed: ...
+    async def delete(self, name: str) -> Removed: ...
+
+
+class Pools(Protocol):
+    """A pool of one flow is named with that flow; without, it is one that flows share."""
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[PoolView]: ...
+    async def get(self, name: str, *, flow: str | None = None) -> PoolView: ...
+    async def entries(
+        self,
+        name: str,
+        *,
+        flow: str | None = None,
+        text: str | None = None,
+        before: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[PoolEntryView]: ...
+    async def add(self, name: str, keys: Sequence[str], *, flow: str | None = None) -> PoolView: ...
+    async def remove(self, name: str, keys: Sequence[str], *, flow: str | None = None) -> Removed: ...
+    async def clear(
+        self, name: str, *, flow: str | None = None, before: datetime | None = None
+    ) -> Removed: ...
+    async def delete(self, name: str, *, flow: str | None = None) -> Removed: ...
+    async def import_(
+        self, name: str, chunks: AsyncIterator[bytes], *, flow: str | None = None, form: Form | None = None
+    ) -> TableImported: ...
+    def export(self, name: str, *, flow: str | None = None) -> AsyncGenerator[bytes, None]: ...
+
+
+class Caches(Protocol):
+    """A cache is named by its id, or by a name that only one has."""
+
+    async def list(
+        self,
+        *,
+        scope: str | None = None,
+        name: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[CacheView]: ...
+    async def get(self, cache: str) -> CacheView: ...
+    async def entries(
+        self, cache: str, *, text: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[CacheEntryView]: ...
+    async def pages(self, cache: str, entry: str) -> Page[CachePageView]: ...
+    def content(self, cache: str, entry: str, number: int = -1) -> AsyncGenerator[bytes, None]: ...
+    async def remove(self, cache: str, entry: str) -> Removed: ...
+    async def clear(self, cache: str, *, expired: bool = False) -> Removed: ...
+    async def delete(self, cache: str) -> Removed: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
     async def revoke(self, token_id: str) -> None: ...
+
+
+class Tests(Protocol):
+    """Flows on a bench: against recorded answers, sending nothing, recording no run."""
+
+    async def run(
+        self,
+        documents: Sequence[Document],
+        *,
+        files: Mapping[str, bytes] | None = None,
+        only: Sequence[str] = (),
+    ) -> FlowTestReport: ...
+    async def run_flow(
+        self, name: str, *, version: str | None = "draft", only: Sequence[str] = ()
+    ) -> FlowTestReport: ...
+    async def make(self, run_id: str, *, name: str | None = None, store: bool = False) -> MadeTest: ...
+    async def replay(self, run_id: str, *, version: str = "draft") -> ReplayView: ...
+    async def trial(self, request: TrialRequest) -> TrialView: ...
 
 
 class Services(Protocol):
@@ -225,7 +345,15 @@ class Services(Protocol):
     @property
     def erasures(self) -> Erasures: ...
     @property
+    def lookups(self) -> Lookups: ...
+    @property
+    def pools(self) -> Pools: ...
+    @property
+    def caches(self) -> Caches: ...
+    @property
     def tokens(self) -> Tokens: ...
+    @property
+    def tests(self) -> Tests: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
 

@@ -79,7 +79,7 @@ class BackupView(View):
     secrets: bool
 
 
-class Restored(View):
+class RestoredHome(View):
     """A home that was made from a backup. `stopped` runs had not ended, `unknown` deliveries were open."""
 
     home: str

@@ -15,7 +15,6 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
 from redrive.core.run import PayloadRow, Plan
 from redrive.engine.buckets import as_payload
-from redrive.engine.contents import INSERT_CONTENT
 from redrive.errors import PayloadGone, UsageError
 from redrive.sdk.payload import Payload
 from redrive.service import present
@@ -25,6 +24,7 @@ from redrive.service.views import ItemRange, PayloadDetail, UploadView
 from redrive.store import payloads as store
 from redrive.store import runs as run_store
 from redrive.store.committer import Transaction
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Rows
 from redrive.store.statements import row
 
@@ -154,6 +154,8 @@ class Payloads:
             yield await _piece(view, [], first=True)
         if view.is_json:
             yield b"]"
+        elif formats.is_xml(view.media_type) and view.items_path:
+            yield formats.root_of((await view.opening()).prefix)[1]
 
     def _as_payload(self, payload: PayloadRow) -> Payload:
         content = self._kernel.deps.contents.known(payload.digest, payload.size_bytes)
@@ -231,6 +233,9 @@ async def _piece(payload: Payload, items: list[bytes], *, first: bool) -> bytes:
     """Some items of a range as they stand in its document, as `formats.render_range` writes it."""
     if payload.is_json:
         return (b"[" if first else b",") + b",".join(items)
+    if formats.is_xml(payload.media_type) and payload.items_path:
+        opening = formats.root_of((await payload.opening()).prefix)[0] if first else b""
+        return opening + b"".join(items)
     prefix = (await payload.opening()).prefix if formats.is_csv(payload.media_type) else b""
     text = formats.render_range(items, payload.media_type, prefix)
     return text if first else text[len(prefix) :]

@@ -23,6 +23,7 @@ from redrive.engine.failpoints import failpoints
 from redrive.errors import NotFound, StateConflict, StoreFull, UsageError
 from redrive.service.chosen import Chosen, choose, choose_document, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.lookups import require_lookups
 from redrive.service.views import RunRow, StartRequest
 from redrive.store import runs as store
 from redrive.store import tables
@@ -62,7 +63,8 @@ class Starts:
         """Queue a run of a deployed flow, else of its draft. Durable when this returns.
 
         Errors: `flow.unknown`, `version.unknown`, `variable.unknown`, `variable.invalid`,
-        `variable.missing`, `step.unknown` (a skip), `payload.unknown`, `idempotency.conflict`.
+        `variable.missing`, `step.unknown` (a skip), `payload.unknown`, `lookup.unknown`,
+        `idempotency.conflict`.
         """
         chosen = await choose(self._kernel, flow, request.version)
         return await self._start(chosen, request, trigger, idempotency_key)
@@ -92,7 +94,10 @@ class Starts:
         kernel = self._kernel
         deps = kernel.deps
         self.refuse_when_full()
-        flow = chosen.built(kernel).flow
+        built = chosen.built(kernel)
+        flow = built.flow
+        if wanted := sorted({name for shape in built.shapes.values() for name in shape.lookups}):
+            await deps.reader.run(lambda rows: require_lookups(rows, wanted))
         check_steps(flow, request.skips)
         variables = read_variables(flow, request.variables, manual=trigger == "manual")
         now = deps.clock.micros()

@@ -61,8 +61,23 @@ def ensure_flow(transaction: Transaction, kernel: Kernel, name: str) -> FlowRow:
     return flow
 
 
+def record(
+    transaction: Transaction, kernel: Kernel, flow_id: int, number: int, kind: str, note: str | None = None
+) -> None:
+    """Note that a version was created, deployed or restored."""
+    deps = kernel.deps
+    event = store.VersionEvent(deps.ids.next(), number, kind, deps.clock.micros(), kernel.actor, note)
+    store.insert_event(transaction, flow_id, event)
+
+
 def freeze(
-    transaction: Transaction, kernel: Kernel, flow_id: int, text: bytes, file: str, digest: bytes
+    transaction: Transaction,
+    kernel: Kernel,
+    flow_id: int,
+    text: bytes,
+    file: str,
+    digest: bytes,
+    note: str | None = None,
 ) -> int:
     """The number of the version that is equal to the document, else of a new inactive one of it."""
     equal = store.equal_version(transaction, flow_id, digest)
@@ -76,6 +91,7 @@ def freeze(
         created_at=kernel.deps.clock.micros(),
     )
     store.insert_version(transaction, version, text, file)
+    record(transaction, kernel, flow_id, version.number, "created", note)
     return version.number
 
 

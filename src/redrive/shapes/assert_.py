@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import zip_longest
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 import jsonschema_rs
@@ -27,6 +28,7 @@ from redrive.sdk import (
 MAX_DIFFERENCES = 10
 MAX_VALUE_CHARACTERS = 80
 MAX_MESSAGE_CHARACTERS = 160
+MAX_POINTER_CHARACTERS = 200
 
 Difference = tuple[str, str]
 """JSON Pointer and what is wrong there."""
@@ -58,13 +60,14 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
 
     Several expectations must all hold. Numbers compare by value (19.9 equals 19.90); `contains`
     looks for the expected members of objects and elements of lists at any place of a list, and
-    for a part of a text.
+    for a part of a text. A payload of another format (CSV, XML, text) can be compared with a text.
 
     In: a JSON payload, at most 64 MiB where it is looked at as a whole; a payload of JSON items (JSON
-    or NDJSON) where each item is.
+    or NDJSON) where each item is; text of any format for equals and contains with a text.
     Out: the same payload.
     Errors: `assert.failed` with the first ten differences, each with its JSON Pointer and both
-    values (at most 80 characters); `payload.invalid` if it is not JSON; never retried.
+    values (at most 80 characters; of a text its first line that differs); `payload.invalid` if it is
+    not JSON, or nested too deeply to compare; never retried.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -97,6 +100,13 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
             fails="assert.failed",
         ),
         Example(
+            "a text that is not JSON",
+            {"contains": "<status>ok</status>"},
+            given=[b"<answer><status>failed</status></answer>"],
+            media_type="application/xml",
+            fails="assert.failed",
+        ),
+        Example(
             "conditions on each item",
             {"conditions": {"field": "total", "gt": 0}},
             given=[[{"total": 1}, {"total": 2}]],
@@ -111,6 +121,13 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
         return self
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
+        try:
+            await self._check(payload, ctx)
+        except RecursionError:
+            raise PayloadError(f"payload {payload.position} is nested too deeply to compare") from None
+        yield Out(content=payload.content, like=payload)
+
+    async def _check(self, payload: Payload, ctx: StepContext) -> None:
         checks = self._value_checks()
         on_payload = checks if self.on != "item" else []
         on_item = checks if self.on == "item" else []
@@ -134,7 +151,6 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
                 if found.full:
                     break
         found.fail(payload)
-        yield Out(content=payload.content, like=payload)
 
     async def _item_test(self, payload: Payload, ctx: StepContext) -> ItemTest | None:
         if self.conditions is None:
@@ -143,12 +159,18 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
         return ItemTest(self.conditions, ctx.scope(payload, whole), ctx.missing, setting="conditions")
 
     async def _whole(self, payload: Payload) -> Any:
-        if payload.size_bytes and not payload.is_json:
+        if payload.size_bytes and not payload.is_json and not self._compares_text:
             raise PayloadError(
-                f"payload {payload.position} is {payload.media_type}; as a whole, assert looks at JSON only",
-                hint="Let an earlier step put out JSON, or set on: item.",
+                f"payload {payload.position} is {payload.media_type}; as a whole, assert looks at JSON only, "
+                "or compares with a text",
+                hint="Put a convert step to json before this one, or set on: item.",
             )
         return await payload.value()
+
+    @property
+    def _compares_text(self) -> bool:
+        given = [getattr(self, name) for name in ("equals", "contains") if name in self.model_fields_set]
+        return self.schema_ is None and self.conditions is None and all(isinstance(one, str) for one in given)
 
     def _value_checks(self) -> list[Callable[[Any], Iterator[Difference]]]:
         checks: list[Callable[[Any], Iterator[Difference]]] = []
@@ -179,7 +201,7 @@ class _Differences:
                 return
             if not self._lines:
                 self._at = pointer
-            place = f"{where}{pointer}".strip() or "the payload"
+            place = f"{where}{_ending(pointer)}".strip() or "the payload"
             self._lines.append(f"{place}: {text}")
 
     def fail(self, payload: Payload) -> None:
@@ -188,7 +210,7 @@ class _Differences:
             raise PayloadError(
                 f"payload {payload.position} is not as expected: {'; '.join(self._lines)}{more}",
                 code="assert.failed",
-                at=self._at or None,
+                at=self._at if self._at and len(self._at) <= MAX_POINTER_CHARACTERS else None,
                 hint="Mend what comes in, or the expectation in the flow.",
             )
 
@@ -211,7 +233,19 @@ def differences(expected: Any, found: Any, pointer: str = "") -> Iterator[Differ
         if len(expected) != len(found):
             yield pointer, f"expected {len(expected)} elements, found {len(found)}"
     elif not _same_scalar(expected, found):
-        yield pointer, f"expected {_shown(expected)}, found {_shown(found)}"
+        yield pointer, _line_that_differs(expected, found)
+
+
+def _line_that_differs(expected: Any, found: Any) -> str:
+    """Two values, or of two texts of several lines the first that is another."""
+    if not (isinstance(expected, str) and isinstance(found, str) and "\n" in expected + found):
+        return f"expected {_shown(expected)}, found {_shown(found)}"
+    lines = zip_longest(expected.split("\n"), found.split("\n"))
+    for number, (one, other) in enumerate(lines, 1):
+        if one != other:
+            shown = ["no such line" if line is None else _shown(line) for line in (one, other)]
+            return f"line {number}: expected {shown[0]}, found {shown[1]}"
+    raise AssertionError("the texts are equal")
 
 
 def lacks(expected: Any, found: Any, pointer: str = "") -> Iterator[Difference]:
@@ -267,6 +301,12 @@ def _plain(value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     return _trimmed(encode(value).decode(), MAX_VALUE_CHARACTERS)
+
+
+def _ending(pointer: str) -> str:
+    """The last part of a long pointer, which tells more than the first."""
+    most = MAX_POINTER_CHARACTERS
+    return pointer if len(pointer) <= most else "…" + pointer[1 - most :]
 
 
 def _trimmed(text: str, most: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -20,6 +21,7 @@ from redrive.errors import PayloadError
 from redrive.sdk import (
     JSON,
     MISSING,
+    Asked,
     Envelope,
     Example,
     Field,
@@ -32,6 +34,7 @@ from redrive.sdk import (
     PathText,
     Payload,
     RawReader,
+    Resolver,
     Segment,
     Shape,
     StepContext,
@@ -116,8 +119,9 @@ class Map(Shape, kind="map", version=1, group="items"):
     Out: one payload with one record for each item (less those that `missing: skip_item` leaves
     out), each made from its item; the bytes around the items are those of the input unless
     `wrap` or `unwrap` is set. None where no item is left.
-    Errors: `field.missing`, `template.missing`; `transform.failed` where a transform cannot work
-    on a value; `payload.invalid` if the payload is not JSON or does not parse; none is retried.
+    Errors: `field.missing`, `template.missing`, `lookup.unknown`; `transform.failed` where a
+    transform cannot work on a value or finds nothing in a lookup; `payload.invalid` if the payload is
+    not JSON or does not parse; none is retried.
     """
 
     fields: list[MapField] = Field(default_factory=list, help="Fields of the target, in order.")
@@ -130,6 +134,11 @@ class Map(Shape, kind="map", version=1, group="items"):
         help='Put the records into an object under this name: orders gives {"orders": […]}.',
     )
     unwrap: bool = Field(False, help="Put the records out as a plain list, without what is around it.")
+    wrap_input: bool = Field(
+        False,
+        help="Take the whole payload (at most 64 MiB) as one item, also where it is a list; [] begins a "
+        "path to its elements.",
+    )
 
     examples = (
         Example(
@@ -181,10 +190,78 @@ class Map(Shape, kind="map", version=1, group="items"):
             gives=[{"orders": [{"id": 1}, {"id": 2}]}],
         ),
         Example(
+            "a list as one item",
+            {
+                "wrap_input": True,
+                "fields": [
+                    {"to": "count", "from": "$", "do": ["count"]},
+                    {"to": "lines[].sku", "from": "[].id"},
+                ],
+            },
+            given=[[{"id": "a"}, {"id": "b"}]],
+            gives=[{"count": 2, "lines": [{"sku": "a"}, {"sku": "b"}]}],
+        ),
+        Example(
             "items without a field left out",
             {"fields": [{"to": "email", "from": "customer.email", "missing": "skip_item"}]},
             given=[[{"customer": {"email": "a@example.com"}}, {"customer": None}]],
             gives=[[{"email": "a@example.com"}]],
+        ),
+        Example(
+            "from a cross-reference table, and back",
+            {
+                "fields": [
+                    {"to": "country", "from": "country_code", "do": [{"lookup": "countries"}]},
+                    {
+                        "to": "currency",
+                        "from": "currency_name",
+                        "do": [
+                            {
+                                "lookup": {
+                                    "table": "currencies",
+                                    "direction": "backward",
+                                    "match": "loose",
+                                    "default": "EUR",
+                                }
+                            }
+                        ],
+                    },
+                ]
+            },
+            given=[[{"country_code": "FR", "currency_name": "euro"}, {"country_code": "GB"}]],
+            lookups={
+                "countries": {"FR": "France", "GB": "United Kingdom"},
+                "currencies": {"EUR": "Euro", "GBP": "Pound"},
+            },
+            gives=[
+                [
+                    {"country": "France", "currency": "EUR"},
+                    {"country": "United Kingdom", "currency": None},
+                ]
+            ],
+        ),
+        Example(
+            "what another step has put into a cache",
+            {
+                "automatic": True,
+                "fields": [
+                    {
+                        "to": "free",
+                        "from": "sku",
+                        "do": [{"cache_lookup": {"cache": "stock", "at": "free", "default": 0}}],
+                    }
+                ],
+            },
+            given=[[{"sku": "A"}, {"sku": "B"}]],
+            caches={"flow/stock/A": [{"free": 12}]},
+            gives=[[{"sku": "A", "free": 12}, {"sku": "B", "free": 0}]],
+        ),
+        Example(
+            "a value that is in no row",
+            {"fields": [{"to": "country", "from": "code", "do": [{"lookup": "countries"}]}]},
+            given=[[{"code": "XX"}]],
+            lookups={"countries": {"FR": "France"}},
+            fails="transform.failed",
         ),
         Example(
             "a field that must be there",
@@ -200,37 +277,77 @@ class Map(Shape, kind="map", version=1, group="items"):
             raise ValueError("no field is mapped; expected fields, or automatic: true")
         if self.wrap is not None and self.unwrap:
             raise ValueError("expected wrap or unwrap, not both")
-        _form(self.fields)
+        _ = self.compiled
         return self
 
+    @cached_property
+    def compiled(self) -> _Compiled:
+        return _Compiled(self.fields)
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
-        roots = {
-            root
-            for field in self.fields
-            for part in (field.value, field.do)
-            if part is not None
-            for root in part.roots
-        }
-        whole = await payload.value() if "payload" in roots else None
-        mapper = _Mapper(self, dict(ctx.scope(payload, whole)), ctx.missing, reads_item="item" in roots)
-        out = Out(self._records(payload, mapper), like=payload)
+        whole = await payload.value() if "payload" in self.compiled.roots else None
+        scope = dict(ctx.scope(payload, whole))
+        resolver = Resolver(ctx)
+        if self.compiled.looks_up:
+            scope["references"] = resolver
+        mapper = _Mapper(self, scope, ctx.missing)
+        out = Out(self._records(payload, mapper, resolver), like=payload)
         if self.wrap is not None:
             out.media_type, out.items_path, out.envelope = JSON, self.wrap, Envelope.at(self.wrap)
         elif self.unwrap and (payload.items_path or not payload.is_json):
             out.media_type, out.items_path, out.envelope = JSON, "", Envelope.at("")
-        yield out
+        if not self.wrap_input:
+            yield out
+            return
+        async for records in self._records(payload, mapper, resolver):
+            for record in records:
+                around = Envelope.at(self.wrap or "") if self.wrap or self.unwrap else Envelope(b"", b"", b"")
+                yield Out(
+                    content=around.prefix + record.raw + around.suffix,
+                    like=payload,
+                    media_type=JSON,
+                    items_path=self.wrap or "",
+                )
 
-    async def _records(self, payload: Payload, mapper: _Mapper) -> AsyncIterator[list[Item]]:
-        async for items in payload.json_chunks():
-            records = []
-            for item in items:
-                try:
-                    records.append(item.of(mapper.record(item)))
-                except _SkipItem:
-                    continue
-                except ValueError as error:
-                    raise unreadable(item, error) from None
-            yield records
+    @property
+    def lookups(self) -> frozenset[str]:
+        return frozenset(name for field in self.fields if field.do is not None for name in field.do.lookups)
+
+    async def _records(
+        self, payload: Payload, mapper: _Mapper, resolver: Resolver
+    ) -> AsyncIterator[list[Item]]:
+        async for items in self._items(payload):
+            records: list[Item | None] = [None] * len(items)
+            waiting: Sequence[int] = range(len(items))
+            resolver.forget()
+            while waiting:
+                asked = []
+                for number in waiting:
+                    item = items[number]
+                    try:
+                        records[number] = item.of(mapper.record(item))
+                    except _SkipItem:
+                        continue
+                    except Asked:
+                        asked.append(number)
+                    except ValueError as error:
+                        raise unreadable(item, error) from None
+                if asked:
+                    await resolver.fetch()
+                waiting = asked
+            yield [record for record in records if record is not None]
+
+    async def _items(self, payload: Payload) -> AsyncIterator[list[Item]]:
+        if not self.wrap_input:
+            async for items in payload.json_chunks():
+                yield items
+        elif payload.size_bytes:
+            await payload.value()  # refuses what is too large, or no JSON
+            raw = await payload.content.read()
+            if not payload.is_json:
+                items = [item async for chunk in payload.json_chunks() for item in chunk]
+                raw = b"[" + b",".join([item.raw for item in items]) + b"]"
+            yield [Item(raw.removeprefix(b"\xef\xbb\xbf"), payload.position, 0)]
 
 
 def _form(fields: Sequence[MapField]) -> Record:
@@ -257,62 +374,94 @@ class _Query:
         return found if self._apart else _as_list(found)
 
 
-class _Mapper:
-    """A compiled map: reads the sources of an item and writes its record."""
+class _Compiled:
+    """What of a map is the same for every payload: its target's form, its sources and templates."""
 
-    def __init__(self, settings: Map, scope: dict[str, Any], missing: Missing, *, reads_item: bool) -> None:
-        self._fields = settings.fields
-        self._form = _form(settings.fields)
-        self._automatic = settings.automatic
-        self._scope = scope
-        self._missing = missing
+    def __init__(self, fields: Sequence[MapField]) -> None:
+        self.form = _form(fields)
         # Of each field: what its sources found, or its value.
-        self._found: list[list[Found]] = []
-        self._start: list[list[Found]] = []
-        self._templates: list[tuple[int, MapField, Templated]] = []
-        self._strict = [
+        self.start: list[list[Found]] = []
+        self.templates: list[tuple[int, MapField, Templated]] = []
+        self.strict = [
             (number, field)
-            for number, field in enumerate(settings.fields)
+            for number, field in enumerate(fields)
             if field.from_ is not None and field.missing in ("error", "skip_item")
         ]
-        self._item: Item
+        self.roots = frozenset(
+            root
+            for field in fields
+            for part in (field.value, field.do)
+            if part is not None
+            for root in part.roots
+        )
+        self.looks_up = any(field.do is not None and field.do.looks_up for field in fields)
         paths: list[tuple[tuple[Segment, ...], int]] = []
-        self._sources: list[tuple[int, int]] = []
-        self._queries: list[tuple[int, int, _Query]] = []
-        for number, field in enumerate(settings.fields):
+        self.sources: list[tuple[int, int]] = []
+        self.queries: list[tuple[int, int, _Query]] = []
+        for number, field in enumerate(fields):
             lists = depth(target_segments(field.to))
-            self._start.append([None] * len(field.from_ or (None,)))
+            self.start.append([None] * len(field.from_ or (None,)))
             for place, path in enumerate(field.from_ or ()):
                 if path.segments is None:
-                    self._queries.append((number, place, _Query(path, apart=lists > 0)))
+                    self.queries.append((number, place, _Query(path, apart=lists > 0)))
                 else:
-                    self._sources.append((number, place))
+                    self.sources.append((number, place))
                     paths.append((path.segments, lists))
             if field.from_ is None:
                 if field.value is None or field.value.constant:
-                    self._start[number] = [NULL if field.value is None else encode(field.value.render({}))]
+                    self.start[number] = [NULL if field.value is None else encode(field.value.render({}))]
                 else:
-                    self._templates.append((number, field, field.value))
-        self._reader = RawReader(paths)
-        self._reads_item = reads_item
+                    self.templates.append((number, field, field.value))
+        self.reader = RawReader(paths)
+        # Each field has one source, in order, and nothing else is asked: what is read is what is found.
+        self.plain = (
+            bool(self.sources)
+            and not self.queries
+            and not self.strict
+            and self.sources == [(number, 0) for number in range(len(fields))]
+        )
+
+
+class _Mapper:
+    """A compiled map at work on one payload: reads the sources of an item and writes its record."""
+
+    def __init__(self, settings: Map, scope: dict[str, Any], missing: Missing) -> None:
+        self._fields = settings.fields
+        self._automatic = settings.automatic
+        self._scope = scope
+        self._missing = missing
+        self._compiled = compiled = settings.compiled
+        self._reads_item = "item" in compiled.roots or bool(compiled.queries)
+        self._found: list[list[Found]] = []
+        self._item: Item
+        self._asked = False
 
     def record(self, item: Item) -> bytes:
-        """Errors: `_SkipItem`, `ValueError` (not JSON), and those of `Map`."""
+        """Errors: `_SkipItem`, `Asked`, `ValueError` (not JSON), and those of `Map`."""
         self._item = item
-        self._found = found = [[*start] for start in self._start]
-        for (number, place), value in zip(self._sources, self._reader.read(item.raw), strict=True):
-            found[number][place] = value
-        if self._reads_item or self._queries:
+        self._asked = False
+        compiled = self._compiled
+        values = compiled.reader.read(item.raw)
+        if compiled.plain:
+            self._found = found = [[value] for value in values]
+        else:
+            self._found = found = [[*start] for start in compiled.start]
+            for (number, place), value in zip(compiled.sources, values, strict=True):
+                found[number][place] = value
+        if self._reads_item:
             decoded = decode(item.raw)
             self._scope["item"] = decoded
-            for number, place, query in self._queries:
+            for number, place, query in compiled.queries:
                 found[number][place] = query.found(decoded)
-        for number, field, value in self._templates:
+        for number, field, value in compiled.templates:
             found[number][0] = encode(self._rendered(field, value))
-        for number, field in self._strict:
+        for number, field in compiled.strict:
             if all(one is None for one in found[number]):
                 self._nothing(field)
-        return self._form.write(found, (), self._value, item.raw if self._automatic else None)
+        record = compiled.form.write(found, (), self._value, item.raw if self._automatic else None)
+        if self._asked:
+            raise Asked
+        return record
 
     def _rendered(self, field: MapField, value: Templated) -> Any:
         rendered = render(
@@ -351,14 +500,18 @@ class _Mapper:
         return raw if field.do is None else self._transformed(field, field.do, raw)
 
     def _transformed(self, field: MapField, functions: Functions, raw: bytes) -> bytes:
-        value = apply(
-            functions,
-            decode(raw),
-            self._scope,
-            field.missing or self._missing,
-            where=self._where,
-            at=f"field {field.to}",
-        )
+        try:
+            value = apply(
+                functions,
+                decode(raw),
+                self._scope,
+                field.missing or self._missing,
+                where=self._where,
+                at=f"field {field.to}",
+            )
+        except Asked:
+            self._asked = True  # the other fields say first what they look up
+            return NULL
         if value is MISSING:
             raise _SkipItem
         return encode(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from sqlalchemy import bindparam, func, literal_column, select, text
+from sqlalchemy import bindparam, func, select, text
 
 from redrive.store import tables
 from redrive.store.committer import Transaction
@@ -13,9 +13,8 @@ from redrive.store.statements import Statement
 
 Source: TypeAlias = Rows | Transaction
 
-_r, _d, _k = tables.runs, tables.deliveries, tables.contents
+_r, _d, _k, _p = tables.runs, tables.deliveries, tables.contents, tables.payloads
 
-_QUICK_CHECK = Statement(text("PRAGMA quick_check(10)"))
 _SCHEMA = Statement(text("SELECT version_num FROM alembic_version"))
 _RUNS = Statement(select(func.count()).select_from(_r).where(_r.c.status == bindparam("status")))
 _DELIVERIES = Statement(
@@ -25,16 +24,15 @@ _DELIVERIES = Statement(
     .where(text("deliveries.status IN ('begun', 'unknown')"), _d.c.status == "unknown")
 )
 _CONTENT = select(_k.c.digest, _k.c.size_bytes)
-_NEWEST = Statement(_CONTENT.order_by(literal_column("contents.rowid").desc()).limit(bindparam("at_most")))
+_NEWEST = Statement(
+    # Contents have no time of their own; payloads are numbered in the order in which they are made.
+    _CONTENT.join_from(_p, _k, _k.c.digest == _p.c.digest)
+    .order_by(_p.c.id.desc())
+    .limit(bindparam("at_most"))
+)
 _NEXT = Statement(
     _CONTENT.where(_k.c.digest > bindparam("after")).order_by(_k.c.digest).limit(bindparam("at_most"))
 )
-
-
-def damage(rows: Rows) -> list[str]:
-    """What is wrong with the database file, in the words of the database; at most ten lines."""
-    found = [str(line) for (line,) in rows.all(_QUICK_CHECK)]
-    return [] if found == ["ok"] else found
 
 
 def schema(rows: Rows) -> str | None:
@@ -54,8 +52,11 @@ def count_unknown_deliveries(source: Source) -> int:
 
 
 def newest_contents(source: Source, at_most: int) -> list[tuple[bytes, int]]:
-    """Hash and size of the contents that were written last."""
-    return [(bytes(digest), size) for digest, size in source.all(_NEWEST, at_most=at_most)]
+    """Hash and size of the contents of the newest payloads, each once; others where there are few."""
+    found = {bytes(digest): size for digest, size in source.all(_NEWEST, at_most=at_most)}
+    if len(found) < at_most:
+        found.update(contents_after(source, b"", at_most))
+    return list(found.items())[:at_most]
 
 
 def contents_after(source: Source, after: bytes, at_most: int) -> list[tuple[bytes, int]]:

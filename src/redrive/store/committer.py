@@ -9,24 +9,24 @@ along with the next group, or is committed alone when that time is over.
 
 If one piece of work fails, the group is rolled back and each piece is applied again in a
 transaction of its own, so only its author gets the error: work must therefore be repeatable.
-A failed COMMIT or an I/O error ends the committer (`Fault`): the process has to open the store
-anew, because what the disk holds is not known any more.
+A failed COMMIT, an I/O error or a lost connection ends the committer (`Fault`): the process has to
+open the store anew, because what it holds is not known any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
-from redrive.errors import Fault, RedriveError, StoreBusy, StoreFull
+from redrive.errors import Fault, RedriveError, StoreBusy
 from redrive.log import get_logger
-from redrive.store.statements import Insert, Statement
+from redrive.store.database import Connection, Database, fit
+from redrive.store.statements import Dialect, Insert, Statement
 
 T = TypeVar("T")
 
@@ -42,10 +42,11 @@ class Transaction:
     and buffers that are not sent before each of them.
     """
 
-    __slots__ = ("_buffer", "_connection", "after_commit", "epochs")
+    __slots__ = ("_buffer", "_connection", "after_commit", "dialect", "epochs")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect) -> None:
         self._connection = connection
+        self.dialect = dialect
         self._buffer: dict[Insert, list[tuple[Any, ...]]] = {}
         self.after_commit: list[Callable[[], None]] = []
         self.epochs: dict[int, int | None] = {}
@@ -65,21 +66,42 @@ class Transaction:
         if self._buffer:
             buffer, self._buffer = self._buffer, {}
             for statement, rows in buffer.items():
-                self._connection.executemany(statement.compile().text, rows)
+                self._connection.executemany(statement.on(self.dialect).text, rows)
 
     def run(self, statement: Statement, **parameters: Any) -> int:
         """Execute; the number of rows it changed."""
         self.flush()
-        return self._connection.execute(statement.compile().text, statement.row(parameters)).rowcount
+        compiled = statement.on(self.dialect)
+        changed: int = self._connection.execute(compiled.text, compiled.row(parameters)).rowcount
+        return changed
 
     def all(self, statement: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
         self.flush()
-        return self._connection.execute(statement.compile().text, statement.row(parameters)).fetchall()
+        compiled = statement.on(self.dialect)
+        found = self._connection.execute(compiled.text, compiled.row(parameters)).fetchall()
+        return cast("list[tuple[Any, ...]]", found)
 
     def one(self, statement: Statement, **parameters: Any) -> tuple[Any, ...] | None:
         self.flush()
-        found = self._connection.execute(statement.compile().text, statement.row(parameters)).fetchone()
+        compiled = statement.on(self.dialect)
+        found = self._connection.execute(compiled.text, compiled.row(parameters)).fetchone()
         return cast("tuple[Any, ...] | None", found)
+
+
+class _Fitting:
+    """A connection for a group that has a text in it which the database cannot hold as it is."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def execute(self, text: str, row: tuple[Any, ...] = (), /) -> Any:
+        return self._connection.execute(text, fit(row))
+
+    def executemany(self, text: str, rows: Iterable[tuple[Any, ...]], /) -> Any:
+        return self._connection.executemany(text, [fit(row) for row in rows])
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 class _Work(Generic[T]):
@@ -108,28 +130,11 @@ class _Work(Generic[T]):
             self.future.set_result(cast("T", self.result))
 
 
-def store_error(error: sqlite3.Error) -> RedriveError:
-    """The driver's error in our words."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL"):
-        return StoreFull(
-            "the disk that holds the home is full",
-            hint="Free some space and start again: unfinished runs go on where they stopped.",
-        )
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return StoreBusy("another process is writing to the home", hint="Try again in a moment.")
-    return Fault(f"the record store failed: {error}", code="store.io")
-
-
 class Committer:
     """Owns the write connection. `submit` may be called from any event loop's thread."""
 
-    def __init__(
-        self,
-        connect: Callable[[], sqlite3.Connection],
-        failpoint: Callable[[str], None] = lambda _name: None,
-    ) -> None:
-        self._connect = connect
+    def __init__(self, database: Database, failpoint: Callable[[str], None] = lambda _name: None) -> None:
+        self._database = database
         self._failpoint = failpoint
         self._queue: deque[_Work[Any]] = deque()
         self._deadline = math.inf
@@ -160,7 +165,7 @@ class Committer:
                 self._wake.notify()
         return work.future
 
-    def outside(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    def outside(self, function: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Run something with the connection itself, in no transaction: what waits behind it waits for
         its end. Its errors are its author's.
         """
@@ -200,16 +205,19 @@ class Committer:
 
     def _main(self) -> None:
         try:
-            connection = self._connect()
-        except sqlite3.Error as error:
-            self.failed = store_error(error)
+            connection = self._database.connect_writer()
+        except self._database.errors as error:
+            self.failed = self._database.error(error)
+            return
+        except RedriveError as error:
+            self.failed = error
             return
         finally:
             self._ready.set()
         try:
             while group := self._next_group():
                 if group[0].outside:
-                    self._answer([_run_outside(connection, group[0])])
+                    self._answer([self._run_outside(connection, group[0])])
                     continue
                 self._commit(connection, group)
                 if self.failed is not None:
@@ -233,19 +241,20 @@ class Committer:
             except RuntimeError:
                 continue  # that loop has ended: nobody waits there any more
 
-    def _commit(self, connection: sqlite3.Connection, group: list[_Work[Any]]) -> None:
+    def _commit(self, connection: Connection, group: list[_Work[Any]]) -> None:
+        database = self._database
         try:
             self._apply(connection, group)
-        except sqlite3.OperationalError as error:
-            fault = store_error(error)
-            _rollback(connection)
+        except database.fatal as error:
+            fault = database.error(error)
+            database.rollback(connection)
             if isinstance(fault, StoreBusy):
                 self._answer(group, fault)
                 return
             self._fail(group, fault)
             return
         except Exception:  # noqa: BLE001 - one piece of the group failed: find out which
-            _rollback(connection)
+            database.rollback(connection)
             if len(group) == 1:
                 self._answer([self._alone(connection, group[0])])
                 return
@@ -257,15 +266,25 @@ class Committer:
             return
         self._answer(group)
 
-    def _apply(self, connection: sqlite3.Connection, group: list[_Work[Any]]) -> None:
+    def _run_outside(self, connection: Connection, work: _Work[Any]) -> _Work[Any]:
+        try:
+            work.result = work.function(connection)
+        except self._database.errors as error:
+            work.error = self._database.error(error)
+        except Exception as error:  # noqa: BLE001 - handed to its author
+            work.error = error
+        return work
+
+    def _apply(self, connection: Connection, group: list[_Work[Any]]) -> None:
         self.groups += 1
-        transaction = Transaction(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        for work in group:
-            work.result = work.function(transaction)
-        transaction.flush()
+        database = self._database
+        try:
+            transaction = self._fill(connection, connection, group)
+        except UnicodeEncodeError:
+            database.rollback(connection)
+            transaction = self._fill(connection, _Fitting(connection), group)
         self._failpoint("commit.before")
-        connection.execute("COMMIT")
+        database.commit(connection)
         self._failpoint("commit.after")
         for function in transaction.after_commit:
             try:
@@ -273,17 +292,26 @@ class Committer:
             except Exception as error:  # noqa: BLE001 - what is committed must not be applied again
                 _log.error("commit.after_failed", error=error)
 
-    def _alone(self, connection: sqlite3.Connection, work: _Work[Any]) -> _Work[Any]:
+    def _fill(self, connection: Connection, through: Connection, group: list[_Work[Any]]) -> Transaction:
+        transaction = Transaction(through, self._database.dialect)
+        connection.execute(self._database.begin_write)
+        for work in group:
+            work.result = work.function(transaction)
+        transaction.flush()
+        return transaction
+
+    def _alone(self, connection: Connection, work: _Work[Any]) -> _Work[Any]:
+        database = self._database
         try:
             self._apply(connection, [work])
-        except sqlite3.OperationalError as error:
-            _rollback(connection)
-            fault = store_error(error)
+        except database.fatal as error:
+            database.rollback(connection)
+            fault = database.error(error)
             work.error = fault
             if not isinstance(fault, StoreBusy):
                 self._fail([], fault)
         except Exception as error:  # noqa: BLE001 - handed to its author
-            _rollback(connection)
+            database.rollback(connection)
             work.error = error
         return work
 
@@ -292,24 +320,6 @@ class Committer:
             self.failed = fault
         self._answer(group, fault)
         self.on_failure(fault)
-
-
-def _run_outside(connection: sqlite3.Connection, work: _Work[Any]) -> _Work[Any]:
-    try:
-        work.result = work.function(connection)
-    except sqlite3.Error as error:
-        work.error = store_error(error)
-    except Exception as error:  # noqa: BLE001 - handed to its author
-        work.error = error
-    return work
-
-
-def _rollback(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        try:
-            connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            return  # the connection is about to be given up; recovery rolls back
 
 
 def _settle(works: list[_Work[Any]]) -> None:

@@ -1,88 +1,169 @@
-"""Opening the SQLite database of a home: durability settings, migration, reading threads."""
+"""The port of the record store: how a database is opened, read, written, watched, migrated and locked.
+
+Two implementations, `store.sqlite` and `store.postgres`, with one meaning: writing transactions
+come one after the other, also those of different processes, and each sees all that came before.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
-from redrive.errors import HomeUnusable
-from redrive.store.committer import store_error
-from redrive.store.statements import Statement
+from redrive.errors import RedriveError
+from redrive.store.lock import RunnerLock
+from redrive.store.statements import Dialect, Statement, compiled_once
+from redrive.store.texts import storable
 
 T = TypeVar("T")
 
 SCHEMA = "0001"
-"""The newest migration. A home that says otherwise is migrated, or refused where it is newer."""
+"""The newest migration. A store that says otherwise is migrated, or refused where it is newer."""
 
 READERS = 2
-BUSY_MS = 10_000
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
-    """A write connection: WAL, and every COMMIT survives a power loss (`synchronous=FULL`)."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
-    connection.execute("PRAGMA cache_size=-16000")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    return connection
+class Connection(Protocol):
+    """What the store needs of a driver's connection (`sqlite3` has it as it is)."""
+
+    def execute(self, text: str, parameters: Any = ..., /) -> Any: ...
+
+    def executemany(self, text: str, rows: Any, /) -> Any: ...
+
+    def close(self) -> None: ...
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
-    connection.execute("PRAGMA query_only=1")
-    connection.execute("PRAGMA cache_size=-8000")
-    connection.execute("PRAGMA mmap_size=268435456")
-    return connection
+class Watch(Protocol):
+    """Tells whether something was committed."""
+
+    def version(self) -> int:
+        """A number that changes when another connection has committed something. Never waits."""
+
+    def close(self) -> None: ...
+
+
+class Database(ABC):
+    """One database of records. `str` names it, without its password."""
+
+    dialect: ClassVar[Dialect]
+    begin_read: ClassVar[str]
+    begin_write: str
+    errors: type[Exception]
+    """What the driver raises."""
+    fatal: tuple[type[Exception], ...]
+    """What says that a whole transaction failed, not one piece of work in it."""
+
+    @abstractmethod
+    def connect_writer(self) -> Connection:
+        """A connection whose COMMIT is durable."""
+
+    @abstractmethod
+    def connect_reader(self) -> Connection: ...
+
+    @abstractmethod
+    def commit(self, connection: Connection) -> None: ...
+
+    @abstractmethod
+    def rollback(self, connection: Connection) -> None:
+        """Never fails: a connection that cannot is about to be given up."""
+
+    @abstractmethod
+    def error(self, error: Exception) -> RedriveError:
+        """The driver's error in our words."""
+
+    def lost(self, connection: Connection) -> bool:
+        """Whether a reading connection went away; it comes back by itself when a transaction begins."""
+        return False
+
+    @abstractmethod
+    def watch(self) -> Watch: ...
+
+    @abstractmethod
+    def runner_lock(self) -> RunnerLock: ...
+
+    @abstractmethod
+    def migrate(self) -> Path | None:
+        """Bring it to `SCHEMA`, before anything else is opened. The path of the copy that was made of
+        an existing one, where one was.
+
+        Errors: `home.newer` where a newer release has written it, `home.unusable` where it is not
+        ours: nothing is changed.
+        """
+
+    @abstractmethod
+    def rewrite(self, connection: Connection) -> None:
+        """Write everything anew, without what was deleted. Needs as much room as the records take;
+        nobody writes meanwhile. In no transaction.
+        """
+
+    @abstractmethod
+    def empty_log(self, connection: Connection) -> bool:
+        """Take what was deleted out of the log too, as far as that is in our hands. False while somebody
+        still reads an older state.
+        """
+
+    @abstractmethod
+    def complaints(self, rows: Rows) -> list[str]:
+        """What is wrong with it, as far as it can tell itself; for `doctor`."""
+
+    @abstractmethod
+    def size_bytes(self, rows: Rows) -> int: ...
 
 
 class Rows:
     """A reading connection inside one `Reader.run`: every statement sees the same snapshot."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "dialect")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect) -> None:
         self._connection = connection
+        self.dialect = dialect
 
     def all(self, statement: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
-        text = statement.compile().text
-        return self._connection.execute(text, statement.row(parameters)).fetchall()
+        compiled = statement.on(self.dialect)
+        found: list[tuple[Any, ...]] = self._execute(compiled.text, compiled.row(parameters)).fetchall()
+        return found
 
     def one(self, statement: Statement, **parameters: Any) -> tuple[Any, ...] | None:
-        text = statement.compile().text
-        found: tuple[Any, ...] | None = self._connection.execute(text, statement.row(parameters)).fetchone()
+        compiled = statement.on(self.dialect)
+        found: tuple[Any, ...] | None = self._execute(compiled.text, compiled.row(parameters)).fetchone()
         return found
 
     def query(self, expression: Any) -> list[tuple[Any, ...]]:
         """A Core select made for this one call (lists with filters)."""
-        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - only lists need the compiler
+        found: list[tuple[Any, ...]] = self._execute(*compiled_once(expression, self.dialect)).fetchall()
+        return found
 
-        compiled = expression.compile(
-            dialect=sqlite.dialect(paramstyle="qmark"), compile_kwargs={"render_postcompile": True}
-        )
-        values = tuple(compiled.params[name] for name in compiled.positiontup or ())
-        return self._connection.execute(str(compiled), values).fetchall()
+    def _execute(self, text: str, row: tuple[Any, ...]) -> Any:
+        try:
+            return self._connection.execute(text, row)
+        except UnicodeEncodeError:
+            return self._connection.execute(text, fit(row))
+
+
+def fit(row: Sequence[Any]) -> tuple[Any, ...]:
+    """The row with every text in it as a database can hold it."""
+    return tuple([storable(value) if isinstance(value, str) else value for value in row])
 
 
 class Reader:
     """Reads off the event loop: a few threads with a connection each."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[Connection] = []
+        self._watch: Watch | None = None
         self._pool = ThreadPoolExecutor(READERS, "redrive-reader")
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = connect_reader(self._path)
+            connection = self._local.connection = self.database.connect_reader()
             self._all.append(connection)
         return connection
 
@@ -90,90 +171,47 @@ class Reader:
         """For single look-ups by key in the calling thread: a hop to another one costs many times
         what they do. Each statement sees the newest commit.
         """
+        database = self.database
         try:
-            return Rows(self._connection())
-        except sqlite3.Error as error:
-            raise store_error(error) from error
+            return Rows(self._connection(), database.dialect)
+        except database.errors as error:
+            raise database.error(error) from error
 
     def here(self, function: Callable[[Rows], T]) -> T:
-        """Run in the calling thread; all statements see the same commit."""
+        """Run in the calling thread; all statements see the same commit. Where the connection is lost
+        in the middle, all of it is read again, once, on a new one.
+        """
+        database = self.database
         try:
             connection = self._connection()
-            connection.execute("BEGIN")
             try:
-                return function(Rows(connection))
-            finally:
-                connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise store_error(error) from error
+                return self._read(connection, function)
+            except database.errors:
+                if not database.lost(connection):
+                    raise
+                return self._read(connection, function)
+        except database.errors as error:
+            raise database.error(error) from error
+
+    def _read(self, connection: Connection, function: Callable[[Rows], T]) -> T:
+        connection.execute(self.database.begin_read)
+        try:
+            return function(Rows(connection, self.database.dialect))
+        finally:
+            connection.execute("COMMIT")
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed something."""
-        connection = getattr(self._local, "watch", None)
-        if connection is None:
-            connection = self._local.watch = connect_reader(self._path)
-            self._all.append(connection)
-        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+        if self._watch is None:
+            self._watch = self.database.watch()
+        return self._watch.version()
 
     async def run(self, function: Callable[[Rows], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.here, function)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
+        if self._watch is not None:
+            self._watch.close()
         for connection in self._all:
             connection.close()
-
-
-def schema_of(path: Path) -> str | None:
-    """The migration that the database stands at; None for a new one."""
-    if not path.exists() or path.stat().st_size == 0:
-        return None
-    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000)
-    try:
-        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return str(found[0]) if found else None
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None:
-                return None
-            raise HomeUnusable(
-                f"{path} is a database of another program", hint="Name another home."
-            ) from error
-        raise HomeUnusable(f"{path} cannot be read: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise HomeUnusable(
-            f"{path} is not a Redrive database: {error}", hint="Restore a backup or name another home."
-        ) from error
-    finally:
-        connection.close()
-
-
-def migrate(path: Path) -> Path | None:
-    """Bring the database to `SCHEMA`. Before an existing one is changed, it is copied; the copy's
-    path is returned.
-
-    Errors: `home.newer` where a newer release has written it: nothing is changed.
-    """
-    present = schema_of(path)
-    if present == SCHEMA:
-        return None
-    if present is not None and present > SCHEMA:
-        raise HomeUnusable(
-            f"the home {path.parent} was written by a newer release "
-            f"(schema {present}; this one knows {SCHEMA})",
-            code="home.newer",
-            hint="Install that release or a newer one, or name another home.",
-        )
-    from redrive.store.migrations import upgrade  # noqa: PLC0415 - Alembic is only needed here
-
-    copy = None
-    if present is not None:
-        copy = path.with_name(f"{path.stem}-before-{SCHEMA}.db")
-        copy.unlink(missing_ok=True)
-        source = sqlite3.connect(path, timeout=BUSY_MS / 1000)
-        try:
-            source.execute("VACUUM INTO ?", (str(copy),))
-        finally:
-            source.close()
-    upgrade(path)
-    return copy

@@ -34,6 +34,18 @@ _HISTORY = Statement(
 )
 
 
+_KEYS = Statement(
+    select(_d.c.key)
+    .select_from(_e.join(_d, _d.c.id == _e.c.delivery_id))
+    .where(
+        _e.c.run_id == bindparam("run_id"),
+        _e.c.position == bindparam("position"),
+        _e.c.status == "delivered",
+    )
+    .order_by(_e.c.payload_id, _e.c.item, _e.c.sequence)
+)
+
+
 class DeliveryRow(msgspec.Struct, frozen=True):
     """A delivery, its target, and the step of its latest claim."""
 
@@ -48,6 +60,11 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     payload_id: int | None
     item: int | None
     at: int
+
+
+def keys_delivered(rows: Rows, run_id: int, position: int) -> list[str]:
+    """The keys that a step of a run delivered, in the order of its payloads and items."""
+    return [key for (key,) in rows.all(_KEYS, run_id=run_id, position=position)]
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -54,12 +54,6 @@ _MOVE = Statement(
     .where(_p.c.id == bindparam("payload_id"), _p.c.digest == bindparam("old"))
     .values(digest=bindparam("b_digest"), size_bytes=bindparam("b_size_bytes"))
 )
-_OWN = Statement(
-    update(_c)
-    .where(_c.c.digest == bindparam("digest"))
-    .values(form=bindparam("b_form"), data=bindparam("b_data"), base=None, base_offset=None)
-)
-_MADE_OF = Statement(select(_c.c.digest, _c.c.size_bytes).where(_c.c.base == bindparam("needed")))
 _SIZE = Statement(select(_c.c.size_bytes).where(_c.c.digest == bindparam("digest")))
 _MASK = Statement(
     update(_d)
@@ -104,16 +98,6 @@ def move_payload(transaction: Transaction, payload_id: int, old: bytes, new: byt
 def size_of(source: Source, digest: bytes) -> int | None:
     found = source.one(_SIZE, digest=digest)
     return int(found[0]) if found else None
-
-
-def made_of(source: Source, digest: bytes) -> list[tuple[bytes, int]]:
-    """What is stored as parts of a content."""
-    return [(bytes(one), int(size)) for one, size in source.all(_MADE_OF, needed=digest)]
-
-
-def make_own(transaction: Transaction, digest: bytes, form: int, data: bytes | None) -> None:
-    """A content holds its own bytes from now on."""
-    transaction.run(_OWN, digest=digest, b_form=form, b_data=data)
 
 
 def mask_delivery(

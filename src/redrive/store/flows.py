@@ -20,7 +20,7 @@ INACTIVE: Final = "inactive"
 # What an INTEGER column holds on every database; a larger number names no version.
 _MOST: Final = 2**31 - 1
 
-_f, _v, _r = tables.flows, tables.flow_versions, tables.runs
+_f, _v, _e, _r = tables.flows, tables.flow_versions, tables.version_events, tables.runs
 
 
 class FlowRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +43,17 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     digest: bytes
     created_at: int
+
+
+class VersionEvent(msgspec.Struct, frozen=True):
+    """That a version was `created`, `deployed` or `restored`: when, by whom, and why."""
+
+    id: int
+    number: int
+    kind: str
+    at: int
+    actor: str
+    note: str | None
 
 
 class ListedFlow(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +112,16 @@ _DOCUMENT = Statement(
     select(_v.c.document, _v.c.file).where(
         _v.c.flow_id == bindparam("flow_id"), _v.c.number == bindparam("number")
     )
+)
+_INSERT_EVENT = Insert(_e)
+_EVENTS = Statement(
+    select(_e.c.id, _e.c.number, _e.c.kind, _e.c.at, _e.c.actor, _e.c.note)
+    .where(
+        _e.c.flow_id == bindparam("flow_id"),
+        _e.c.number >= bindparam("lowest"),
+        _e.c.number <= bindparam("highest"),
+    )
+    .order_by(_e.c.id)
 )
 _ALL_DEPLOYED = Statement(
     select(_f.c.name, _v.c.number, _v.c.document, _v.c.file)
@@ -225,6 +246,19 @@ def insert_version(transaction: Transaction, version: VersionRow, text: bytes, f
         _INSERT_VERSION,
         (version.flow_id, version.number, version.state, text, file, version.digest, version.created_at),
     )
+
+
+def insert_event(transaction: Transaction, flow_id: int, event: VersionEvent) -> None:
+    transaction.insert(
+        _INSERT_EVENT,
+        (event.id, flow_id, event.number, event.kind, event.at, event.actor, event.note),
+    )
+
+
+def events(source: Source, flow_id: int, lowest: int, highest: int) -> list[VersionEvent]:
+    """What happened to versions with numbers in a range, oldest first."""
+    rows = source.all(_EVENTS, flow_id=flow_id, lowest=lowest, highest=min(highest, _MOST))
+    return [VersionEvent(*found) for found in rows]
 
 
 def set_deployed(transaction: Transaction, flow_id: int, number: int) -> None:

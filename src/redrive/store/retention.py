@@ -9,7 +9,6 @@ keep the others out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -22,7 +21,7 @@ from redrive.store.committer import Transaction
 from redrive.store.database import Rows
 from redrive.store.runs import step_runs
 from redrive.store.statements import Statement
-from redrive.store.sweep import condemn, release
+from redrive.store.sweep import condemn
 
 Source: TypeAlias = Rows | Transaction
 
@@ -248,7 +247,6 @@ _STRIP = Statement(
     )
     .values(digest=bindparam("b_digest"))
 )
-_STANDS = Statement(select(_c.c.condemned).where(_c.c.digest == bindparam("digest")).with_for_update())
 _BODIES = Statement(
     select(_x.c.id, _x.c.request_body, _x.c.response_body)
     .where(
@@ -264,22 +262,6 @@ _STRIP_BODIES = Statement(
     .where(_x.c.run_id == bindparam("run_id"), _x.c.id > bindparam("after"), _x.c.id <= bindparam("stop"))
     .values(request_body=None, response_body=None)
 )
-
-
-def pin(transaction: Transaction, digests: Iterable[bytes]) -> None:
-    """Keep contents that a record is about to share, in the commit that shares them.
-
-    Errors: `payload.expired` if one of them is gone.
-    """
-    for digest in digests:
-        found = transaction.one(_STANDS, digest=digest)
-        if found is None:
-            raise PayloadGone(
-                f"the content {digest.hex()[:12]} has expired or was erased",
-                hint="Logs outlive payloads; give the data with --payload to run with it again.",
-            )
-        if found[0]:
-            release(transaction, digest)
 
 
 def lock_bucket(transaction: Transaction, bucket: int) -> None:

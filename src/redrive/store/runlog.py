@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_
 
 from redrive.core.ids import RUN, digits_value, from_text, lowest_at
 from redrive.core.run import PayloadRow, Run
 from redrive.store import tables
 from redrive.store.database import Rows
+from redrive.store.functions import position
 from redrive.store.runs import EPOCH, bucket_count, payload_record, payloads_from, run_record
 from redrive.store.statements import Statement
 
@@ -157,13 +158,13 @@ def _parts(rows: Rows, wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
     by_flow = [_r.c.flow_id == flow_id for flow_id in flow_ids]
     if not statuses:
         return [[one] for one in by_flow]
-    # Through whichever index is narrower; the plus keeps the planner from taking the other one.
+    # Through whichever index is narrower; an expression keeps the planner from taking the other one.
     of_flow = sum(_count(rows, _COUNT_FLOW, flow_id=flow_id) for flow_id in flow_ids)
     of_status = sum(_count(rows, _COUNT_STATUS, status=status) for status in statuses)
     if of_status < of_flow:
-        other = literal_column("+runs.flow_id").in_(flow_ids)
+        other = (_r.c.flow_id + 0).in_(flow_ids)
         return [[one, other] for one in by_status]
-    other = literal_column("+runs.status").in_(statuses)
+    other = func.coalesce(_r.c.status, "").in_(statuses)
     return [[one, other] for one in by_flow]
 
 
@@ -190,11 +191,11 @@ def _conditions(wanted: RunFilter) -> Sequence[ColumnElement[bool]]:
 
 
 def _holds(text: str) -> ColumnElement[bool]:
-    """The text stands in summary, flow name or id. `instr` knows no wildcards; as in SQL's lower
+    """The text stands in summary, flow name or id. `position` knows no wildcards; as in SQL's lower
     only ASCII letters are equal in both cases.
     """
     lowered = text.translate(_LOWER)
-    places = [func.instr(func.lower(column), lowered) > 0 for column in (_r.c.summary, _r.c.flow)]
+    places = [position(func.lower(column), lowered) > 0 for column in (_r.c.summary, _r.c.flow)]
     return or_(*places, *_in_id(lowered))
 
 
@@ -203,15 +204,19 @@ def _in_id(text: str) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     first = digits_value(text[1:]) if text.startswith("r") and 1 < len(text) <= _ID_DIGITS + 1 else None
     if first is not None and first <= _MOST:
-        found.append(_r.c.id.bitwise_rshift(5 * (_ID_DIGITS + 1 - len(text))) == first)
+        found.append(_without(5 * (_ID_DIGITS + 1 - len(text))) == first)
     anywhere = digits_value(text) if _LEAST_DIGITS <= len(text) <= _ID_DIGITS else None
     if anywhere is not None and anywhere <= _MOST:
         mask = min((1 << 5 * len(text)) - 1, _MOST)
         found += [
-            _r.c.id.bitwise_rshift(5 * shift).bitwise_and(mask) == anywhere
-            for shift in range(_ID_DIGITS + 1 - len(text))
+            _without(5 * shift).bitwise_and(mask) == anywhere for shift in range(_ID_DIGITS + 1 - len(text))
         ]
     return found
+
+
+def _without(bits: int) -> ColumnElement[int]:
+    """The id without its lowest bits. Ids are positive; a shift has different operands elsewhere."""
+    return _r.c.id // (1 << bits) if bits else _r.c.id
 
 
 def redrives_of(rows: Rows, run_ids: Sequence[int]) -> dict[int, list[int]]:
@@ -219,6 +224,20 @@ def redrives_of(rows: Rows, run_ids: Sequence[int]) -> dict[int, list[int]]:
     # One statement for each: to compile one for all of them costs more than fifty of these.
     found = {source: [run_id for (run_id,) in rows.all(REDRIVES, source=source)] for source in run_ids}
     return {source: made for source, made in found.items() if made}
+
+
+def last_success_before(rows: Rows, run: Run) -> int | None:
+    """The clock of the flow's latest successful ordinary run that had ended when this one began."""
+    query = select(func.max(_r.c.clock)).where(
+        _r.c.flow_id == run.flow_id,
+        _r.c.id < run.id,
+        _r.c.status == "success",
+        _r.c.source_run.is_(None),
+        _r.c.overridden.is_(False),
+        _r.c.finished_at <= (run.started_at or run.queued_at),
+    )
+    found = rows.query(query)
+    return int(found[0][0]) if found and found[0][0] is not None else None
 
 
 def names_of_runs(rows: Rows, run_ids: Sequence[int]) -> dict[int, tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""SQL compiled once: SQLAlchemy Core expressions turned into text and a parameter order.
+"""SQL compiled once for each kind of database: Core expressions turned into text and a parameter order.
 
 The writer runs these through the driver with row tuples; Core on the hot path costs several
 times what the driver does.
@@ -7,51 +7,84 @@ times what the driver does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Table, bindparam, text
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.expression import ClauseElement, Executable
 
-_dialect = sqlite.dialect(paramstyle="qmark")
+
+class Dialect:
+    """How statements are spelt for one kind of database; loaded when the first one is compiled."""
+
+    __slots__ = ("_module", "_paramstyle", "core", "insert", "name")
+
+    def __init__(self, name: str, module: str, paramstyle: str) -> None:
+        self.name = name
+        self._module = module
+        self._paramstyle = paramstyle
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in {"core", "insert"}:
+            raise AttributeError(name)
+        module = import_module(f"sqlalchemy.dialects.{self._module}")
+        self.core = module.dialect(paramstyle=self._paramstyle)
+        self.insert = module.insert
+        return getattr(self, name)
 
 
-class Statement:
-    """One statement; `text` and `names` (its parameters in order) are made on first use.
+SQLITE: Final = Dialect("SQLite", "sqlite", "qmark")
+POSTGRES: Final = Dialect("PostgreSQL", "postgresql", "format")
 
-    Values that the expression holds itself (`status == "begun"`) stay; `bindparam`s must be given.
-    No `in_`: a list has no fixed text.
-    """
 
-    __slots__ = ("_compiled", "_defaults", "_expression", "names", "text")
+class Compiled:
+    """The text of a statement for one dialect; `names` are its parameters in order."""
 
-    def __init__(self, expression: Executable | ClauseElement) -> None:
-        self._expression = expression
-        self._compiled = False
-        self._defaults: dict[str, Any] = {}
-        self.text = ""
-        self.names: Sequence[str] = ()
+    __slots__ = ("_defaults", "names", "text")
 
-    def compile(self) -> Statement:
-        if not self._compiled:
-            compiled: Any = self._expression.compile(dialect=_dialect)  # type: ignore[union-attr]
-            self.text = str(compiled)
-            self.names = tuple(compiled.positiontup or ())
-            self._defaults = {
-                name: compiled.params[name]
-                for name in self.names
-                if name not in compiled.binds or not compiled.binds[name].required
-            }
-            self._compiled = True
-        return self
+    def __init__(self, text: str, names: Sequence[str], defaults: Mapping[str, Any]) -> None:
+        self.text = text
+        self.names = names
+        self._defaults = defaults
 
     def row(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         if not self._defaults:
             return tuple([parameters[name] for name in self.names])
         defaults = self._defaults
         return tuple([parameters[n] if n in parameters else defaults[n] for n in self.names])
+
+
+class Statement:
+    """One statement, compiled for a dialect on first use.
+
+    Values that the expression holds itself (`status == "begun"`) stay; `bindparam`s must be given.
+    No `in_`: a list has no fixed text.
+    """
+
+    __slots__ = ("_compiled", "_expression")
+
+    def __init__(self, expression: Executable | ClauseElement) -> None:
+        self._expression = expression
+        self._compiled: dict[Dialect, Compiled] = {}
+
+    def on(self, dialect: Dialect) -> Compiled:
+        """As that kind of database takes it."""
+        return self._compiled.get(dialect) or self._compile(dialect)
+
+    def _expression_on(self, dialect: Dialect) -> Any:
+        return self._expression
+
+    def _compile(self, dialect: Dialect) -> Compiled:
+        compiled: Any = self._expression_on(dialect).compile(dialect=dialect.core)
+        names = tuple(compiled.positiontup or ())
+        defaults = {
+            name: compiled.params[name]
+            for name in names
+            if name not in compiled.binds or not compiled.binds[name].required
+        }
+        found = self._compiled[dialect] = Compiled(str(compiled), names, defaults)
+        return found
 
 
 class Insert(Statement):
@@ -62,25 +95,36 @@ class Insert(Statement):
     left out unless the rows are `whole`.
     """
 
-    __slots__ = ("table",)
+    __slots__ = ("_columns", "_conflict", "table")
 
     def __init__(self, table: Table, conflict: str = "error", *, whole: bool = False) -> None:
-        columns = [c for c in table.columns if whole or c.server_default is None]
-        statement = insert(table).values({c.name: bindparam(c.name) for c in columns})
+        super().__init__(table)
+        self.table = table
+        self._conflict = conflict
+        self._columns = [c for c in table.columns if whole or c.server_default is None]
+
+    def _expression_on(self, dialect: Dialect) -> Any:
+        table = self.table
+        statement = dialect.insert(table).values({c.name: bindparam(c.name) for c in self._columns})
         keys = [c.name for c in table.primary_key.columns]
-        if conflict == "ignore":
-            statement = statement.on_conflict_do_nothing()
-        elif conflict == "replace":
-            statement = statement.on_conflict_do_update(
+        if self._conflict == "ignore":
+            return statement.on_conflict_do_nothing()
+        if self._conflict == "replace":
+            return statement.on_conflict_do_update(
                 index_elements=keys,
                 set_={c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys},
             )
-        elif conflict == "share":
-            statement = statement.on_conflict_do_update(
+        if self._conflict == "share":
+            return statement.on_conflict_do_update(
                 index_elements=keys, set_={"condemned": text("0")}, where=table.c.condemned > text("0")
             )
-        super().__init__(statement)
-        self.table = table
+        return statement
+
+
+def compiled_once(expression: Any, dialect: Dialect) -> tuple[str, tuple[Any, ...]]:
+    """Text and parameters of a select that was made for one call."""
+    compiled = expression.compile(dialect=dialect.core, compile_kwargs={"render_postcompile": True})
+    return str(compiled), tuple(compiled.params[name] for name in compiled.positiontup or ())
 
 
 def row(record: msgspec.Struct) -> tuple[Any, ...]:

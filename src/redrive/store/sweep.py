@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, select, text, update
 
-from redrive.store import tables
+from redrive.store import contents, tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
 from redrive.store.pages import Pages
@@ -36,13 +36,7 @@ _CONDEMNED = Statement(
     .order_by(_c.c.digest)
     .limit(bindparam("at_most"))
 )
-_GO = Statement(
-    select(_c.c.size_bytes, _c.c.form, _c.c.base)
-    .where(_c.c.digest == bindparam("digest"), _c.c.condemned == JUDGED)
-    .with_for_update()
-)
-_IS_BASE = Statement(select(_c.c.digest).where(_c.c.base == bindparam("needed")).limit(1))
-_DELETE_CONTENT = Statement(delete(_c).where(_c.c.digest == bindparam("digest"), _c.c.condemned == JUDGED))
+_GO = Statement(select(_c.c.size_bytes).where(_c.c.digest == bindparam("digest"), _c.c.condemned == JUDGED))
 _KNOWN = Statement(select(_c.c.digest).where(_c.c.digest == bindparam("digest")))
 
 
@@ -81,12 +75,6 @@ def judge(transaction: Transaction, after: bytes, upto: bytes) -> None:
     transaction.run(_JUDGE, after=after, upto=upto)
 
 
-def release(transaction: Transaction, digest: bytes) -> None:
-    """A commit is about to share it."""
-    for stage in (CONDEMNED, JUDGED):
-        transaction.run(_PARDON, digest=digest, b_stage=stage)
-
-
 def pardon(transaction: Transaction, digests: Iterable[bytes]) -> None:
     """These are named by something: they stay."""
     for digest in digests:
@@ -94,33 +82,32 @@ def pardon(transaction: Transaction, digests: Iterable[bytes]) -> None:
 
 
 class Swept(msgspec.Struct):
-    """What one transaction has deleted; `objects` are to be removed after its commit."""
+    """What one transaction has deleted; `objects` are to be removed after its commit. `bases` stay: other
+    contents are made from them.
+    """
 
     contents: int = 0
     size_bytes: int = 0
     objects: list[bytes] = msgspec.field(default_factory=list)
+    bases: list[bytes] = msgspec.field(default_factory=list)
 
 
-def sweep(transaction: Transaction, digests: Iterable[bytes], object_form: int) -> Swept:
-    """Delete contents that are still condemned, unless something is made from them: they then wait
-    until that is gone.
-    """
+def sweep(transaction: Transaction, digests: Iterable[bytes]) -> Swept:
+    """Delete contents that are still condemned, unless something is made from them."""
     swept = Swept()
     for digest in digests:
         found = transaction.one(_GO, digest=digest)
         if found is None:
             continue
-        size, form, base = found
-        if transaction.one(_IS_BASE, needed=digest) is not None:
-            transaction.run(_PARDON, digest=digest, b_stage=JUDGED)
+        removed = contents.delete(transaction, digest)
+        if removed is None:
+            swept.bases.append(digest)
             continue
-        transaction.run(_DELETE_CONTENT, digest=digest)
         swept.contents += 1
-        swept.size_bytes += int(size)
-        if form == object_form:
+        swept.size_bytes += int(found[0])
+        if removed.form == contents.OBJECT:
             swept.objects.append(digest)
-        if base is not None:
-            transaction.run(_CONDEMN, digest=bytes(base))
+        condemn(transaction, removed.needed)
     return swept
 
 

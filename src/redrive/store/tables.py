@@ -1,7 +1,7 @@
 """The schema: one declaration for every database. Migrations must add up to this (tests check).
 
 Instants are BIGINT microseconds since 1970 UTC, ids BIGINT made by `core.ids`, documents and
-JSON are bytes. Order of columns is the order of the fields of the records in `core.run`.
+JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the records in `core.run`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
+from sqlalchemy import Text as _Text
 
 metadata = MetaData(
     naming_convention={
@@ -32,6 +32,8 @@ metadata = MetaData(
 
 CONTENT = {"content": True}
 """`info` of a column that names a content: retention keeps what such a column names."""
+# By code points, as SQLite does it: the same order, the same "equal", whatever locale the server has.
+Text = _Text().with_variant(_Text(collation="C"), "postgresql")
 
 
 def _id(name: str = "id") -> Column[int]:
@@ -62,6 +64,19 @@ flow_versions = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("flow_id", "number"),
+)
+
+version_events = Table(
+    "version_events",
+    metadata,
+    _id(),
+    Column("flow_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),  # created, deployed or restored
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("note", Text),
+    Index(None, "flow_id", "number"),
 )
 
 connectors = Table(
@@ -188,22 +203,54 @@ contents = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
-    # 0 plain here, 1 zstd here, 2 in the blob store, 3 a range of the content `base` from
-    # `base_offset` on, 4 put together from ranges of that by the recipe in `data`
+    # One of the forms in `store.contents`, which say what the other columns hold.
     Column("form", SmallInteger, nullable=False),
     Column("data", LargeBinary),
     Column("base", LargeBinary),
     Column("base_offset", BigInteger),
+    Column("dictionary", Integer),
     # 1: a reference to it was taken away, 2: a sweep looks whether that was the last; it goes unless a
     # commit that shares it sets this back to 0
     Column("condemned", SmallInteger, nullable=False, server_default=text("0")),
 )
-
 Index(
     "ix_contents_condemned",
     contents.c.digest,
     sqlite_where=contents.c.condemned > text("0"),
     postgresql_where=contents.c.condemned > text("0"),
+)
+# Who is made from a content, and from which recipe; who needs a dictionary.
+Index(
+    "ix_contents_base",
+    contents.c.base,
+    sqlite_where=contents.c.base.is_not(None),
+    postgresql_where=contents.c.base.is_not(None),
+)
+Index(
+    "ix_contents_recipe",
+    contents.c.data,
+    sqlite_where=contents.c.form == text("5"),
+    postgresql_where=contents.c.form == text("5"),
+)
+Index(
+    "ix_contents_dictionary",
+    contents.c.dictionary,
+    sqlite_where=contents.c.dictionary.is_not(None),
+    postgresql_where=contents.c.dictionary.is_not(None),
+)
+
+dictionaries = Table(
+    "dictionaries",
+    metadata,
+    # Small numbers: each content that is packed with one holds its number.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("family", Text, nullable=False, index=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    # Plain bytes of the samples over their packed bytes, in hundredths: what it was worth when it was made.
+    Column("ratio", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
 )
 
 payloads = Table(
@@ -440,4 +487,130 @@ erased_items = Table(
     Column("erasure_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("payload_id", "item"),
     sqlite_with_rowid=False,
+)
+lookups = Table(
+    "lookups",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("source_name", Text, nullable=False),
+    Column("target_name", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    # Rises with each change of a single entry; an import makes a new generation instead.
+    Column("revision", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+lookup_generations = Table(
+    "lookup_generations",
+    metadata,
+    _id(),
+    Column("lookup_id", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("replaced_at", BigInteger),
+    Index(None, "lookup_id"),
+)
+
+lookup_entries = Table(
+    "lookup_entries",
+    metadata,
+    Column("generation", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),  # the order; of an import the line
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    # A hash of the text without outer blanks and case: one index serves all kinds of matching.
+    Column("source_key", BigInteger, nullable=False),
+    Column("target_key", BigInteger, nullable=False),
+    # The revisions that see it.
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    PrimaryKeyConstraint("generation", "number"),
+    Index("ix_lookup_entries_source", "generation", "source_key"),
+    Index("ix_lookup_entries_target", "generation", "target_key"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_lookup_entries_until",
+    lookup_entries.c.generation,
+    lookup_entries.c.until,
+    sqlite_where=lookup_entries.c.until.is_not(None),
+    postgresql_where=lookup_entries.c.until.is_not(None),
+)
+
+pools = Table(
+    "pools",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("flow", Text, nullable=False),  # "" where all flows share it
+    Column("turn", BigInteger, nullable=False),  # raised by who claims: one at a time
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("name", "flow"),
+)
+
+pool_entries = Table(
+    "pool_entries",
+    metadata,
+    Column("pool_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("run_id", BigInteger),  # null: imported or added by a person
+    Column("root_run", BigInteger),
+    PrimaryKeyConstraint("pool_id", "key"),
+    Index(None, "pool_id", "at"),
+    sqlite_with_rowid=False,
+)
+
+# Provisional entries: what a run that has not ended has tracked.
+pool_claims = Table(
+    "pool_claims",
+    metadata,
+    Column("pool_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("payload", Integer, nullable=False),  # number in the input of the step
+    Column("item", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("pool_id", "key", "run_id"),
+    Index(None, "run_id", "position"),
+    sqlite_with_rowid=False,
+)
+
+caches = Table(
+    "caches",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),  # run, flow or company
+    Column("flow", Text, nullable=False),  # "" in company
+    Column("run_id", BigInteger, nullable=False),  # 0 but in run
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("name", "scope", "flow", "run_id"),
+    Index(None, "run_id"),
+)
+
+cache_pages = Table(
+    "cache_pages",
+    metadata,
+    _id(),
+    Column("cache_id", BigInteger, nullable=False),
+    Column("entry", Text, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("payload", Integer, nullable=False),  # number in the input of the step
+    Column("item", BigInteger, nullable=False),  # -1: the whole payload
+    Column("digest", LargeBinary, nullable=False, info=CONTENT),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("items", BigInteger),
+    Column("media_type", Text, nullable=False),
+    Column("items_path", Text, nullable=False),
+    Column("meta", LargeBinary),
+    Column("appended", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Index(None, "cache_id", "entry", "id"),
+    Index(None, "digest"),
 )

@@ -11,7 +11,7 @@ import pytest
 from alembic import op
 
 from redrive.errors import HomeUnusable
-from redrive.store.database import migrate
+from redrive.store.sqlite import migrate
 from tests.acceptance.bad_input.store import change, held
 from tests.acceptance.product import SOURCE, Command, opened
 

@@ -4,17 +4,41 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema_rs
 import pytest
 
 from redrive.core.functions import FUNCTIONS, Example, Function, FunctionInvalid, Functions, functions_schema
 from redrive.core.jsonvalue import MISSING
+from redrive.core.matching import number_of, pick
 from redrive.core.template import TemplateMissing
+
+
+class Rows:
+    """What the examples look up."""
+
+    ROWS: ClassVar = [("GB", "United Kingdom"), ("FR", "France"), ("FRX", "elsewhere in France")]
+
+    def lookup(self, table: str, direction: str, match: str, value: str) -> str | None:
+        assert table == "countries"
+        pairs = self.ROWS if direction == "forward" else [(target, source) for source, target in self.ROWS]
+        rows: dict[int, list[tuple[str, str]]] = {}
+        for compared, given in pairs:
+            rows.setdefault(number_of(compared), []).append((compared, given))
+        return pick(value, match, rows)
+
+    def cached(self, cache: str, scope: str, entry: str, at: str) -> Any:
+        assert (cache, scope) == ("stock", "flow")
+        document = {"sku": entry, "free": 12}
+        if entry != "MUG-BLU-350":
+            return MISSING
+        return document[at] if at else document
+
 
 SCOPE: dict[str, Any] = {
     "now": datetime(2026, 5, 4, 10, tzinfo=UTC),
+    "references": Rows(),
     "vars": {"prefix": "X-", "length": 4, "n": None},
 }
 EXAMPLES = [(function, example) for function in FUNCTIONS.values() for example in function.examples]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 
-from redrive.core.patterns import LONGEST_TEXT, compile_pattern, search
+from redrive.core import patterns
+from redrive.core.patterns import LONGEST_TEXT, compile_pattern
 
 SAFE = [
     "",
@@ -77,7 +80,49 @@ DANGEROUS = [
 
 @pytest.mark.parametrize("pattern", SAFE)
 def test_an_ordinary_pattern_is_taken(pattern: str) -> None:
-    assert compile_pattern(pattern).pattern == pattern
+    assert compile_pattern(pattern).search("x") in (True, False)
+
+
+@pytest.mark.parametrize("pattern", SAFE)
+def test_both_engines_find_the_same(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "",
+        "a",
+        "aab",
+        "GB12",
+        "10.0.0.1",
+        "a.b@c.com",
+        "b-a,",
+        "2026-2026",
+        "abcabc",
+        "]a",
+        "(aa)",
+        "a{b}",
+        "ABC",
+    ]
+    quick = [
+        (compile_pattern(pattern).search(text), compile_pattern(pattern).replace("#", text)) for text in texts
+    ]
+    monkeypatch.setattr(patterns, "_MOST_STEPS", 0)
+    compile_pattern.cache_clear()
+    slow = [
+        (compile_pattern(pattern).search(text), compile_pattern(pattern).replace("#", text)) for text in texts
+    ]
+    compile_pattern.cache_clear()
+    assert quick == slow
+
+
+@pytest.mark.parametrize("pattern", [".*a.*b", r"a*a*a*[^a\s]"])
+def test_a_hostile_text_does_not_hold_the_process(pattern: str) -> None:
+    begun = perf_counter()
+    with pytest.raises(
+        ValueError, match=r"takes more than 0.5 s on a text of 100000 characters; let it begin"
+    ):
+        compile_pattern(pattern).search("a" * LONGEST_TEXT)
+    with pytest.raises(ValueError, match="takes more than"):
+        compile_pattern(pattern).replace("", "a" * LONGEST_TEXT)
+    # Python's own engine takes minutes to days.
+    assert perf_counter() - begun < 30
 
 
 @pytest.mark.parametrize("pattern", DANGEROUS)
@@ -103,6 +148,6 @@ def test_what_is_no_pattern_is_refused(pattern: str, message: str) -> None:
 def test_a_long_text_is_not_searched() -> None:
     pattern = compile_pattern("b")
 
-    assert search(pattern, "a" * (LONGEST_TEXT - 1) + "b")
+    assert pattern.search("a" * (LONGEST_TEXT - 1) + "b")
     with pytest.raises(ValueError, match="more than 100000 characters"):
-        search(pattern, "a" * (LONGEST_TEXT + 1))
+        pattern.search("a" * (LONGEST_TEXT + 1))

@@ -14,7 +14,8 @@ from redrive.engine.journal import MAX_IN_FLIGHT, MAX_ROWS, Journal
 from redrive.errors import LeaseLost
 from redrive.store import runs as store
 from redrive.store.committer import Committer
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.database import Reader
+from redrive.store.sqlite import SqliteDatabase
 from redrive.store.statements import row
 
 
@@ -28,9 +29,10 @@ def a_run(**facts: Any) -> Run:
 
 class Store:
     def __init__(self, path: Path) -> None:
-        migrate(path)
-        self.committer = Committer(lambda: connect_writer(path))
-        self.reader = Reader(path)
+        database = SqliteDatabase(path)
+        database.migrate()
+        self.committer = Committer(database)
+        self.reader = Reader(database)
 
     async def with_run(self, run: Run) -> None:
         await self.committer.submit(lambda transaction: transaction.insert(store.INSERT_RUN, row(run)))

@@ -13,9 +13,10 @@ from sqlalchemy import delete
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, Plan, Run, StepRun
+from redrive.engine import contents
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
-from redrive.engine.contents import INSERT_CONTENT, ContentStore
+from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
 from redrive.engine.target import LedgerSignal
@@ -27,8 +28,10 @@ from redrive.store import runs as store
 from redrive.store import tables
 from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.contents import INSERT_CONTENT
+from redrive.store.database import Reader
 from redrive.store.secrets import SecretBox
+from redrive.store.sqlite import SqliteDatabase
 from redrive.store.statements import Insert, Statement, row
 
 START = 1_795_000_000_000_000  # some day in November 2026
@@ -136,7 +139,7 @@ class Home:
         """As after retention: the records stay, the bytes do not."""
         gone = Statement(delete(tables.contents))
         await self.kernel.write(lambda transaction: transaction.run(gone))
-        self.kernel.deps.contents._cache.clear()
+        self.kernel.deps.contents._cache = contents._Cache()
 
     async def failed(self, step: StepRun, number: int, payload_id: int) -> None:
         error = encode({"code": "payload.invalid", "title": "t", "detail": "d", "at": None, "hint": None})
@@ -245,11 +248,11 @@ def lineage_of(*origins: tuple[int, int]) -> bytes | None:
 
 @asynccontextmanager
 async def open_home(folder: Path, **settings: Any) -> AsyncIterator[Home]:
-    database = folder / "redrive.db"
-    migrate(database)
+    database = SqliteDatabase(folder / "redrive.db")
+    database.migrate()
     clock = TestClock()
     reader = Reader(database)
-    committer = Committer(lambda: connect_writer(database))
+    committer = Committer(database)
     contents = ContentStore(reader, MemoryBlobs())
     secrets = SecretBox(folder)
     registry = Registry.discover()

@@ -15,12 +15,13 @@ from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
 from redrive.engine.target import LedgerSignal
 from redrive.registry import Registry
-from redrive.service.home import DATABASE, OBJECTS
+from redrive.service.home import OBJECTS
 from redrive.service.kernel import Kernel
 from redrive.settings import Settings
 from redrive.store.blobs.disk import DiskBlobs
 from redrive.store.committer import Committer
-from redrive.store.database import Reader, connect_writer, migrate
+from redrive.store.database import Database, Reader
+from redrive.store.opening import open_database
 from redrive.store.secrets import SecretBox
 
 NOON = 1_763_899_200_000_000
@@ -46,7 +47,7 @@ async def opened(home: Path, registry: Registry | None = None) -> AsyncIterator[
     blobs = DiskBlobs(home / OBJECTS)
     contents = ContentStore(reader, blobs)
     secrets = SecretBox(home)
-    committer = Committer(lambda: connect_writer(database))
+    committer = Committer(database)
     connections = Connections(
         reader,
         secrets,
@@ -74,10 +75,11 @@ async def opened(home: Path, registry: Registry | None = None) -> AsyncIterator[
         reader.close()
 
 
-def _prepared(home: Path) -> Path:
+def _prepared(home: Path) -> Database:
     home.mkdir(mode=0o700, exist_ok=True)
-    migrate(home / DATABASE)
-    return home / DATABASE
+    database = open_database(home, None)
+    database.migrate()
+    return database
 
 
 FLOW = b"""\

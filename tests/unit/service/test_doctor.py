@@ -7,14 +7,15 @@ import pytest
 from filelock import FileLock
 
 from redrive.core.run import Run
-from redrive.engine.contents import INSERT_CONTENT
 from redrive.registry import BrokenPlugin, Registry
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
-from redrive.service.home import DATABASE, LOCK
 from redrive.settings import Settings
 from redrive.store import ledger
 from redrive.store import runs as run_store
+from redrive.store.contents import INSERT_CONTENT
+from redrive.store.opening import DATABASE
+from redrive.store.sqlite import LOCK
 from redrive.store.statements import row
 from tests.unit.service.definition_home import EVERYTHING, FLOW, NOON, opened
 

@@ -147,7 +147,9 @@ async def test_lines_can_be_looked_at_item_by_item_only() -> None:
     assert await passes(lines, schema={"required": ["a"]}, on="item")
     error = await failure(lines, equals=[{"a": 1}, {"a": 2}])
     assert error.code == "payload.invalid"
-    assert error.detail == "payload 0 is application/x-ndjson; as a whole, assert looks at JSON only"
+    assert error.detail == (
+        "payload 0 is application/x-ndjson; as a whole, assert looks at JSON only, or compares with a text"
+    )
 
 
 async def test_what_does_not_parse_is_refused() -> None:
@@ -175,3 +177,33 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], expec
 async def test_null_is_a_value_to_expect() -> None:
     assert await passes(b"null", equals=None)
     assert not await passes(b"1", equals=None)
+
+
+async def test_another_format_is_compared_with_a_text() -> None:
+    given = payload("a,b\n1,2\n3,4\n", media_type="text/csv")
+    assert await passes(given, equals="a,b\n1,2\n3,4\n")
+    assert await passes(given, contains="\n1,2\n", equals="a,b\n1,2\n3,4\n")
+    error = await failure(given, equals="a,b\n1,2\n3,5\n")
+    assert error.detail == 'payload 0 is not as expected: the payload: line 3: expected "3,5", found "3,4"'
+    error = await failure(given, equals="a,b\n1,2\n3,4\n5,6")
+    assert 'line 4: expected "5,6", found ""' in error.detail
+    error = await failure(given, equals=["a"])
+    assert "or compares with a text" in error.detail
+
+
+async def test_a_message_is_short_however_long_a_name_or_deep_a_place_is() -> None:
+    nested: Any = 1
+    for _ in range(250):
+        nested = {"levels": nested}
+    error = await failure(b'{"levels":' * 250 + b"2" + b"}" * 250, equals=nested)
+    assert len(error.detail) < 400
+    assert error.detail.endswith("/levels/levels: expected 1, found 2")
+    assert error.at is None
+    error = await failure([1], equals={"x" * 100_000: 1})
+    assert len(error.detail) < 400
+
+
+async def test_what_is_nested_too_deeply_to_compare_is_refused() -> None:
+    error = await failure(b"[" * 800 + b"]" * 800, contains=5)
+    assert error.code == "payload.invalid"
+    assert error.detail == "payload 0 is nested too deeply to compare"

@@ -6,15 +6,17 @@ import pytest
 
 from redrive.sdk.testing import check_examples
 from redrive.shapes.assert_ import Assert
+from redrive.shapes.convert import Convert
 from redrive.shapes.filter import Filter
 from redrive.shapes.flow_control import FlowControl
 from redrive.shapes.manual_payload import ManualPayload
 from redrive.shapes.map import Map
+from redrive.shapes.merge import Merge
 from redrive.shapes.set_variables import SetVariables
 from redrive.shapes.split import Split
 from redrive.shapes.track import Track
 
-SHAPES = [Assert, Filter, FlowControl, ManualPayload, Map, SetVariables, Split, Track]
+SHAPES = [Assert, Convert, Filter, FlowControl, ManualPayload, Map, Merge, SetVariables, Split, Track]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.kind)

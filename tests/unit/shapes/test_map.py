@@ -278,3 +278,35 @@ async def test_an_item_that_does_not_parse_is_named() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], expected: str) -> None:
     assert expected in refusal(Map, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "gives", "items"),
+    [
+        ({}, b'{"n":2,"ids":[1.50,2]}', 1),
+        ({"wrap": "all"}, b'{"all":[{"n":2,"ids":[1.50,2]}]}', 1),
+        ({"unwrap": True}, b'[{"n":2,"ids":[1.50,2]}]', 1),
+    ],
+)
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [(b'[{"id":1.50},{"id":2}]', "application/json"), (b'{"id":1.50}\n{"id":2}\n', "application/x-ndjson")],
+)
+async def test_a_list_is_one_item_where_the_input_is_wrapped(
+    settings: dict[str, Any], gives: bytes, items: int, data: bytes, media_type: str
+) -> None:
+    fields = [{"to": "n", "from": "$", "do": ["count"]}, {"to": "ids", "from": "[].id"}]
+    result = await run_shape(
+        Map(fields=fields, wrap_input=True, **settings), [payload(data, media_type=media_type), payload(b"")]
+    )
+    assert result.error is None
+    (out,) = result.payloads
+    assert out.data == gives
+    assert out.count == items
+    assert out.lineage == [[(0, 0), (0, 1)]]
+
+
+def test_a_map_is_compiled_once() -> None:
+    shape = Map(fields=[{"to": "a", "from": "b"}])
+    assert shape.compiled is shape.compiled
+    assert shape == Map.model_validate(shape.model_dump(by_alias=True, exclude_unset=True))

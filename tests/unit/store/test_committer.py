@@ -12,7 +12,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 
 from redrive.errors import Fault, StoreBusy, StoreFull
 from redrive.store.committer import Committer, Transaction
-from redrive.store.database import connect_writer
+from redrive.store.sqlite import SqliteDatabase, connect_writer
 from redrive.store.statements import Insert, Statement
 
 _table = Table(
@@ -38,7 +38,10 @@ def open_(path: Path) -> Iterator[Callable[..., Committer]]:
     def make(
         connect: Callable[[], Any] | None = None, failpoint: Callable[[str], None] = lambda _: None
     ) -> Committer:
-        made.append(Committer(connect or (lambda: connect_writer(path)), failpoint))
+        database = SqliteDatabase(path)
+        if connect is not None:
+            database.connect_writer = connect
+        made.append(Committer(database, failpoint))
         return made[-1]
 
     yield make
@@ -286,4 +289,4 @@ async def test_a_store_that_cannot_be_opened_is_told_at_once(
     open_: Callable[..., Committer], tmp_path: Path
 ) -> None:
     with pytest.raises(Fault):
-        Committer(lambda: connect_writer(tmp_path / "missing" / "notes.db"))
+        Committer(SqliteDatabase(tmp_path / "missing" / "notes.db"))

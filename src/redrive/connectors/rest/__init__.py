@@ -18,6 +18,7 @@ class Rest:
 
     name: ClassVar[str] = "http"
     model: ClassVar[type[BaseModel]] = ConnectorModel
+    plays_back: ClassVar[bool] = True
 
     def check(self, document: Mapping[str, Any]) -> list[DocumentProblem]:
         """Everything that is wrong with a connector document."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final, Literal
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from typing import Final, Literal, Protocol
 
 import aiohttp
 import msgspec
@@ -105,8 +105,43 @@ class Reply(msgspec.Struct):
         return self.reader.prefix + self.reader.suffix
 
 
+class Body(Protocol):
+    def iter_any(self) -> AsyncIterator[bytes]: ...
+
+
+class Arriving(Protocol):
+    """What `read_body` needs of a response."""
+
+    @property
+    def content(self) -> Body: ...
+
+    def close(self) -> None: ...
+
+
+class PlayedBody:
+    """A recorded body that arrives as one from the network does."""
+
+    def __init__(self, body: AsyncIterable[bytes] | None) -> None:
+        self._body = body
+        self._closed = False
+
+    @property
+    def content(self) -> PlayedBody:
+        return self
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        if self._body is not None:
+            async for chunk in self._body:
+                if self._closed:
+                    return
+                yield chunk
+
+    def close(self) -> None:
+        self._closed = True
+
+
 async def read_body(
-    response: aiohttp.ClientResponse,
+    response: Arriving,
     reply: Reply,
     ctx: StepContext,
     masker: Masker,
@@ -148,7 +183,7 @@ class _Tap:
         self._most = most_bytes
         self._tail = b""
 
-    async def pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async def pieces(self, response: Arriving) -> AsyncIterator[bytes]:
         """Never raises because of the other system."""
         size = 0
         waiting: list[bytes] = []

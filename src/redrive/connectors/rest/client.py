@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
-from redrive.connectors.rest.answer import Failure, Reply, read_body
+from redrive.connectors.rest.answer import Failure, PlayedBody, Reply, read_body
 from redrive.connectors.rest.auth import authenticator
 from redrive.connectors.rest.gate import Gate
 from redrive.connectors.rest.manifest import ConnectorModel, Timeouts
@@ -24,6 +24,8 @@ from redrive.sdk import (
     CHUNK_BYTES,
     ConnectionInfo,
     Content,
+    Playback,
+    PlayedFailure,
     Request,
     StepContext,
     TemplateMissing,
@@ -34,6 +36,12 @@ from redrive.sdk import (
 # a connection would end as unknown.
 KEEPALIVE_S: Final = 4.0
 DNS_CACHE_S: Final = 10
+
+PLAYED: Final[dict[PlayedFailure, str]] = {
+    "unsent": "it cannot be reached (no connection)",
+    "timeout": "the answer did not come in time",
+    "cut": "the connection was cut before an answer came",
+}
 
 _AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "redrive"))
 
@@ -127,7 +135,11 @@ class Client:
         items_path: str | None = None,
         timeouts: Timeouts | None = None,
     ) -> Reply:
-        """One request and its answer, or why there is none. Raises only if cancelled or the store fails."""
+        """One request and its answer, or why there is none. Raises only if cancelled or the store fails;
+        where answers are played back also `exchange.unmatched`.
+        """
+        if self._info.playback is not None:
+            return await self._played(self._info.playback, outgoing, ctx, items_path)
         loop = asyncio.get_running_loop()
         reply = Reply(url=outgoing.url)
         data, length = await self._data(outgoing.body)
@@ -165,6 +177,28 @@ class Client:
                 raise
             reply.failure = failure
         reply.duration_ms = (loop.time() - begun) * 1000
+        return reply
+
+    async def _played(
+        self, playback: Playback, outgoing: Outgoing, ctx: StepContext, items_path: str | None
+    ) -> Reply:
+        """The recorded answer, read as one from the network would be."""
+        reply = Reply(url=outgoing.url)
+        played = await playback.answer(ctx.step, outgoing.shown)
+        if played.status is not None:
+            reply.status = played.status
+            reply.headers = list(played.headers)
+            reply.media_type = (reply.header("content-type") or "").partition(";")[0].strip().lower()
+            await read_body(
+                PlayedBody(played.body),
+                reply,
+                ctx,
+                self.masker,
+                items_path=items_path if 200 <= played.status < 300 else None,
+                most_bytes=self._model.max_answer_bytes,
+            )
+        if played.failure is not None:
+            reply.failure = Failure(played.failure, PLAYED[played.failure])
         return reply
 
     async def close(self) -> None:

@@ -14,8 +14,12 @@ from redrive.core.formats.base import (
     is_csv,
     is_json,
     is_ndjson,
+    is_text,
+    is_xml,
+    parameter,
 )
 from redrive.core.formats.documents import item_reader, media_type_of, parses, render_range
+from redrive.core.formats.xml_items import root_of
 
 __all__ = [
     "BYTES",
@@ -29,8 +33,12 @@ __all__ = [
     "is_csv",
     "is_json",
     "is_ndjson",
+    "is_text",
+    "is_xml",
     "item_reader",
     "media_type_of",
+    "parameter",
     "parses",
     "render_range",
+    "root_of",
 ]

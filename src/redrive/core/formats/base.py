@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Final
 
 JSON: Final = "application/json"
@@ -20,6 +22,7 @@ WINDOW_BYTES: Final = 1 << 20
 
 _NDJSON_NAMES = frozenset({NDJSON, "application/ndjson", "application/jsonl", "application/jsonlines"})
 _CSV_NAMES = frozenset({CSV, "application/csv"})
+_PARAMETER = re.compile(r';\s*([\w.-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]*)')
 
 
 class ItemsInvalid(ValueError):
@@ -39,6 +42,16 @@ def essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=256)
+def parameter(media_type: str, name: str) -> str | None:
+    """A parameter of a media type, such as the charset of `text/csv; charset=utf-16`."""
+    for found in _PARAMETER.finditer(media_type):
+        if found[1].lower() == name:
+            value = found[2]
+            return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+    return None
+
+
 def is_json(media_type: str) -> bool:
     """Whether the whole document is one JSON value (so not for NDJSON)."""
     name = essence(media_type)
@@ -51,6 +64,15 @@ def is_ndjson(media_type: str) -> bool:
 
 def is_csv(media_type: str) -> bool:
     return essence(media_type) in _CSV_NAMES
+
+
+def is_xml(media_type: str) -> bool:
+    name = essence(media_type)
+    return name in {XML, "text/xml"} or name.endswith("+xml")
+
+
+def is_text(media_type: str) -> bool:
+    return essence(media_type) == TEXT
 
 
 class ItemReader(ABC):

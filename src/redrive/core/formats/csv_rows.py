@@ -1,42 +1,37 @@
 """The items of a CSV document: its rows as they stand, without their line ends.
 
-The first row is the header and no item. A quote counts at the beginning of a field only, as in
-Python's csv module and most spreadsheets; in a quoted field line ends belong to the field. The
-delimiter is whichever of , ; tab | stands most often in the header.
+The first row is the header and no item, unless there is none. A quote counts at the beginning of a
+field only, as in Python's csv module and most spreadsheets; in a quoted field line ends belong to the
+field. The delimiter, where it is not given, is whichever of , ; tab | stands most often in the first row.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from redrive.core.formats.base import BOM, WINDOW_BYTES, ItemReader, ItemsInvalid
+from redrive.core.formats.csv_dialect import DELIMITERS, Dialect
 
-_DELIMITERS = b",;\t|"
-_QUOTED = re.compile(rb'"(?:[^"]++|"")*+"')
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-@lru_cache(maxsize=len(_DELIMITERS) + 1)
-def _row(delimiters: bytes) -> re.Pattern[bytes]:
-    """One row up to its line end; where a quoted field does not end, it stops before that field."""
-    delimiter = b"[" + re.escape(delimiters) + b"]"
-    plain = b"[^\r\n" + re.escape(delimiters) + b"]*+"
-    field = rb'(?:"(?:[^"]++|"")*+"' + plain + rb'|(?!")' + plain + rb")"
-    return re.compile(field + b"(?:" + delimiter + field + b")*+")
-
-
 class CsvRows(ItemReader):
-    """`prefix` is the header with its line end, `suffix` the line end behind the last row."""
+    """`prefix` is the header with its line end, `suffix` the line end behind the last row.
+
+    `dialect` is known once the first row has been read: then its delimiter is a single one.
+    """
 
     separator = b"\n"
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect | None = None, *, header: bool = True) -> None:
+        self.dialect = dialect or Dialect(DELIMITERS)
+        self._header = header
         self._buffer = bytearray()
         self._base = 0
         self._try_at = WINDOW_BYTES
-        self._row = _row(_DELIMITERS)
-        self._has_header = False
+        self._row = self.dialect.row
+        self._specials = [one.encode() for one in (self.dialect.quote, self.dialect.escape) if one]
+        self._begun = False
 
     def feed(self, data: bytes) -> list[bytes]:
         self._buffer += data
@@ -53,13 +48,13 @@ class CsvRows(ItemReader):
     def _cut(self, *, ended: bool) -> tuple[list[bytes], int]:
         buffer = self._buffer
         pos = 0
-        if not self._has_header:
+        if not self._begun:
             pos = self._take_header(ended=ended)
-            if not self._has_header:
+            if not self._begun:
                 return [], 0
         items: list[bytes] = []
         last = buffer.rfind(b"\n") + 1
-        if last > pos and buffer.find(b'"', pos, last) < 0:
+        if last > pos and not any(buffer.find(one, pos, last) >= 0 for one in self._specials):
             lines = bytes(buffer[pos:last]).splitlines()
             items += filter(None, lines)
             if items:
@@ -90,7 +85,7 @@ class CsvRows(ItemReader):
             if stop < len(self._buffer):
                 raise ItemsInvalid(
                     f"not CSV: a quoted field in the row at byte {self._base + pos} never ends",
-                    hint='Close the field with ", and write a quote inside a quoted field twice.',
+                    hint=f"Close the field with {self.dialect.quote}, and write a quote inside it twice.",
                 )
             return bytes(self._buffer[pos:stop]), stop
         if not ended and line_end.end() == len(self._buffer) and line_end.group() == b"\r":
@@ -105,16 +100,26 @@ class CsvRows(ItemReader):
             if row is None:
                 return 0
             if row:
-                bare = _QUOTED.sub(b"", row)
-                delimiter = max(_DELIMITERS, key=bare.count)
-                self._row = _row(bytes([delimiter]))
+                self._choose_delimiter(row)
                 self.separator = bytes(buffer[pos + len(row) : after]) or self.separator
-                self.prefix = bytes(buffer[: pos + len(row)]) + self.separator
-                self.start = self.stop = after
-                self._has_header = True
-                return after
+                self.prefix = bytes(buffer[:pos])
+                if self._header:
+                    self.prefix += row + self.separator
+                    pos = after
+                self.start = self.stop = pos
+                self._begun = True
+                return pos
             pos = after
         return 0
+
+    def _choose_delimiter(self, row: bytes) -> None:
+        dialect = self.dialect
+        if len(dialect.delimiter) > 1:
+            quote = re.escape(dialect.quote.encode() or b'"')
+            bare = re.sub(quote + b"[^" + quote + b"]*+" + quote, b"", row)
+            chosen = max(dialect.delimiter, key=lambda one: bare.count(one.encode()))
+            self.dialect = Dialect(chosen, dialect.quote, dialect.escape)
+            self._row = self.dialect.row
 
     def _note(self, stop: int, line_end: bytes) -> None:
         self.stop = self._base + stop

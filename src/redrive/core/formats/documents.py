@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.parsers import expat
 
 from redrive.core.formats.base import (
     CSV,
@@ -12,73 +11,91 @@ from redrive.core.formats.base import (
     XML,
     ItemReader,
     ItemsInvalid,
-    essence,
     is_csv,
     is_json,
     is_ndjson,
+    is_xml,
+    parameter,
 )
+from redrive.core.formats.charset import keeps_ascii
+from redrive.core.formats.csv_dialect import dialect_of
 from redrive.core.formats.csv_rows import CsvRows
 from redrive.core.formats.json_items import JsonItems
 from redrive.core.formats.json_lines import JsonLines
 from redrive.core.formats.whole import WholeDocument
+from redrive.core.formats.xml_items import XmlItems, root_of
+from redrive.core.formats.xml_parser import XmlParser
 
 
 def item_reader(media_type: str, items_path: str = "") -> ItemReader:
-    """The reader for documents of this media type; `items_path` counts for JSON only.
+    """The reader for documents of this media type; `items_path` counts for JSON and XML.
 
+    Lines in an encoding in which a line end is not its own byte are one item, the document.
     Errors: `ItemsInvalid` if the items path is not understood.
     """
     if is_json(media_type):
         return JsonItems(items_path)
-    if is_ndjson(media_type):
-        return JsonLines()
-    if is_csv(media_type):
-        return CsvRows()
+    if is_xml(media_type):
+        return XmlItems(items_path) if items_path else WholeDocument()
+    if is_ndjson(media_type) or is_csv(media_type):
+        charset = parameter(media_type, "charset")
+        if charset is not None and not keeps_ascii(charset):
+            return WholeDocument()
+        if is_ndjson(media_type):
+            return JsonLines()
+        dialect, header = dialect_of(media_type)
+        return CsvRows(dialect, header=header)
     return WholeDocument()
 
 
 def parses(media_type: str, data: bytes, items_path: str = "") -> str | None:
     """Why the document is not what its media type says; None if it is.
 
-    JSON, NDJSON and CSV must be UTF-8 and have their items; XML be well-formed and declare no
-    entities. Other types hold anything.
+    JSON, NDJSON and CSV must be UTF-8 (CSV: what its charset says) and have their items; XML be
+    well-formed and declare no entities. Other types hold anything.
     """
-    if essence(media_type) in {XML, "text/xml"} or essence(media_type).endswith("+xml"):
-        return _xml_fault(data)
+    if is_xml(media_type):
+        return _xml_fault(data, items_path)
     if not (is_json(media_type) or is_ndjson(media_type) or is_csv(media_type)):
         return None
+    charset = parameter(media_type, "charset") or "utf-8"
     try:
-        data.decode()
+        data.decode(charset)
         reader = item_reader(media_type, items_path)
         reader.feed(data)
         reader.close()
     except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start}"
+        return f"not {charset.upper()} at byte {error.start}"
+    except LookupError:
+        return f"there is no charset {charset!r}"
     except ItemsInvalid as error:
         return str(error)
     return None
 
 
-def _xml_fault(data: bytes) -> str | None:
-    def refuse(*_: object) -> None:
-        raise ItemsInvalid("the document declares entities, which are not accepted")
-
-    parser = expat.ParserCreate()
-    parser.EntityDeclHandler = refuse
+def _xml_fault(data: bytes, items_path: str) -> str | None:
     try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        return f"not XML: {expat.ErrorString(error.code)} (line {error.lineno}, column {error.offset})"
+        if items_path:
+            reader = XmlItems(items_path)
+            reader.feed(data)
+            reader.close()
+        else:
+            XmlParser(_nothing, _nothing).feed(data, last=True)
     except ItemsInvalid as error:
         return str(error)
     return None
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 def render_range(items: Sequence[bytes], media_type: str, prefix: bytes = b"") -> bytes:
     """Some items of a document, written so that they can be read again as that media type.
 
     JSON: an array of the items' own bytes. CSV: `prefix` (the header as its reader gave it) and
-    the rows. NDJSON: one line each. Anything else: the bytes one after another.
+    the rows. XML: the elements within those that were open at the end of `prefix`. NDJSON: one
+    line each. Anything else: the bytes one after another.
     """
     if is_json(media_type):
         return b"[" + b",".join(items) + b"]"
@@ -87,6 +104,9 @@ def render_range(items: Sequence[bytes], media_type: str, prefix: bytes = b"") -
         return prefix + b"".join(item + line_end for item in items)
     if is_ndjson(media_type):
         return b"".join(item + b"\n" for item in items)
+    if is_xml(media_type) and prefix:
+        opening, closing = root_of(prefix)
+        return opening + b"".join(items) + closing
     return b"".join(items)
 
 

@@ -9,13 +9,30 @@ the JSON Schema and the first tests come from there.
 from collections.abc import Mapping
 from typing import Final
 
-from redrive.core.functions import date, number, text, value
+from redrive.core.functions import date, number, references, text, value
 from redrive.core.functions.describe import Argument, Example, Function, FunctionInvalid
 from redrive.core.functions.pipeline import Functions, functions_schema
+from redrive.core.functions.references import Asked, References
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
     function.name: function
-    for function in (*text.FUNCTIONS, *number.FUNCTIONS, *date.FUNCTIONS, *value.FUNCTIONS)
+    for function in (
+        *text.FUNCTIONS,
+        *number.FUNCTIONS,
+        *date.FUNCTIONS,
+        *value.FUNCTIONS,
+        *references.FUNCTIONS,
+    )
 }
 
-__all__ = ["FUNCTIONS", "Argument", "Example", "Function", "FunctionInvalid", "Functions", "functions_schema"]
+__all__ = [
+    "FUNCTIONS",
+    "Argument",
+    "Asked",
+    "Example",
+    "Function",
+    "FunctionInvalid",
+    "Functions",
+    "References",
+    "functions_schema",
+]

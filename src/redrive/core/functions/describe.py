@@ -62,8 +62,9 @@ class Example(msgspec.Struct, frozen=True):
 class Function(msgspec.Struct, frozen=True):
     """A pure function of a value.
 
-    apply: called as `apply(value, **arguments)`; `now=` besides where `clock` is set. Raises
-        `ValueError` for a value that it cannot take; the message does not hold the value.
+    apply: called as `apply(value, **arguments)`; `now=` besides where `clock` is set, `references=`
+        where `references` is. Raises `ValueError` for a value that it cannot take; the message does
+        not hold the value.
     whole: what stands behind the name is the one argument itself, even where it is an object.
     nulls: it is called for null and missing values too; others leave these as they are.
     """
@@ -77,6 +78,7 @@ class Function(msgspec.Struct, frozen=True):
     whole: bool = False
     nulls: bool = False
     clock: bool = False
+    references: bool = False
 
     def bind(self, written: Any) -> dict[str, Any]:
         """The arguments by name, checked, from what stands behind the name (MISSING: nothing).
@@ -128,11 +130,17 @@ class Function(msgspec.Struct, frozen=True):
                 expected=None if "expected" in str(error) else _kind_text(argument),
             ) from None
 
-    def call(self, value: Any, arguments: Mapping[str, Any], now: datetime | None) -> Any:
-        """The result for one value. Errors: `ValueError`."""
+    def call(
+        self, value: Any, arguments: Mapping[str, Any], now: datetime | None, references: Any = None
+    ) -> Any:
+        """The result for one value. Errors: `ValueError`; `Asked`."""
         if (value is None or value is MISSING) and not self.nulls:
             return value
         try:
+            if self.references:
+                if references is None:
+                    raise ValueError("nothing can be looked up here")
+                return self.apply(value, references=references, **arguments)
             if self.clock:
                 return self.apply(value, now=now, **arguments)
             return self.apply(value, **arguments)

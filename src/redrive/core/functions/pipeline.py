@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from redrive.core.functions.describe import (
     FunctionInvalid,
     argument_schema,
 )
+from redrive.core.functions.references import ROOT
 from redrive.core.invalid import Invalid, kind_of, trimmed
 from redrive.core.jsonvalue import MISSING
 from redrive.core.nearest import nearest
@@ -41,15 +42,21 @@ def _registry() -> Mapping[str, Function]:
 
 
 class Functions:
-    """`roots`: the template roots that the arguments read, and `now` if a function counts from it."""
+    """`roots`: the template roots that the arguments read, and `now` if a function counts from it.
 
-    __slots__ = ("_steps", "roots", "source")
+    `lookups`: the tables that are named as they are. `looks_up`: whether the functions need
+    `References` in their scope.
+    """
+
+    __slots__ = ("_steps", "looks_up", "lookups", "roots", "source")
 
     def __init__(
         self, source: Any, steps: tuple[Callable[[Any, Scope], Any], ...], roots: frozenset[str]
     ) -> None:
         self.source = source
-        self.roots = roots
+        self.roots = roots - {ROOT}
+        self.looks_up = ROOT in roots
+        self.lookups = frozenset(_lookups(source)) if self.looks_up else frozenset()
         self._steps = steps
 
     @staticmethod
@@ -101,6 +108,8 @@ def _step(entry: Any, place: str, roots: tuple[str, ...], read: set[str]) -> Cal
         )
     if function.clock:
         read.add("now")
+    if function.references:
+        read.add(ROOT)
     try:
         if function.name == "each":
             return _each(written, roots, read)
@@ -108,7 +117,10 @@ def _step(entry: Any, place: str, roots: tuple[str, ...], read: set[str]) -> Cal
         read |= template.roots
         if not template.constant:
             return lambda value, scope: function.call(
-                value, function.bind(template.render(scope)), _now(function, scope)
+                value,
+                function.bind(template.render(scope)),
+                _now(function, scope),
+                _references(function, scope),
             )
         arguments = function.bind(template.render(_NO_SCOPE))
     except Invalid as error:
@@ -118,12 +130,14 @@ def _step(entry: Any, place: str, roots: tuple[str, ...], read: set[str]) -> Cal
         raise FunctionInvalid(
             error.title, setting=inner, expected=error.expected, nearest=error.nearest
         ) from None
-    return lambda value, scope: function.call(value, arguments, _now(function, scope))
+    return lambda value, scope: function.call(
+        value, arguments, _now(function, scope), _references(function, scope)
+    )
 
 
 def _each(written: Any, roots: tuple[str, ...], read: set[str]) -> Callable[[Any, Scope], Any]:
     inner = Functions.parse(None if written is MISSING else written, roots)
-    read |= inner.roots
+    read |= inner.roots | ({ROOT} if inner.looks_up else set())
 
     def step(value: Any, scope: Scope) -> Any:
         function = _registry()["each"]
@@ -134,6 +148,22 @@ def _each(written: Any, roots: tuple[str, ...], read: set[str]) -> Callable[[Any
 
 def _now(function: Function, scope: Scope) -> datetime | None:
     return scope.get("now") if function.clock else None
+
+
+def _references(function: Function, scope: Scope) -> Any:
+    return scope.get(ROOT) if function.references else None
+
+
+def _lookups(document: Any) -> Iterator[str]:
+    """The tables that functions name, wherever they stand; not those that a template names."""
+    for entry in document:
+        name, written = next(iter(entry.items())) if isinstance(entry, Mapping) else (entry, None)
+        if name == "each":
+            yield from _lookups(written)
+        elif name == "lookup":
+            table = written.get("table") if isinstance(written, Mapping) else written
+            if isinstance(table, str) and "{{" not in table:
+                yield table
 
 
 def functions_schema() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from redrive.core.functions.describe import Argument, Example, Function, need_list, need_text, texts_of
-from redrive.core.patterns import LONGEST_TEXT, compile_pattern
+from redrive.core.patterns import compile_pattern
 
 _LONGEST_PAD: Final = 10_000
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
@@ -45,13 +45,7 @@ def _replace(value: Any, find: str, put: str) -> str:
 
 
 def _replace_pattern(value: Any, pattern: str, put: str) -> str:
-    text = need_text(value)
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"a text of more than {LONGEST_TEXT} characters is not searched by a pattern")
-    try:
-        return compile_pattern(pattern).sub(put, text)
-    except (re.error, IndexError):
-        raise ValueError("put names a group that the pattern does not have") from None
+    return compile_pattern(pattern).replace(put, need_text(value))
 
 
 def _split(value: Any, by: str, *, trim: bool) -> list[str]:

@@ -17,10 +17,12 @@ from redrive.server.wire import (
     FlowChangeBody,
     ImportBody,
     Limit,
+    RestoreBody,
     Service,
     answer,
     tagged_answer,
 )
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.interface import Kind
 from redrive.service.views import (
     CheckResult,
@@ -56,7 +58,10 @@ _DOCUMENT_ANSWER: dict[int | str, dict[str, Any]] = {
 async def import_documents(service: Service, body: ImportBody) -> Response:
     """Take flows, connectors and connections in, all or none. An equal document changes nothing."""
     done = await service.flows.import_documents(
-        [document.pair() for document in body.documents], deploy=body.deploy, rename=body.rename
+        [document.pair() for document in body.documents],
+        deploy=body.deploy,
+        rename=body.rename,
+        note=body.note,
     )
     return answer(Page[Imported](items=list(done)))
 
@@ -137,6 +142,71 @@ async def export_flow(
     return _document(await service.flows.export(name, version=version))
 
 
+@router.get(
+    "/flows/{name}/bundle",
+    summary="Export a flow with all that it refers to",
+    response_model=Bundle,
+    responses=problems(404),
+)
+async def export_bundle(
+    service: Service,
+    name: Name,
+    version: Annotated[
+        str | None, Query(max_length=30, description="`draft`, `deployed` or a number.")
+    ] = None,
+) -> Response:
+    """The flow, the flows that it calls, their connectors and connections as one YAML stream, without
+    secrets; and what an import elsewhere still needs.
+    """
+    return answer(await service.flows.export_all(name, version=version))
+
+
+@router.get(
+    "/flows/{name}/diff",
+    summary="Compare two versions of a flow",
+    response_model=FlowDiff,
+    responses=problems(404),
+)
+async def diff_flow(
+    service: Service,
+    name: Name,
+    before: Annotated[
+        str | None, Query(max_length=30, description="`deployed` (default), `draft` or a number.")
+    ] = None,
+    after: Annotated[
+        str | None, Query(max_length=30, description="`draft` (default), `deployed` or a number.")
+    ] = None,
+) -> Response:
+    """What differs, step by step: added, removed, moved, and every setting with its old and new value."""
+    return answer(await service.flows.diff(name, before=before, after=after))
+
+
+@router.post(
+    "/flows/{name}/restore",
+    summary="Make a version the draft",
+    response_model=Restored,
+    responses=problems(404, 409),
+)
+async def restore_flow(service: Service, name: Name, body: RestoreBody) -> Response:
+    """The draft becomes what a numbered version is. A draft that no version holds is kept as one first."""
+    return answer(await service.flows.restore(name, body.version, note=body.note))
+
+
+@router.get("/shapes", summary="List shapes", response_model=Page[ShapeView], responses=problems())
+async def list_shapes(service: Service) -> Response:
+    """Every shape that steps may have, built-in and of installed packages, with the schema of its
+    settings.
+    """
+    return answer(await service.flows.shapes())
+
+
+@router.get("/shapes/{kind}", summary="Show a shape", response_model=ShapeView, responses=problems(404))
+async def get_shape(
+    service: Service, kind: Annotated[str, Path(max_length=300, description="Its name.")]
+) -> Response:
+    return answer(await service.flows.shape(kind))
+
+
 @router.post(
     "/flows/{name}/deploy",
     summary="Deploy a version",
@@ -145,7 +215,7 @@ async def export_flow(
 )
 async def deploy(service: Service, name: Name, body: DeployBody) -> Response:
     """Make the draft, or an inactive version, the deployed one. The one before becomes inactive."""
-    return answer(await service.flows.deploy(name, version=body.version))
+    return answer(await service.flows.deploy(name, version=body.version, note=body.note))
 
 
 @router.get(

@@ -78,7 +78,9 @@ class BlobReader(ABC):
 
 
 class Blobs(ABC):
-    """Objects by the hash of their plain bytes."""
+    """Objects by the hash of their plain bytes. `parallel`: how many threads are worth using on it."""
+
+    parallel = 2
 
     @abstractmethod
     def writer(self) -> BlobWriter:

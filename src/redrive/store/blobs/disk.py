@@ -67,7 +67,7 @@ class DiskBlobs(Blobs):
         self._settled: set[Path] = set()
         self._failed = False
         self._indexes: OrderedDict[bytes, tuple[tuple[int, int], FrameIndex]] = OrderedDict()
-        with _faults("make", root):
+        with faults("make", root):
             self.objects.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.temp.mkdir(exist_ok=True, mode=0o700)
         self._sync_folder(root)
@@ -103,7 +103,7 @@ class DiskBlobs(Blobs):
 
     def delete(self, digest: bytes, older_than_s: float = 0.0) -> bool:
         path = self.path_of(digest)
-        with self._lock, _faults("remove", path):
+        with self._lock, faults("remove", path):
             try:
                 if self._now() - path.stat().st_mtime < older_than_s:
                     return False
@@ -115,7 +115,7 @@ class DiskBlobs(Blobs):
 
     def iterate(self) -> Iterator[StoredBlob]:
         now = self._now()
-        with _faults("list", self.objects):
+        with faults("list", self.objects):
             folders = sorted(entry.path for entry in os.scandir(self.objects) if entry.is_dir())
         for folder in folders:
             try:
@@ -132,12 +132,12 @@ class DiskBlobs(Blobs):
     def sweep_temp(self, older_than_s: float) -> int:
         removed = 0
         now = self._now()
-        with _faults("list", self.temp):
+        with faults("list", self.temp):
             left = sorted(self.temp.iterdir())
         for path in left:
             with self._lock:
                 in_use = path in self._open_temp
-            with suppress(FileNotFoundError), _faults("remove", path, may_miss=True):
+            with suppress(FileNotFoundError), faults("remove", path, may_miss=True):
                 if not in_use and now - path.stat().st_mtime >= older_than_s:
                     path.unlink()
                     removed += 1
@@ -150,7 +150,7 @@ class DiskBlobs(Blobs):
     # -- for the writers and readers of this store
 
     def begin_temp(self) -> tuple[int, Path]:
-        with _faults("write to", self.temp):
+        with faults("write to", self.temp):
             descriptor, name = tempfile.mkstemp(dir=self.temp)
         path = Path(name)
         with self._lock:
@@ -180,7 +180,7 @@ class DiskBlobs(Blobs):
     def publish(self, temp: Path, digest: bytes) -> Path:
         """Give the object its name; the folder that it stands in."""
         path = self.path_of(digest)
-        with self._lock, _faults("write to", path):
+        with self._lock, faults("write to", path):
             path.parent.mkdir(exist_ok=True, mode=0o700)
             temp.replace(path)
             self._open_temp.discard(temp)
@@ -191,7 +191,7 @@ class DiskBlobs(Blobs):
         """The index of an object, from memory while its file is the same."""
         path = self.path_of(digest)
         try:
-            with _faults("read", path, may_miss=True), path.open("rb") as file:
+            with faults("read", path, may_miss=True), path.open("rb") as file:
                 found = os.fstat(file.fileno())
                 mark = (found.st_ino, found.st_ctime_ns)
                 known = self._indexes.get(digest)
@@ -214,7 +214,7 @@ class DiskBlobs(Blobs):
     def read(self, index: FrameIndex, start: int, stop: int | None) -> bytes:
         path = self.path_of(index.digest)
         try:
-            with _faults("read", path, may_miss=True), path.open("rb") as file:
+            with faults("read", path, may_miss=True), path.open("rb") as file:
 
                 def read_at(offset: int, length: int) -> bytes:
                     file.seek(offset)
@@ -244,7 +244,7 @@ class DiskBlobs(Blobs):
     def _sync_folder(self, folder: Path) -> None:
         if os.name == "nt":  # a folder cannot be opened there, and its entries are journalled
             return
-        with _faults("open", folder):
+        with faults("open", folder):
             descriptor = os.open(folder, os.O_RDONLY)
         try:
             self._fsync(descriptor, folder)
@@ -254,14 +254,14 @@ class DiskBlobs(Blobs):
     def settle(self, descriptor: int, path: Path) -> None:
         """Make a new file durable, its age counting from now."""
         now = self._now()
-        with _faults("write to", path):
+        with faults("write to", path):
             os.utime(path, (now, now))
         self._fsync(descriptor, path)
 
     def _fsync(self, descriptor: int, path: Path) -> None:
         """The one place that waits for the disk. What fails here is lost, and so is the trust in it."""
         try:
-            with _faults("fsync", path):
+            with faults("fsync", path):
                 os.fsync(descriptor)
         except StoreFull:
             raise
@@ -339,7 +339,7 @@ class _DiskWriter(BlobWriter):
 
     def _put(self, data: bytes) -> None:
         try:
-            with _faults("write to", self._path), memoryview(data) as view:
+            with faults("write to", self._path), memoryview(data) as view:
                 at = 0
                 while at < len(view):
                     at += os.write(self._descriptor, view[at:])
@@ -367,7 +367,7 @@ class _DiskReader(BlobReader):
 
 
 @contextmanager
-def _faults(doing: str, path: Path, *, may_miss: bool = False) -> Iterator[None]:
+def faults(doing: str, path: Path, *, may_miss: bool = False) -> Iterator[None]:
     """Errors of the operating system as errors of the store; `may_miss`: but for a missing file."""
     try:
         yield

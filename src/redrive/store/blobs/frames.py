@@ -109,10 +109,11 @@ class FrameIndex:
     Errors: `StoreCorrupt` if index or trailer are damaged, or are not those of `digest`.
     """
 
-    __slots__ = ("_checks", "_frame_bytes", "_offsets", "digest", "size_bytes")
+    __slots__ = ("_checks", "_frame_bytes", "_offsets", "digest", "size_bytes", "stored_bytes")
 
     def __init__(self, digest: bytes, stored_bytes: int, read_at: ReadAt) -> None:
         self.digest = digest
+        self.stored_bytes = stored_bytes
         if stored_bytes < TRAILER_BYTES:
             raise _damaged(digest, "it is cut off")
         trailer = read_at(stored_bytes - TRAILER_BYTES, TRAILER_BYTES)

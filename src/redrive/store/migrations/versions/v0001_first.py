@@ -14,9 +14,9 @@ def upgrade() -> None:
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("action", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("subject", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
@@ -25,9 +25,9 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("state", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("beat_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
@@ -47,9 +47,49 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buckets")),
     )
     op.create_table(
+        "cache_pages",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("cache_id", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("payload", sa.Integer(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("items", sa.BigInteger(), nullable=True),
+        sa.Column("media_type", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("items_path", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("meta", sa.LargeBinary(), nullable=True),
+        sa.Column("appended", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cache_pages")),
+    )
+    op.create_index(
+        op.f("ix_cache_pages_cache_id_entry_id"), "cache_pages", ["cache_id", "entry", "id"], unique=False
+    )
+    op.create_index(op.f("ix_cache_pages_digest"), "cache_pages", ["digest"], unique=False)
+    op.create_table(
+        "caches",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("scope", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_caches")),
+        sa.UniqueConstraint("name", "scope", "flow", "run_id", name=op.f("uq_caches_name_scope_flow_run_id")),
+    )
+    op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
+    op.create_table(
         "connections",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("connector", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("settings", sa.LargeBinary(), nullable=False),
         sa.Column("secrets", sa.LargeBinary(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -58,15 +98,15 @@ def upgrade() -> None:
     op.create_table(
         "connector_versions",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
-        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_connector_versions")),
     )
     op.create_table(
         "connectors",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connectors")),
@@ -79,8 +119,17 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.Column("base", sa.LargeBinary(), nullable=True),
         sa.Column("base_offset", sa.BigInteger(), nullable=True),
+        sa.Column("dictionary", sa.Integer(), nullable=True),
         sa.Column("condemned", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
+    )
+    op.create_index(
+        "ix_contents_base",
+        "contents",
+        ["base"],
+        unique=False,
+        sqlite_where=sa.text("base IS NOT NULL"),
+        postgresql_where=sa.text("base IS NOT NULL"),
     )
     op.create_index(
         "ix_contents_condemned",
@@ -90,14 +139,30 @@ def upgrade() -> None:
         sqlite_where=sa.text("condemned > 0"),
         postgresql_where=sa.text("condemned > 0"),
     )
+    op.create_index(
+        "ix_contents_dictionary",
+        "contents",
+        ["dictionary"],
+        unique=False,
+        sqlite_where=sa.text("dictionary IS NOT NULL"),
+        postgresql_where=sa.text("dictionary IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_recipe",
+        "contents",
+        ["data"],
+        unique=False,
+        sqlite_where=sa.text("form = 5"),
+        postgresql_where=sa.text("form = 5"),
+    )
     op.create_table(
         "deliveries",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("target_id", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -128,8 +193,8 @@ def upgrade() -> None:
         sa.Column("payload_id", sa.BigInteger(), nullable=False),
         sa.Column("item", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("delivery_id", "run_id", "sequence", name=op.f("pk_delivery_events")),
         sqlite_with_rowid=False,
@@ -138,12 +203,24 @@ def upgrade() -> None:
         op.f("ix_delivery_events_run_id_position"), "delivery_events", ["run_id", "position"], unique=False
     )
     op.create_table(
+        "dictionaries",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("family", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("ratio", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("retired_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dictionaries")),
+    )
+    op.create_index(op.f("ix_dictionaries_family"), "dictionaries", ["family"], unique=False)
+    op.create_table(
         "edits",
         sa.Column("payload_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("original_id", sa.BigInteger(), nullable=False),
         sa.Column("patch", sa.LargeBinary(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("payload_id", name=op.f("pk_edits")),
     )
@@ -162,9 +239,9 @@ def upgrade() -> None:
         ),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("field", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("value", sa.LargeBinary(), nullable=True),
         sa.Column("value_hash", sa.LargeBinary(), nullable=False),
         sa.Column("counts", sa.LargeBinary(), nullable=True),
@@ -193,7 +270,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_exchanges_run_id_position"), "exchanges", ["run_id", "position"], unique=False)
     op.create_table(
         "facts",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_facts")),
     )
@@ -213,9 +290,9 @@ def upgrade() -> None:
         "flow_versions",
         sa.Column("flow_id", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
-        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("flow_id", "number", name=op.f("pk_flow_versions")),
@@ -225,10 +302,10 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("draft", sa.LargeBinary(), nullable=True),
-        sa.Column("draft_file", sa.Text(), nullable=True),
+        sa.Column("draft_file", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_success", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flows")),
@@ -240,11 +317,67 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("level", sa.Text(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("level", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "sequence", name=op.f("pk_log_lines")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "lookup_entries",
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("target", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("source_key", sa.BigInteger(), nullable=False),
+        sa.Column("target_key", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("generation", "number", name=op.f("pk_lookup_entries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_lookup_entries_source", "lookup_entries", ["generation", "source_key"], unique=False)
+    op.create_index("ix_lookup_entries_target", "lookup_entries", ["generation", "target_key"], unique=False)
+    op.create_index(
+        "ix_lookup_entries_until",
+        "lookup_entries",
+        ["generation", "until"],
+        unique=False,
+        sqlite_where=sa.text("until IS NOT NULL"),
+        postgresql_where=sa.text("until IS NOT NULL"),
+    )
+    op.create_table(
+        "lookup_generations",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("lookup_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("replaced_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lookup_generations")),
+    )
+    op.create_index(
+        op.f("ix_lookup_generations_lookup_id"), "lookup_generations", ["lookup_id"], unique=False
+    )
+    op.create_table(
+        "lookups",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column(
+            "source_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "target_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lookups")),
+        sa.UniqueConstraint("name", name=op.f("uq_lookups_name")),
     )
     op.create_table(
         "payloads",
@@ -256,8 +389,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("items", sa.BigInteger(), nullable=True),
-        sa.Column("media_type", sa.Text(), nullable=False),
-        sa.Column("items_path", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("items_path", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("meta", sa.LargeBinary(), nullable=True),
         sa.Column("lineage", sa.LargeBinary(), nullable=True),
         sa.Column("edited_from", sa.BigInteger(), nullable=True),
@@ -265,15 +398,53 @@ def upgrade() -> None:
         sa.UniqueConstraint("bucket", "position", name=op.f("uq_payloads_bucket_position")),
     )
     op.create_table(
+        "pool_claims",
+        sa.Column("pool_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("payload", sa.Integer(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("pool_id", "key", "run_id", name=op.f("pk_pool_claims")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("ix_pool_claims_run_id_position"), "pool_claims", ["run_id", "position"], unique=False
+    )
+    op.create_table(
+        "pool_entries",
+        sa.Column("pool_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("root_run", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("pool_id", "key", name=op.f("pk_pool_entries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_pool_entries_pool_id_at"), "pool_entries", ["pool_id", "at"], unique=False)
+    op.create_table(
+        "pools",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pools")),
+        sa.UniqueConstraint("name", "flow", name=op.f("uq_pools_name_flow")),
+    )
+    op.create_table(
         "runs",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("flow_id", sa.BigInteger(), nullable=False),
-        sa.Column("flow", sa.Text(), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("trigger", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("losses", sa.Integer(), nullable=False),
@@ -284,9 +455,9 @@ def upgrade() -> None:
         sa.Column("source_run", sa.BigInteger(), nullable=True),
         sa.Column("root_run", sa.BigInteger(), nullable=True),
         sa.Column("root_queued_at", sa.BigInteger(), nullable=True),
-        sa.Column("start_step", sa.Text(), nullable=True),
+        sa.Column("start_step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("warnings", sa.Integer(), nullable=False),
-        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("summary", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("stop", sa.SmallInteger(), nullable=False),
         sa.Column("overridden", sa.Boolean(), nullable=False),
         sa.Column("variables", sa.LargeBinary(), nullable=True),
@@ -324,7 +495,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_runs_status_id"), "runs", ["status", "id"], unique=False)
     op.create_table(
         "start_keys",
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -334,15 +505,15 @@ def upgrade() -> None:
         "step_runs",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
-        sa.Column("shape", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=True),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("shape", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.Column("inputs", sa.Text(), nullable=False),
-        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.Column("inputs", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("outputs", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("bucket", sa.BigInteger(), nullable=True),
         sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("out", sa.Integer(), nullable=False),
@@ -370,10 +541,10 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("ledger", sa.Text(), nullable=False),
-        sa.Column("connection", sa.Text(), nullable=False),
-        sa.Column("endpoint", sa.Text(), nullable=False),
-        sa.Column("key_field", sa.Text(), nullable=True),
+        sa.Column("ledger", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("endpoint", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("key_field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_targets")),
         sa.UniqueConstraint(
             "ledger", "connection", "endpoint", name=op.f("uq_targets_ledger_connection_endpoint")
@@ -384,7 +555,7 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
@@ -393,8 +564,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "tracked",
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("payload_id", sa.BigInteger(), nullable=False),
@@ -403,4 +574,20 @@ def upgrade() -> None:
             "value", "field", "run_id", "position", "payload_id", "item", name=op.f("pk_tracked")
         ),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "version_events",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("flow_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("note", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_version_events")),
+    )
+    op.create_index(
+        op.f("ix_version_events_flow_id_number"), "version_events", ["flow_id", "number"], unique=False
     )

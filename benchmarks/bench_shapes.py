@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import time
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
@@ -51,6 +51,21 @@ class Given(NamedTuple):
 
 SCHEMA = {"type": "object", "required": ["id", "email"], "properties": {"id": {"type": "integer"}}}
 _validator = jsonschema_rs.validator_for(SCHEMA)
+
+
+SCRIPT_ADDS = """\
+def handle(order):
+    order["units"] = sum(line["quantity"] for line in order["line_items"])
+    return order
+"""
+SCRIPT_KEEPS = "def handle(order): return order if order['financial_status'] == 'paid' else None"
+
+
+def _adds(data: bytes) -> bytes:
+    orders = orjson.loads(data)
+    for order in orders:
+        order["units"] = sum(line["quantity"] for line in order["line_items"])
+    return orjson.dumps(orders)
 
 
 def _filter(data: bytes) -> bytes:
@@ -194,6 +209,8 @@ CASES = (
     Case("split, the lines", "split", {"at": "line_items"}, "json", _split),
     Case("merge, two payloads", "merge", {}, "json", _merge),
     Case("merge by id, the last", "merge", {"by": "id", "combine": "last"}, "json", _merge_by),
+    Case("script, a field for each item", "script", {"code": SCRIPT_ADDS, "per": "item"}, "json", _adds),
+    Case("script, items kept or left out", "script", {"code": SCRIPT_KEEPS, "per": "item"}, "json", _filter),
     Case("assert, a schema for each item", "assert", {"schema": SCHEMA, "on": "item"}, "json", _assert),
     Case("track, two fields", "track", {"fields": ["id", "email"]}, "json", _track),
     Case("convert, JSON to NDJSON", "convert", {"to": "ndjson"}, "json", _to_ndjson),
@@ -241,12 +258,12 @@ def _row(case: Case, given: Given, rounds: int) -> Sequence[str]:
     ours, loops = [], []
     items = asyncio.run(_count(given)) * payloads
     for _ in range(rounds):
-        begun = time.process_time()
+        begun = _cpu_s()
         asyncio.run(_work(shape, given, payloads))
-        ours.append(time.process_time() - begun)
-        begun = time.process_time()
+        ours.append(_cpu_s() - begun)
+        begun = _cpu_s()
         case.loop(given.data)
-        loops.append(time.process_time() - begun)
+        loops.append(_cpu_s() - begun)
     size = len(given.data) * payloads / 1e6
     mine, loop = median(ours), median(loops)
     return [
@@ -257,6 +274,11 @@ def _row(case: Case, given: Given, rounds: int) -> Sequence[str]:
         f"{size / loop:.0f}",
         f"{mine / loop:.2f}",
     ]
+
+
+def _cpu_s() -> float:
+    """Of this process and of those that it started and that have ended: scripts run in their own."""
+    return sum(os.times()[:4])
 
 
 def _payload(given: Given, position: int = 0) -> Payload:
@@ -284,3 +306,4 @@ async def _work(shape: Any, given: Given, payloads: int) -> None:
         lineage = LineageBuilder()
         async for piece in writing.pieces():
             lineage.add_items(piece.items)
+    await ctx.close()

@@ -1,6 +1,7 @@
 """Redrive: integration flows that keep every payload, and a safe redrive of any of them.
 
-`redrive.connect` opens a client on a home folder or a server, for programs and notebooks.
+`redrive.connect` opens a client on a home folder or a server, for programs and notebooks;
+`redrive.check_flow_tests` runs the tests of flow documents inside a test suite.
 """
 
 from importlib import import_module
@@ -8,11 +9,21 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["RedriveRequest", "RetryRequest", "StartRequest", "__version__", "connect"]
+__all__ = [
+    "RedriveRequest",
+    "RetryRequest",
+    "StartRequest",
+    "__version__",
+    "check_flow_tests",
+    "connect",
+    "run_flow_tests",
+]
 
 # Loaded when they are asked for: the command wants the version at once and most of the rest never.
 _PLACES = {
+    "check_flow_tests": "redrive.client.kit",
     "connect": "redrive.client",
+    "run_flow_tests": "redrive.client.kit",
     "RedriveRequest": "redrive.client.records",
     "RetryRequest": "redrive.client.records",
     "StartRequest": "redrive.client.records",

@@ -97,6 +97,12 @@ def test_a_redrive_by_the_http_api(shell):
     shell([*FAILED, up, *shown, Shown("kill $UP; wait $UP", ["…"])])
 
 
+def test_a_script_is_written_as_the_guide_says(shell):
+    page = GUIDES / "write-a-script.md"
+    assert blocks(page, "yaml")[0] == (ROOT / "examples" / "script" / "flow.yaml").read_text(encoding="utf-8")
+    shell(commands(page))
+
+
 def test_a_redrive_in_a_program(shell, program):
     page = GUIDES / "embed-in-python.md"
     first = blocks(page, "python")[0]

@@ -23,10 +23,10 @@ from redrive.documents.load import load_path
 from redrive.registry import Registry
 from redrive.sdk import MemoryContent, Payload
 from redrive.sdk.shape import STEP_NAMES
-from redrive.sdk.testing import MemoryContext, OutPayload, Tracked, run_shape
+from redrive.sdk.testing import MemoryCache, MemoryContext, MemoryPool, OutPayload, Tracked, run_shape
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FOLDERS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
+FOLDERS = sorted(path for path in EXAMPLES.iterdir() if (path / "expected.json").exists())
 KEYS = {"payloads", "meta", "variables", "tracked", "error"}
 
 
@@ -46,11 +46,13 @@ async def run(folder: Path) -> Outcome:
         variables={name: each.get("default") for name, each in flow.get("variables", {}).items()}
     )
     classes = Registry.discover().shapes
+    pools: dict[str, MemoryPool] = {}
+    caches: dict[tuple[str, str], MemoryCache] = {}
     for step in flow["steps"]:
         if step["shape"] == "connector":
             continue
         settings = {name: value for name, value in step.items() if name not in STEP_NAMES}
-        ctx = MemoryContext(variables=outcome.variables, step=step["id"])
+        ctx = MemoryContext(variables=outcome.variables, step=step["id"], pools=pools, caches=caches)
         result = await run_shape(classes[step["shape"]].model_validate(settings), bucket, ctx=ctx)
         outcome.variables |= result.variables
         outcome.tracked += result.tracked

@@ -10,7 +10,10 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "m
 
 MOST_LINES = 500
 # Longer files, each with the reason why it is not split.
-LONG: dict[str, str] = {}
+LONG: dict[str, str] = {
+    "src/redrive/store/tables.py": "one declaration of the schema, read as a whole",
+    "src/redrive/store/migrations/versions/v0001_first.py": "generated from the tables",
+}
 
 
 def test_each_module_has_a_docstring_with_a_first_line():
@@ -34,14 +37,15 @@ def test_long_files_are_known_with_a_reason():
 
 
 def test_core_imports_only_pure_modules():
-    # The import contracts name what is forbidden; this names what is allowed. Three need a reason:
+    # The import contracts name what is forbidden; this names what is allowed. Four need a reason:
     # `xml` for its SAX parser of text in memory, `email` for RFC 2822 dates, `warnings` to keep
     # what `re` remarks on a user's pattern off stderr.
     allowed = {
-        "__future__", "abc", "base64", "bisect", "codecs", "collections", "copy", "cronsim", "csv",
+        "__future__", "abc", "ast", "base64", "bisect", "codecs", "collections", "copy", "cronsim", "csv",
         "dataclasses", "datetime", "decimal", "difflib", "email", "enum", "fractions", "functools", "hashlib",
         "heapq",
-        "io", "itertools", "json", "jsonpath", "math", "msgspec", "operator", "re", "redrive", "string",
+        "io", "itertools", "json", "jsonpath", "math", "msgspec", "operator", "re", "redrive",
+            "regex", "string",
         "struct", "textwrap", "types", "typing", "unicodedata", "warnings",
         "xml", "zoneinfo",
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tools.pages import api, cli, connectors, errors, flows, language, settings, shapes
+from tools.pages import api, cli, connectors, errors, flows, language, scripts, settings, shapes
 from tools.pages.markdown import Pages, page
 
 
@@ -37,6 +37,7 @@ GENERATORS = (
             "transforms.md": ("Transforms", "what `map` does to a value"),
         },
     ),
+    Generator(scripts.pages, {"scripts.md": ("The Python of scripts", "what it has, its bounds")}),
     Generator(cli.pages, {"cli.md": ("Command line", "verbs, options, exit codes, JSON")}),
     Generator(
         api.pages,

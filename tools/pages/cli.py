@@ -12,7 +12,7 @@ from cyclopts.argument import Argument
 
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
-from redrive.service import views
+from redrive.service import flow_views, flowtest_views, kept_views, reference_views, views
 from tools.pages.markdown import Pages, page, table
 
 # What the values of options are called where the option's own name says too little.
@@ -29,9 +29,19 @@ PLACEHOLDERS = {
     "--reason": "TEXT",
     "--out": "FILE",
     "--from": "PLACE",
+    "--only": "TEST",
+    "--note": "TEXT",
+    "--run": "RUN",
+    "--settings": "JSON|@FILE",
+    "--step": "STEP",
 }
 # And where one name means different things.
-OF_VERB = {("payload", "--items"): "A:B", ("check", "PATHS"): "PATH", ("import", "PATHS"): "PATH"}
+OF_VERB = {
+    ("payload", "--items"): "A:B",
+    ("check", "PATHS"): "PATH",
+    ("import", "PATHS"): "PATH",
+    ("test", "--from"): "RUN",
+}
 
 # What each verb prints with `--json`: the name of an object of the HTTP API, `list of` it, or words.
 JSON = {
@@ -52,17 +62,48 @@ JSON = {
     "unpin": "RunRow",
     "delete": "Deleted",
     "check": "CheckResult",
+    "test": "FlowTestReport; MadeTest with `--from`",
+    "replay": "`{replayed, different, items}`, items as ReplayView",
     "import": "list of Imported",
-    "export": "`{flow, document}`",
+    "export": "`{flow, document}`; Bundle with `--all`",
     "deploy": "FlowVersionView",
+    "versions": "list of FlowVersionView",
+    "diff": "FlowDiff",
+    "shapes": "list of ShapeView",
+    "shapes show": "ShapeView",
+    "shapes run": "TrialView",
     "flows": "list of FlowView",
     "flows versions": "list of FlowVersionView",
+    "flows restore": "Restored",
     "flows enable": "FlowView",
     "flows disable": "FlowView",
     "flows delete": "`{flow, deleted}`",
     "connectors": "list of ConnectorView",
     "connectors connections": "list of ConnectionView",
     "connectors show": "`{name, document}`",
+    "lookups": "list of LookupView",
+    "lookups show": "list of LookupEntry",
+    "lookups search": "list of LookupEntry",
+    "lookups find": "LookupAnswer",
+    "lookups import": "TableImported",
+    "lookups export": "the rows as text, with and without `--json`",
+    "lookups set": "LookupView",
+    "lookups delete": "Removed",
+    "lookups clear": "Removed",
+    "pools": "list of PoolView",
+    "pools show": "list of PoolEntryView",
+    "pools search": "list of PoolEntryView",
+    "pools add": "PoolView",
+    "pools import": "TableImported",
+    "pools export": "the rows as text, with and without `--json`",
+    "pools delete": "Removed",
+    "pools clear": "Removed",
+    "caches": "list of CacheView",
+    "caches show": "list of CacheEntryView",
+    "caches pages": "list of CachePageView",
+    "caches content": "the exact bytes, with and without `--json`",
+    "caches delete": "Removed",
+    "caches clear": "Removed",
     "schema": "the schema itself, with and without `--json`",
     "settings": "list of SettingView",
     "token create": "NewToken",
@@ -124,6 +165,12 @@ def pages() -> Pages:
     }
 
 
+def is_object(name: str) -> bool:
+    """Whether the API has an object of that name."""
+    modules = (views, flow_views, flowtest_views, kept_views, reference_views)
+    return any(hasattr(module, name) for module in modules)
+
+
 def verbs() -> Iterator[str]:
     """The words of every command that does something: `runs`, `token create`."""
     app = build()
@@ -173,7 +220,7 @@ def _linked(form: str) -> str:
 
 def _link(match: re.Match[str]) -> str:
     name = match[1]
-    return f"[{name}](api.md#{name.lower()})" if hasattr(views, name) else name
+    return f"[{name}](api.md#{name.lower()})" if is_object(name) else name
 
 
 def _is_flag(one: Argument) -> bool:

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from redrive.core.flow import EXPECTED_OF
 from redrive.demo.documents import document
-from redrive.documents import grammar
+from redrive.documents import flow_tests, grammar
+from redrive.documents.flow_tests import FlowTestForm
 from redrive.shapes.connector import Connector
 from tools.pages.markdown import Pages, as_yaml, code, page, properties, table
 
@@ -17,12 +18,23 @@ from tools.pages.markdown import Pages, as_yaml, code, page, properties, table
 # list against the code, so that a part leaves it on the day it works.
 NOT_YET = {
     "triggers": "No trigger starts runs yet: runs start by command, by the HTTP API, by retry and redrive.",
-    "tests": "There is no command that runs them yet.",
     "settings.overlap": "Runs of one flow run side by side.",
     "settings.overlap_key": "As `overlap`.",
     "settings.timeout": "A run has no time limit of its own; its steps have.",
     "settings.notify_on_failure": "There are no notifications.",
 }
+
+_TEST_TITLES = {
+    "GivenForm": "A given payload",
+    "ExchangeForm": "An exchange",
+    "RequestForm": "The request that it answers",
+    "AnswerForm": "The answer",
+    "ExpectForm": "What a run must come to",
+    "StepExpectForm": "What a step must have done",
+    "OutForm": "What a payload must be",
+    "SentForm": "A request that must have been made",
+}
+_TEST_PARTS = {name: "#" + title.lower().replace(" ", "-") for name, title in _TEST_TITLES.items()}
 
 _NAMES = {
     "name": "letters, digits, dots, hyphens and underscores, a letter or digit first",
@@ -139,6 +151,14 @@ def _flow() -> str:
         _summary(grammar.KeepForm),
         _table(grammar.KeepForm, linked=_KEEP),
         as_yaml(_SETTINGS),
+        "## Tests",
+        "Each entry is a test of the flow; [Test a flow](../howto/test-a-flow.md) tells how they are written and run.",
+        _table(FlowTestForm, linked=_TEST_PARTS),
+        *(
+            part
+            for form, anchor in _TEST_PARTS.items()
+            for part in (f"### {_TEST_TITLES[form]}", _table(getattr(flow_tests, form), linked=_TEST_PARTS))
+        ),
         "## Not carried out yet",
         "These parts are read and checked, so that documents that have them can be imported. Nothing acts on "
         "them yet:",
@@ -186,6 +206,7 @@ _PLACES = {
     "TriggerForm": "#triggers",
     "SettingsForm": "#settings",
     "VariableForm": "#variables",
+    "FlowTestForm": "#tests",
 }
 
 

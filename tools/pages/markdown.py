@@ -79,6 +79,14 @@ _Dumper.yaml_implicit_resolvers = {
 _Dumper.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|false)$"), list("tf"))
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Several lines as a block, as a person writes them."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def as_yaml(value: Any) -> str:
     return code(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100), "yaml")
 

@@ -126,9 +126,7 @@ async def content(
 @app.command
 async def delete(
     cache: Cache,
-    entry: Annotated[
-        str | None, Parameter(allow_leading_hyphen=True, help="Only the entry of this name.")
-    ] = None,
+    entry: Annotated[str | None, Parameter(help="Only the entry of this name.")] = None,
     /,
     *,
     yes: Yes = False,

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from redrive.client.records import FlowTestResult, MadeFile, MadeTest, ReplayView
 
 
-_ENDED = "success,partial_success,failure,stopped"
-
-
 async def run_tests(
     flows: Annotated[
         list[str] | None,
@@ -241,10 +238,8 @@ async def _past(client: Client, flow: str, last: int, since_at: datetime | None)
     found: list[str] = []
     cursor = None
     while len(found) < last:
-        page = await client.runs.list(
-            flow=flow, status=_ENDED, since=since_at, limit=min(500, last * 2), cursor=cursor
-        )
-        found += [row.id for row in page.items if row.source_run is None]
+        page = await client.runs.list(flow=flow, since=since_at, limit=min(500, last * 2), cursor=cursor)
+        found += [row.id for row in page.items if row.source_run is None and row.finished_at is not None]
         cursor = page.next
         if cursor is None:
             break

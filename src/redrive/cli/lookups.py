@@ -166,9 +166,7 @@ async def set_(
 @app.command
 async def delete(
     lookup: Name,
-    source: Annotated[
-        str | None, Parameter(allow_leading_hyphen=True, help="Only the entry with this first column.")
-    ] = None,
+    source: Annotated[str | None, Parameter(help="Only the entry with this first column.")] = None,
     /,
     *,
     yes: Yes = False,

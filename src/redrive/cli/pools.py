@@ -34,7 +34,7 @@ OlderThan = Annotated[
     str | None, Parameter(help="Only entries older than this: 12h, 30d, or before an instant.")
 ]
 
-Key = Annotated[str, Parameter(allow_leading_hyphen=True, help="Keys of items.")]
+Key = Annotated[str, Parameter(help="Keys of items.")]
 
 
 def _before(text: str | None) -> datetime | None:

@@ -27,6 +27,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
     ConnectorView,
@@ -49,7 +50,6 @@ from redrive.service.views import (
     RunView,
     StartRequest,
     StepRunView,
-    TableImported,
     UploadView,
     View,
 )

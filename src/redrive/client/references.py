@@ -10,19 +10,19 @@ from redrive.client.transport import Transport
 from redrive.sdk.references import Direction, Match
 from redrive.service.csv_table import Form
 from redrive.service.interface import Duplicates
-from redrive.service.views import (
+from redrive.service.reference_views import (
     CacheEntryView,
     CachePageView,
     CacheView,
     LookupAnswer,
     LookupEntry,
     LookupView,
-    Page,
     PoolEntryView,
     PoolView,
     Removed,
     TableImported,
 )
+from redrive.service.views import Page
 
 
 def _query(form: Form | None) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
+from yaml.nodes import MappingNode, Node, SequenceNode
+
 from redrive.core.jsonvalue import decode, encode
 from redrive.documents.load import Document, load_one
 from redrive.errors import Fault
@@ -26,7 +29,7 @@ def with_test(document: Document, test: Mapping[str, Any]) -> str:
         data = {**document.data, "tests": [*(document.data.get("tests") or []), test]}
         result = encode(data).decode() + "\n"
     else:
-        result = _in_yaml(document, text, test)
+        result = _in_yaml(text, test)
     again = load_one(result, document.file).data
     wanted = {**document.data, "tests": [*(document.data.get("tests") or []), _read(test)]}
     if encode(again.get("tests")) != encode(wanted["tests"]):
@@ -38,26 +41,33 @@ def _read(test: Mapping[str, Any]) -> Any:
     return decode(encode(test))
 
 
-def _in_yaml(document: Document, text: str, test: Mapping[str, Any]) -> str:
-    node = document.node.member("tests")
+def _in_yaml(text: str, test: Mapping[str, Any]) -> str:
+    node = _tests(text)
     if node is None:
         return f"{text.rstrip()}\ntests:\n" + _item(test, "  ")
-    children = node.children if isinstance(node.children, list) else []
-    start, end = node.start - document.start, node.end - document.start
-    if not children or text[start:end].lstrip().startswith("["):
-        # In flow style: JSON goes into it.
-        inside = text[start:end].rstrip()
-        more = encode(test).decode()
-        if not inside.endswith("]"):
-            return f"{text.rstrip()}\n" + _item(test, "  ")
-        joined = f"{inside[:-1].rstrip()}{', ' if children else ''}{more}]"
-        return text[:start] + joined + text[start + len(inside) :]
-    first = children[0].start - document.start
-    line = text.rfind("\n", 0, first) + 1
-    indent = text[line:first].split("-", maxsplit=1)[0]
+    start, end = node.start_mark.index, node.end_mark.index
+    if not isinstance(node, SequenceNode):  # `tests:` with nothing behind it
+        return f"{text[:end].rstrip()}\n{_item(test, '  ')}{text[end:].lstrip(' ')}"
+    if node.flow_style:
+        comma = ", " if node.value else ""
+        return f"{text[: end - 1].rstrip()}{comma}{_json(test)}]{text[end:]}"
+    line = text.rfind("\n", 0, start) + 1
+    indent = text[line:start].partition("-")[0]
     last = text[:end].rstrip()
     rest = text[len(last) :]
     return f"{last}\n{_item(test, indent)}" + (rest.lstrip("\n") if rest.strip() else "")
+
+
+def _tests(text: str) -> Node | None:
+    """The value of `tests`, with the places of its first and last sign."""
+    # The pure loader: its marks say where a list ends.
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if isinstance(root, MappingNode):
+        for key, value in root.value:
+            if key.value == "tests":
+                found: Node = value
+                return found
+    return None
 
 
 def as_yaml(test: Mapping[str, Any]) -> str:

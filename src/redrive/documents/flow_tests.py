@@ -184,6 +184,10 @@ class FlowTestForm(Form):
     clock: Instant = Field(CLOCK, description="The run's clock.")
     last_success: Instant | None = Field(None, description="What `last_success` is; default: nothing.")
     variables: dict[str, Any] = Field({}, description="Values of flow variables.")
+    lookups: dict[str, dict[str, str]] = Field(
+        {}, description="Entries of lookups by name, instead of those of the home."
+    )
+    pools: dict[str, list[Text]] = Field({}, description="Keys that data pools hold already, by name.")
     given: list[GivenForm] = Field([], description="Payloads that it starts with; default: no data.")
     at: Text | None = Field(None, description="The step to begin at; default: the first.")
     path: Text | None = Field(

@@ -37,8 +37,8 @@ class Deps(msgspec.Struct):
     settings: Settings
     changed: Callable[[Run], None]
     """Told of every change of a run's own record."""
-    waits: Waits = msgspec.field(default_factory=Waits)
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
+    waits: Waits = msgspec.field(default_factory=Waits)
 
     def used_connectors(self, run: Run) -> dict[str, str]:
         """Connector name to the hash of the document that the run has used so far."""

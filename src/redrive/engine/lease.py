@@ -22,7 +22,6 @@ from redrive.engine.stored import outputs_of
 from redrive.engine.worker import Execution
 from redrive.errors import Fault, RedriveError, StepError
 from redrive.store import ledger as ledger_store
-from redrive.store import pools as pool_store
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.statements import row
@@ -41,7 +40,6 @@ def give_up(deps: Deps, run: Run, summary: str, error: StepError) -> Callable[[T
         ):
             return
         ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
-        pool_store.settle(transaction, run.id, None)
         for step in store.step_runs(transaction, run.id):
             if step.status == "running":
                 step.status, step.error = "failure", packed

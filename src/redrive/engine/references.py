@@ -71,21 +71,24 @@ class RunReferences:
 
     def _read_ancestors(self, rows: Rows) -> list[tuple[int, frozenset[str]]]:
         found: list[tuple[int, frozenset[str]]] = []
-        source, steps = self.run.source_run, done_before(self.plan)
+        source = self.run.source_run
+        steps = done_before(rows, self.run.id, self.plan)
         while source is not None and steps:
             found.append((source, steps))
             record = run_store.get_run(rows, source)
             if record is None:
                 break
             plan = msgspec.json.decode(record.plan, type=Plan) if record.plan else Plan()
-            source, steps = record.source_run, steps & done_before(plan)
+            steps &= done_before(rows, source, plan)
+            source = record.source_run
         return found
 
 
-def done_before(plan: Plan) -> frozenset[str]:
-    """Steps whose work of the source run counts in a run: kept ones, and one that goes on inside."""
+def done_before(rows: Rows, run_id: int, plan: Plan) -> frozenset[str]:
+    """Steps whose work in the source run counts in a run: kept ones, and one that it goes on inside."""
+    kept = [step.step for step in run_store.step_runs(rows, run_id) if step.status == "kept"]
     begun = [plan.step] if plan.start == "failed" and plan.step is not None else []
-    return frozenset([*plan.kept, *begun])
+    return frozenset([*kept, *begun])
 
 
 class StepReferences:

@@ -1,114 +1,207 @@
 """What becomes of the provisional entries in data pools when a run ends.
 
-Success makes them entries. Any other end keeps only those of items of which it is certain that they
-came to where they were to go; the others are let go, so that no later run leaves them out.
+Success makes them entries. Any other end does so only for items of which it is certain that they came
+to where they were to go; the other claims stay with the ended run, where they hold nobody back. A
+retry or redrive that brings such an item to its end later makes an entry of the claim then.
 
 Items are followed by their lineage, payload by payload, so it does not matter in which path of the
-flow a step stands.
+flow a step stands, or which run of a lineage carried it out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from redrive.core.lineage import Lineage
 from redrive.core.run import PayloadRow, StepRun
 from redrive.engine.buckets import Buckets
+from redrive.engine.contents import StoredContent
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.references import RunReferences
 from redrive.engine.stored import buckets_of
 from redrive.store import pools as store
 from redrive.store import runs as run_store
 from redrive.store.committer import Transaction
+from redrive.store.database import Rows
 
 Marks = dict[int, set[int]]
 """Payload id to item numbers."""
 
 _FINE = frozenset({"delivered", "skipped"})
-_ENDED = frozenset({"success", "partial_success", "failure", "skipped", "kept"})
+_ENDED = frozenset({"success", "partial_success", "failure", "stopped", "skipped", "kept"})
 FAILED_AT_ONCE = 1_000_000
+
+
+class Claim(NamedTuple):
+    position: int
+    payload: int
+    item: int
+    pool_id: int
+    key: str
 
 
 async def settling(
     references: RunReferences, status: str, built: BuiltFlow, steps: Sequence[StepRun]
 ) -> Callable[[Transaction], None] | None:
-    """What the transaction that ends the run in this state has to do; None where it has tracked nothing."""
+    """What the transaction that ends the run in this state has to do; None where nothing is to settle."""
     run, deps = references.run, references.deps
-    if not references.pools_used:
+    own = references.pools_used
+    if not own and run.source_run is None:
         return None
-    let_go: list[tuple[int, str]] | None = []
-    if status != "success":
-        await references.journal.barrier()
-        claims = await deps.reader.run(lambda rows: rows.all(store.CLAIMS_OF_RUN, run_id=run.id))
-        let_go = await _let_go(references, status, built, steps, claims) if claims else []
+    keep: list[tuple[int, int, str]] = []
+    if status != "success" or run.source_run is not None:
+        keep = await _Settling(references, status, built, steps).ended()
+    if status != "success" or not own:
+        own = False
+        if not keep:
+            return None
 
     def work(transaction: Transaction) -> None:
-        store.settle(transaction, run.id, let_go)
+        if own:
+            store.keep_all(transaction, run.id)
+        store.keep_some(transaction, keep)
         transaction.after_commit.append(deps.signal.notify)
 
     return work
 
 
-async def _let_go(
-    references: RunReferences,
-    status: str,
-    built: BuiltFlow,
-    steps: Sequence[StepRun],
-    claims: Sequence[tuple[int, int, int, int, str]],
-) -> list[tuple[int, str]]:
-    let_go: list[tuple[int, str]] = []
-    buckets = Buckets(references.deps.reader, references.deps.contents)
-    by_position = {step.position: step for step in steps}
-    for position in sorted({claim[0] for claim in claims}):
-        own = [claim for claim in claims if claim[0] == position]
-        step = by_position.get(position)
-        if step is None or (status != "partial_success" and _unreached(built, by_position, position)):
-            let_go += [(pool_id, key) for _, _, _, pool_id, key in own]
-            continue
-        later = sorted((one for one in steps if one.position > position), key=lambda one: -one.position)
-        fine, undone = await _followed(references, buckets, [*later, step])
-        number_to_id = {
-            number: row.id async for number, row, _ in buckets.rows(buckets_of(step.inputs) or [])
-        }
-        for _, payload, item, pool_id, key in own:
-            payload_id = number_to_id.get(payload, 0)
-            bad = item in undone.get(payload_id, ())
-            good = item in fine.get(payload_id, ()) or status == "partial_success"
-            if bad or not good:
-                let_go.append((pool_id, key))
-    return let_go
+class _Settling:
+    def __init__(
+        self, references: RunReferences, status: str, built: BuiltFlow, steps: Sequence[StepRun]
+    ) -> None:
+        self._references = references
+        self._status = status
+        self._built = built
+        self._steps = sorted(steps, key=lambda step: step.position)
+        self._buckets = Buckets(references.deps.reader, references.deps.contents)
+        self._fine: Marks = {}
+        self._undone: Marks = {}
 
+    async def ended(self) -> list[tuple[int, int, str]]:
+        """The claims (run, pool, key) of this run and of those it was made from that become entries."""
+        run, reader = self._references.run, self._references.deps.reader
+        await self._references.journal.barrier()
+        lineage = await reader.run(self._lineage)
+        if not any(claims for _, claims in lineage):
+            return []
+        keep: list[tuple[int, int, str]] = []
+        for run_id, claims in lineage:
+            steps = (
+                self._steps
+                if run_id == run.id
+                else await reader.run(partial(run_store.step_runs, run_id=run_id))
+            )
+            for step in reversed([one for one in steps if one.status != "kept"]):
+                held = [claim for claim in claims if claim.position == step.position]
+                keep += [
+                    (run_id, claim.pool_id, claim.key) for claim in await self._through(run_id, step, held)
+                ]
+            if self._unreached(-1):
+                break  # what earlier runs of the lineage hold was not brought to its end by this one
+        return keep
 
-def _unreached(built: BuiltFlow, by_position: dict[int, StepRun], after: int) -> bool:
-    """Whether a step that reaches out comes later and was not carried out: nobody knows what of it
-    was still to be sent. (What was, is left out by the delivery ledger when it comes again.)
-    """
-    for node in built.flow.walk():
-        position = built.positions[node.id]
-        if position <= after or not built.shapes[node.id].effects:
-            continue
-        step = by_position.get(position)
-        if step is None or (step.status not in _ENDED and step.status != "stopped"):
-            return True
-    return False
-
-
-async def _followed(
-    references: RunReferences, buckets: Buckets, backwards: Sequence[StepRun]
-) -> tuple[Marks, Marks]:
-    """Items, in the payloads of all inputs on the way, that were delivered later on; and those that
-    failed, were rejected, are unknown, or were not reached.
-    """
-    fine: Marks = {}
-    undone: Marks = {}
-    for step in backwards:
-        inputs = {number: row async for number, row, _ in buckets.rows(buckets_of(step.inputs) or [])}
-        async for _, row, _ in buckets.rows(buckets_of(step.outputs) or []):
-            for marks in (fine, undone):
+    async def _through(self, run_id: int, step: StepRun, claims: Sequence[Claim]) -> list[Claim]:
+        """Take the marks from the output of a step to its input; those of its claims whose items came
+        to their end.
+        """
+        here = run_id == self._references.run.id
+        inputs = {number: row async for number, row, _ in self._rows(step.inputs)}
+        async for _, row, _ in self._rows(step.outputs):
+            for marks in (self._fine, self._undone):
                 if marked := marks.get(row.id):
                     _to_inputs(row, marked, inputs, marks)
-        await _ends_in(references, step, inputs, fine, undone)
-    return fine, undone
+        if here:
+            await self._ends_in(step, inputs, self._fine, self._undone)
+        through = []
+        # On success those of this run are kept as a whole.
+        if not here or (self._status != "success" and not self._unreached(step.position)):
+            through = [
+                claim
+                for claim in claims
+                if (source := inputs.get(claim.payload)) is not None
+                and self._came_through(source.id, claim.item)
+            ]
+        for row in inputs.values():
+            _to_origin(row, self._fine)
+            _to_origin(row, self._undone)
+        return through
+
+    def _came_through(self, payload_id: int, item: int) -> bool:
+        return item in self._fine.get(payload_id, ()) and item not in self._undone.get(payload_id, ())
+
+    def _rows(self, buckets: str) -> AsyncIterator[tuple[int, PayloadRow, StoredContent]]:
+        return self._buckets.rows(buckets_of(buckets) or [])
+
+    def _lineage(self, rows: Rows) -> list[tuple[int, list[Claim]]]:
+        """This run and those that it was made from, the nearest first, with their claims."""
+        found: list[tuple[int, list[Claim]]] = []
+        run_id: int | None = self._references.run.id
+        source = self._references.run.source_run
+        while run_id is not None:
+            claims = [Claim(*row) for row in rows.all(store.CLAIMS_OF_RUN, run_id=run_id)]
+            found.append((run_id, claims))
+            run_id = source
+            if run_id is not None:
+                record = run_store.get_run(rows, run_id)
+                source = record.source_run if record is not None else None
+        return found
+
+    def _unreached(self, after: int) -> bool:
+        """Whether a step that reaches out comes later and was not carried out: nobody knows what of it
+        was still to be sent. (What was, is left out by the delivery ledger when it comes again.)
+        """
+        if self._status in {"success", "partial_success"}:
+            return False
+        by_position = {step.position: step for step in self._steps}
+        for node in self._built.flow.walk():
+            position = self._built.positions[node.id]
+            if position <= after or not self._built.shapes[node.id].effects:
+                continue
+            step = by_position.get(position)
+            if step is None or step.status not in _ENDED:
+                return True
+        return False
+
+    async def _ends_in(
+        self, step: StepRun, inputs: dict[int, PayloadRow], fine: Marks, undone: Marks
+    ) -> None:
+        """The outcomes of the items of a step's input, in that step."""
+        reader, run = self._references.deps.reader, self._references.run
+        failed = await reader.run(
+            lambda rows: rows.all(
+                run_store.FAILED_OF_STEP,
+                run_id=run.id,
+                position=step.position,
+                start=0,
+                at_most=FAILED_AT_ONCE,
+            )
+        )
+        outcomes: dict[int, dict[int, str]] = {}
+        for payload_id, item, status in await reader.run(
+            lambda rows: rows.all(run_store.OUTCOMES_OF_STEP, run_id=run.id, position=step.position)
+        ):
+            outcomes.setdefault(payload_id, {})[item] = status  # the latest one stays
+        bad_payloads = {row[1] for row in failed}
+        if step.status in {"failure", "stopped", "running"}:
+            bad_payloads |= {row.id for number, row in inputs.items() if number >= step.done}
+        ended_well = self._status in {"success", "partial_success"}
+        for row in inputs.values():
+            ended = outcomes.get(row.id, {})
+            good = {item for item, status in ended.items() if status in _FINE}
+            bad = {item for item, status in ended.items() if status not in _FINE}
+            if row.id in bad_payloads:
+                bad |= {item for item in range(row.items or 1) if item not in good}
+            if ended_well:
+                good |= {item for item in range(row.items or 1) if item not in bad}
+            _mark(fine, row.id, good)
+            _mark(undone, row.id, bad)
+
+
+def _mark(marks: Marks, payload_id: int, items: Iterable[int]) -> None:
+    if items:
+        marks.setdefault(payload_id, set()).update(items)
 
 
 def _to_inputs(row: PayloadRow, marked: set[int], inputs: dict[int, PayloadRow], marks: Marks) -> None:
@@ -118,34 +211,17 @@ def _to_inputs(row: PayloadRow, marked: set[int], inputs: dict[int, PayloadRow],
     for item in marked:
         for number, origin in lineage.origins(item):
             if (source := inputs.get(number)) is not None:
-                marks.setdefault(source.id, set()).add(origin)
+                _mark(marks, source.id, [origin])
 
 
-async def _ends_in(
-    references: RunReferences, step: StepRun, inputs: dict[int, PayloadRow], fine: Marks, undone: Marks
-) -> None:
-    """The outcomes of the items of a step's input, in that step."""
-    reader, run = references.deps.reader, references.run
-    failed = await reader.run(
-        lambda rows: rows.all(
-            run_store.FAILED_OF_STEP, run_id=run.id, position=step.position, start=0, at_most=FAILED_AT_ONCE
-        )
-    )
-    outcomes: dict[int, dict[int, str]] = {}
-    for payload_id, item, status in await reader.run(
-        lambda rows: rows.all(run_store.OUTCOMES_OF_STEP, run_id=run.id, position=step.position)
-    ):
-        outcomes.setdefault(payload_id, {})[item] = status  # the latest one stays
-    bad_payloads = {row[1] for row in failed}
-    if step.status in {"failure", "stopped", "running"}:
-        bad_payloads |= {row.id for number, row in inputs.items() if number >= step.done}
-    for row in inputs.values():
-        ended = outcomes.get(row.id, {})
-        good = {item for item, status in ended.items() if status in _FINE}
-        bad = {item for item, status in ended.items() if status not in _FINE}
-        if row.id in bad_payloads:
-            bad |= {item for item in range(row.items or 1) if item not in good}
-        if good:
-            fine.setdefault(row.id, set()).update(good)
-        if bad:
-            undone.setdefault(row.id, set()).update(bad)
+def _to_origin(row: PayloadRow, marks: Marks) -> None:
+    """From a payload that a redrive began with to the one that it was taken from."""
+    marked = marks.get(row.id)
+    if not marked or row.edited_from is None:
+        return
+    if row.lineage is None:
+        _mark(marks, row.edited_from, marked)
+        return
+    lineage = Lineage(row.lineage, items=row.items or 0)
+    for item in marked:
+        _mark(marks, row.edited_from, [origin for _, origin in lineage.origins(item)])

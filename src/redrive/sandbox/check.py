@@ -1,8 +1,8 @@
 """What is wrong with a script, found without running any of it.
 
 The sandbox's own parser names what Python it does not have; its type checker (which ships with it)
-names that are defined nowhere and modules that are not there. Other findings of the checker are left
-aside: what a payload holds is not known to it.
+names that are defined nowhere. Other findings of the checker are left aside: what a payload holds is not
+known to it. Imports are tried, each alone.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from redrive.sandbox.monty import Workers
-from redrive.sandbox.script import MAX_SOURCE_BYTES, function_of
+from redrive.sandbox.script import MAX_SOURCE_BYTES, function_of, parsed
 
 # Before the script, so that nothing of it runs once it has been read and checked.
 _STOP: Final = "raise SystemExit\n"
-_READ_ERRORS: Final = {"unresolved-import", "unresolved-reference"}
+_PAGE: Final = "the reference page scripts.md"
+_NO_MODULE: Final = re.compile(r"No module named '([^']*)'")
+_NO_NAME: Final = re.compile(r"cannot import name '([^']*)' from '([^']*)'")
 _UNSUPPORTED = re.compile(r"does not (?:yet )?support (?:the )?(.*)$")
 
 
@@ -41,7 +44,10 @@ def check(
     """
     if len(source.encode("utf-8", "replace")) > MAX_SOURCE_BYTES:
         return [Fault(1, "the script is too long", f"at most {MAX_SOURCE_BYTES} bytes")]
-    found = list(_cpython(source) if full else _monty(source))
+    try:
+        found = list(_cpython(source) if full else _monty(source))
+    except (OSError, RuntimeError) as error:
+        return [Fault(1, f"the sandbox of scripts does not start on this machine ({error})")]
     if not any(fault.title.startswith("not Python") for fault in found):
         found += _function(source, function, arguments)
     return sorted(found, key=lambda fault: fault.line)
@@ -51,7 +57,7 @@ def _function(source: str, name: str, arguments: tuple[str, ...]) -> list[Fault]
     form = f"def {name}({', '.join(arguments)}):"
     function = function_of(source, name)
     if function is None:
-        if _readable(source):
+        if parsed(source) is not None:
             return [Fault(1, f"the script defines no function {name}", form)]
         return []
     takes = function.args
@@ -69,14 +75,6 @@ def _function(source: str, name: str, arguments: tuple[str, ...]) -> list[Fault]
     return []
 
 
-def _readable(source: str) -> bool:
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
 def _cpython(source: str) -> list[Fault]:
     try:
         compile(source, "script", "exec", dont_inherit=True)
@@ -89,25 +87,55 @@ def _cpython(source: str) -> list[Fault]:
 
 @lru_cache(maxsize=512)
 def _monty(source: str) -> tuple[Fault, ...]:
-    found: list[Fault] = []
-    with Workers(1, request_timeout_s=20) as pool:
-        library = pool.library
+    with Workers(1, request_timeout_s=20) as workers:
+        library = workers.library
         limits: Any = {"max_feed_duration_secs": 5.0, "max_memory": 256 << 20}
-        with pool.checkout(limits=limits) as session:
+        with workers.checkout(limits=limits) as session:
             try:
                 session.feed_run(_STOP + source)
             except library.MontyError as error:
                 if (fault := _unreadable(error)) is not None:
                     return (fault,)
-        with pool.checkout(limits=limits, type_check=True, type_check_format="json") as session:
+        unresolved: list[tuple[int, str]] = []
+        with workers.checkout(limits=limits, type_check=True, type_check_format="json") as session:
             try:
                 # After a `raise` the checker sees nothing; a call may return, for all it knows.
                 session.feed_run('int("")\n' + source)
             except library.MontyTypingError as error:
-                found = _unresolved(error.display())
+                unresolved = _unresolved(error.display())
             except library.MontyError:
                 pass
-    return tuple(found)
+        with workers.checkout(limits=limits) as session:
+            return (*_imports(source, session, library), *_names(unresolved, session, library))
+
+
+def _imports(source: str, session: Any, library: Any) -> Iterator[Fault]:
+    """Each import of the script is tried alone: that is all that is known of what a module holds."""
+    tree = parsed(source)
+    for node in ast.walk(tree) if tree else ():
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        try:
+            session.feed_run(ast.unparse(node))
+        except library.MontyError as error:
+            missing = _NO_NAME.search(str(error))
+            module = _NO_MODULE.search(str(error))
+            title = f"the sandbox has no module {module[1]}" if module else "this import does nothing here"
+            if missing:
+                title = f"the sandbox's module {missing[2]} has no {missing[1]}"
+            yield Fault(node.lineno, title, f"what {_PAGE} lists, or full: true")
+
+
+def _names(unresolved: list[tuple[int, str]], session: Any, library: Any) -> Iterator[Fault]:
+    """What the checker does not know may be a builtin that it was not told of: that is tried, too."""
+    for line, name in unresolved:
+        try:
+            if name.isidentifier():
+                session.feed_run(name)
+                continue
+        except library.MontyError:
+            pass
+        yield Fault(line, f"the name {name} is defined nowhere", "a name of the script, or a builtin")
 
 
 def _unreadable(error: Any) -> Fault | None:
@@ -124,34 +152,20 @@ def _unreadable(error: Any) -> Fault | None:
         return Fault(
             line,
             f"not Python of the sandbox: {what[1] if what else message}",
-            "the Python that reference/scripts.md lists, or full: true",
+            f"the Python that {_PAGE} lists, or full: true",
         )
     return Fault(line, f"not Python: {message[:1].lower()}{message[1:]}")
 
 
-def _unresolved(report: str) -> list[Fault]:
+def _unresolved(report: str) -> list[tuple[int, str]]:
+    """Line and name of what the type checker finds defined nowhere."""
     try:
         entries = json.loads(report)
     except ValueError:
         return []
-    found = []
-    for entry in entries:
-        rule = entry.get("name")
-        if rule not in _READ_ERRORS:
-            continue
-        names = re.findall(r"`([^`]*)`", entry.get("message", ""))
-        name = names[0] if names else "?"
-        line = max(int(entry["location"]["row"]) - 1, 1)
-        if rule == "unresolved-import":
-            found.append(
-                Fault(
-                    line,
-                    f"the sandbox has no module {name}",
-                    "a module that reference/scripts.md lists, or full: true",
-                )
-            )
-        else:
-            found.append(
-                Fault(line, f"the name {name} is defined nowhere", "a name of the script, or a builtin")
-            )
-    return found
+    return [
+        (max(int(entry["location"]["row"]) - 1, 1), names[0])
+        for entry in entries
+        if entry.get("name") == "unresolved-reference"
+        and (names := re.findall(r"`([^`]*)`", entry.get("message", "")))
+    ]

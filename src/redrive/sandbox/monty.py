@@ -15,6 +15,7 @@ from datetime import datetime
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from redrive.errors import StepError
 from redrive.sandbox.failures import Kind, Raised
 from redrive.sandbox.printed import Printed
 from redrive.sandbox.script import Limits
@@ -90,8 +91,16 @@ class Monty:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Monty]:
+        """Errors: `script.refused` where no worker starts."""
         try:
-            await self._call(self._check_out)
+            try:
+                await self._call(self._check_out)
+            except (OSError, RuntimeError) as error:
+                raise StepError(
+                    f"the sandbox of scripts does not start on this machine ({error})",
+                    code="script.refused",
+                    hint="Is pydantic-monty installed whole, with its worker program for this platform?",
+                ) from None
             yield self
         finally:
             await asyncio.shield(self._call(self._stack.close))
@@ -126,6 +135,9 @@ class Monty:
             )
         except self._workers.library.MontyError as error:
             raise raised_by(error, self._file) from None
+        except RuntimeError:
+            # The library says so of a session whose worker has gone before.
+            raise Raised("died", "", "") from None
 
     async def mark(self) -> bytes:
         return await self._call(self._session.dump)

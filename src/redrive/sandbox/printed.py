@@ -33,6 +33,7 @@ class Printed:
         if self._full:
             return
         if self._count >= self._limits.printed_lines:
+            self._open = ""
             self._end()
             return
         self._count += 1

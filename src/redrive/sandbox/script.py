@@ -27,12 +27,16 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Script(msgspec.Struct, frozen=True):
-    """`full`: real CPython, where the kernel can lock a process down; refused where it cannot."""
+    """`full`: real CPython, where the kernel can lock a process down; refused where it cannot.
+
+    `lines_before`: lines of the source that its author did not write, before the first that he did.
+    """
 
     source: str
     function: str = "handle"
     full: bool = False
     limits: Limits = Limits()
+    lines_before: int = 0
 
 
 @lru_cache(maxsize=256)

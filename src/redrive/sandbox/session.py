@@ -23,6 +23,7 @@ MOST_ITEMS: Final = 4096
 # Items are handed over in groups that take about this long.
 GROUP_S: Final = 0.05
 
+_READ_ERRORS = ("JSONDecodeError", "ValueError", "RecursionError", "UnicodeDecodeError")
 _EXPONENT = re.compile(rb"[0-9][eE][-+0-9]")
 _RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -70,6 +71,7 @@ class Session:
         self._count = arity(script.source, script.function, 3)
         self._group = 1
         self._first = 0
+        self._noun = "item"
 
     async def begin(self, meta: Mapping[str, str], variables: Mapping[str, Any]) -> None:
         """Loads the script. Errors: `script.failed` (its top level fails), and those of its limits."""
@@ -129,11 +131,14 @@ class Session:
                 return Whole("bytes", data)
         raise self._tampered(where)
 
-    async def each(self, raws: Sequence[bytes], *, where: str) -> list[bytes | _Kept | None]:
+    async def each(
+        self, raws: Sequence[bytes], *, where: str, noun: str = "item"
+    ) -> list[bytes | _Kept | None]:
         """Calls the function with each item in turn. For each its JSON, None (left out) or `KEPT`.
 
         Items count on from the last call. Errors: as `run`; `payload.invalid`.
         """
+        self._noun = noun
         results: list[bytes | _Kept | None] = []
         while len(results) < len(raws):
             size = self._group if self._interpreter.rewinds else 1
@@ -188,7 +193,7 @@ class Session:
             f"__redrive_each(__redrive_in, {self._first}, __redrive_exact, {self._script.function}, "
             f"{self._count}, __redrive_mark)"
         )
-        texts = [_text(raw, f"{where}, item {self._first + n}") for n, raw in enumerate(raws)]
+        texts = [_text(raw, f"{where}, {self._noun} {self._first + n}") for n, raw in enumerate(raws)]
         exact = any(_EXPONENT.search(raw) for raw in raws)
         outs = await self._feed(code, {"__redrive_in": texts, "__redrive_exact": exact})
         if not isinstance(outs, list) or len(outs) != len(raws):
@@ -251,7 +256,7 @@ class Session:
 
     async def _item_error(self, raised: Raised, where: str) -> StepError:
         number, stage = await self._place(raised)
-        return self._staged(raised, stage, f"{where}, item {number}")
+        return self._staged(raised, stage, f"{where}, {self._noun} {number}")
 
     async def _place(self, raised: Raised) -> tuple[int, str]:
         """Where a session stood when it failed: the item and what was being done."""
@@ -269,6 +274,8 @@ class Session:
         if raised.kind != "raised" or stage == "call":
             return self._error(raised, where)
         if stage == "read":
+            if not raised.type_name.endswith(_READ_ERRORS):
+                return self._tampered(where)
             return PayloadError(
                 f"{where} cannot be read as JSON by the script ({trimmed(raised.message)})",
                 at="code",
@@ -278,6 +285,8 @@ class Session:
         return result_error(raised, where)
 
     def _error(self, raised: Raised, where: str) -> StepError:
+        if raised.line is not None:
+            raised.line = max(raised.line - self._script.lines_before, 1)
         if raised.kind in ("raised", "syntax"):
             line = f" (line {raised.line})" if raised.line else ""
             self._failed(trimmed(f"{raised.type_name}: {raised.message}") + line)

@@ -31,10 +31,11 @@ from pydantic_core import CoreSchema, core_schema
 
 from redrive.core.conditions import Condition
 from redrive.core.durations import EXPECTED, PATTERN, duration_s
-from redrive.core.functions import Functions, functions_schema
+from redrive.core.functions import FunctionInvalid, Functions, as_script, functions_schema
 from redrive.core.paths import Path
 from redrive.core.template import CONNECTOR_ROOTS, FLOW_ROOTS, Templated, compile_value
 from redrive.sdk.condition_schema import condition_schema
+from redrive.sdk.scripting import check_script
 
 
 def Field(default: Any = ..., *, help: str, unit: str | None = None, **limits: Any) -> Any:
@@ -114,6 +115,13 @@ def _seconds(value: Any) -> Any:
         raise ValueError(f"{error}; expected {EXPECTED}") from None
 
 
+def _functions(document: Any) -> Functions:
+    functions = Functions.parse(document)
+    for place, code in functions.scripts:
+        check_script(code, arguments=("value",), setting=place, invalid=FunctionInvalid, expression=as_script)
+    return functions
+
+
 def _templated(roots: tuple[str, ...]) -> _Compiled:
     return _Compiled(
         kind=Templated,
@@ -183,7 +191,7 @@ FunctionsField = Annotated[
     Functions,
     _Compiled(
         kind=Functions,
-        compile=Functions.parse,
+        compile=_functions,
         source=lambda value: value.source,
         describe=lambda _: functions_schema(),
     ),

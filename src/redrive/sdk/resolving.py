@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from redrive.core.functions import Asked
-from redrive.core.jsonvalue import MISSING, decode
+from redrive.core.functions import Asked, as_script
+from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.paths import Path
 from redrive.errors import PayloadError
 from redrive.sdk.context import StepContext
+from redrive.sdk.scripting import KEPT, Script
 
 MAX_KEPT = 50_000
 MAX_DOCUMENT_BYTES = 1 << 20
@@ -33,6 +34,8 @@ class Resolver:
         self._pages: dict[_Asking, Any] = {}
         self._wanted_pages: dict[_Asking, None] = {}
         self._kept = 0
+        self._values: dict[tuple[str, bytes], Any] = {}
+        self._wanted_values: dict[str, dict[bytes, None]] = {}
 
     def lookup(self, table: str, direction: str, match: str, value: str) -> str | None:
         asking = (table, direction, match)
@@ -52,15 +55,26 @@ class Resolver:
             return document
         return _path(at).first(document)
 
+    def scripted(self, code: str, value: Any) -> Any:
+        raw = encode(value)
+        if (code, raw) not in self._values:
+            self._wanted_values.setdefault(code, {})[raw] = None
+            raise Asked
+        return self._values[code, raw]
+
     def forget(self) -> None:
         """Between two groups of items: what is kept does not grow without end."""
         if self._kept > MAX_KEPT:
             self._found.clear()
             self._pages.clear()
+            self._values.clear()
             self._kept = 0
 
     async def fetch(self) -> None:
-        """Fetch what was asked for. Errors: `lookup.unknown`, `cache.too_large`, `payload.invalid`."""
+        """Fetch what was asked for.
+
+        Errors: `lookup.unknown`, `cache.too_large`, `payload.invalid`, and those of scripts.
+        """
         wanted, self._wanted = self._wanted, {}
         for asking, values in wanted.items():
             table, direction, match = asking
@@ -72,6 +86,18 @@ class Resolver:
         for one in pages:
             self._pages[one] = await self._document(*one)
             self._kept += 1
+        scripts, self._wanted_values = self._wanted_values, {}
+        for code, raws in scripts.items():
+            await self._run(code, list(raws))
+
+    async def _run(self, code: str, raws: list[bytes]) -> None:
+        source, before = as_script(code)
+        async with self._ctx.script(Script(source, lines_before=before)) as session:
+            results = await session.each(raws, where="a script of a transform", noun="value")
+        for raw, result in zip(raws, results, strict=True):
+            kept = raw if result is KEPT else result
+            self._values[code, raw] = decode(kept) if isinstance(kept, bytes) else None
+        self._kept += len(raws)
 
     async def _document(self, name: str, scope: str, entry: str) -> Any:
         cache = self._ctx.cache(name, scope)  # type: ignore[arg-type]

@@ -35,13 +35,19 @@ def check_script(
     arguments: tuple[str, ...] = ("payload", "meta", "vars"),
     full: bool = False,
     setting: str = "",
-    invalid: Callable[..., Invalid] = Invalid,
+    invalid: type[Invalid] = Invalid,
+    expression: Callable[[str], tuple[str, int]] = lambda source: (source, 0),
 ) -> None:
-    """Raise an `Invalid` with every fault that can be found without running the script."""
-    faults = [
-        invalid(fault.title, setting=setting, expected=fault.expected, line=fault.line)
-        for fault in check(source, function, arguments=arguments, full=full)
-    ]
+    """Raise an `Invalid` with every fault that can be found without running the script.
+
+    `expression` makes a script of the setting's text, and says how many lines it put before it.
+    """
+    source, before = expression(source)
+    faults = []
+    for found in check(source, function, arguments=arguments, full=full):
+        fault = invalid(found.title, setting=setting, expected=found.expected)
+        fault.line = max(found.line - before, 1)
+        faults.append(fault)
     if faults:
         faults[0].also = tuple(faults[1:])
         raise faults[0]

@@ -29,13 +29,15 @@ from redrive.sandbox import Sandbox
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import RunInfo, StepLog
-from redrive.sdk.delivery import Decision, Entry, Ledger, Outcome, UnknownRequest
+from redrive.sdk.delivery import Ledger
 from redrive.sdk.exchange import Answer, Request
 from redrive.sdk.fields import Example
 from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.references import CachedPayload, CacheScope
 from redrive.sdk.scripting import Script, Session
 from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.testing_ledger import MemoryLedger
+from redrive.sdk.testing_log import LogLine, MemoryLog
 from redrive.sdk.testing_references import MemoryCache, MemoryLookup, MemoryPool, MemoryPoolOfRun, PoolBusy
 from redrive.sdk.writing import Writing
 
@@ -81,13 +83,6 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class LogLine:
-    level: Literal["info", "warning", "error"]
-    message: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Tracked:
     field: str
     value: str
@@ -114,66 +109,6 @@ class Result:
     def error(self) -> StepError | None:
         """The first failure, if there is one."""
         return self.failed[0].error if self.failed else None
-
-
-class MemoryLog:
-    """The lines of a step, in order."""
-
-    def __init__(self) -> None:
-        self.lines: list[LogLine] = []
-
-    def info(self, message: str, **data: Any) -> None:
-        self.lines.append(LogLine("info", message, data))
-
-    def warning(self, message: str, **data: Any) -> None:
-        self.lines.append(LogLine("warning", message, data))
-
-    def error(self, message: str, **data: Any) -> None:
-        self.lines.append(LogLine("error", message, data))
-
-
-class MemoryClaim:
-    """A request begun; `settled` holds its answer and outcomes, or None while it is under way."""
-
-    def __init__(self, decision: Decision, request: Request, exchange: str) -> None:
-        self.decision = decision
-        self.request = request
-        self.exchange = exchange
-        self.settled: tuple[Answer, Outcome | Mapping[str, Outcome], str | None] | None = None
-
-    def settle(
-        self,
-        answer: Answer,
-        outcomes: Outcome | Mapping[str, Outcome],
-        *,
-        reason: str | None = None,
-    ) -> None:
-        if self.settled is not None:
-            raise RuntimeError(f"exchange {self.exchange} is settled already")
-        self.settled = (answer, outcomes, reason)
-
-
-class MemoryLedger:
-    """A ledger that has seen nothing: every item is sent. `claims` keeps what was begun."""
-
-    def __init__(self, *, keyed: bool = False) -> None:
-        self.keyed = keyed
-        self.claims: list[MemoryClaim] = []
-
-    async def decide(self, payload: Payload, entries: Sequence[Entry]) -> Decision:
-        return Decision(payload, tuple(entries))
-
-    async def claim(self, decision: Decision, request: Request) -> MemoryClaim:
-        claim = MemoryClaim(decision, request, f"exchange-{len(self.claims)}")
-        self.claims.append(claim)
-        return claim
-
-    async def reclaim(self, unknown: UnknownRequest) -> None:
-        """Nothing is ever unknown here."""
-
-    def idempotency_key(self, entries: Sequence[Entry], body: Content | None) -> str:
-        digest = body.digest.hex() if body is not None else ""
-        return f"{'+'.join(entry.key for entry in entries)}:{digest[:16]}"
 
 
 class MemoryContext:
@@ -224,6 +159,7 @@ class MemoryContext:
         self._before = dict(variables or {})
         self._new_tracked: list[Tracked] = []
         self._new_set: dict[str, Any] = {}
+        self._sandbox: Sandbox | None = None
 
     @property
     def vars(self) -> Mapping[str, Any]:
@@ -283,18 +219,22 @@ class MemoryContext:
 
     @asynccontextmanager
     async def script(self, script: Script, payload: Payload | None = None) -> AsyncIterator[Session]:
-        async with (
-            Sandbox(processes=1) as sandbox,
-            sandbox.open(
-                script,
-                now=self._now,
-                meta=payload.meta if payload is not None else {},
-                variables=self.vars,
-                printed=self.log.info,
-                failed=self.log.error,
-            ) as session,
-        ):
+        self._sandbox = self._sandbox or Sandbox(processes=2)
+        async with self._sandbox.open(
+            script,
+            now=self._now,
+            meta=payload.meta if payload is not None else {},
+            variables=self.vars,
+            printed=self.log.info,
+            failed=self.log.error,
+        ) as session:
             yield session
+
+    async def close(self) -> None:
+        """Ends the processes of scripts, if there were any; `run_shape` does so."""
+        if self._sandbox is not None:
+            await self._sandbox.close()
+            self._sandbox = None
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -363,12 +303,15 @@ async def run_shape(
         for position, one in enumerate(given)
     ]
     step = _Step(ctx, bucket, attempts)
-    if isinstance(shape, GatherShape):
-        await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
-    else:
-        for payload in bucket:
-            if not await step.work(partial(shape.run, payload, ctx), payload):
-                break
+    try:
+        if isinstance(shape, GatherShape):
+            await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
+        else:
+            for payload in bucket:
+                if not await step.work(partial(shape.run, payload, ctx), payload):
+                    break
+    finally:
+        await ctx.close()
     step.result.logs = ctx.log.lines if isinstance(ctx.log, MemoryLog) else []
     step.result.tracked = ctx.tracked
     step.result.variables = ctx.set

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64decode
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, ClassVar, Final, Literal, cast
 from urllib.parse import quote
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.responses import Response
 
 from redrive.core.jsonvalue import decode
@@ -71,11 +72,17 @@ class ImportBody(CheckBody):
     note: str | None = Note
 
 
+def _bytes_of(text: Any) -> Any:
+    return b64decode(text, validate=True) if isinstance(text, str) else text
+
+
 class FileBody(_Body):
     """A file that a test names, in base64."""
 
     name: str = Field(min_length=1, max_length=1000)
-    base64: Base64Bytes
+    base64: Annotated[
+        bytes, BeforeValidator(_bytes_of), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
+    ]
 
 
 class TestsBody(CheckBody):

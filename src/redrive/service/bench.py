@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,11 +24,13 @@ from redrive.core.jsonvalue import encode
 from redrive.core.run import PayloadRow
 from redrive.documents.flow_tests import GivenForm
 from redrive.engine.clock import Clock, micros_of
+from redrive.errors import NotFound
 from redrive.registry import Registry
 from redrive.sdk.content import Content
 from redrive.sdk.playback import Playback
 from redrive.service.interface import Document
 from redrive.service.kernel import Kernel
+from redrive.service.lookups import Lookups
 from redrive.service.playback import JSON
 from redrive.service.views import RunView, StartRequest
 from redrive.settings import Settings
@@ -87,6 +89,25 @@ class Bench:
     async def take(self, documents: Sequence[Document]) -> None:
         """Take documents in, as an import does. Errors: `document.invalid`."""
         await self.service.flows.import_documents(documents)
+
+    async def furnish(
+        self,
+        home: Kernel,
+        lookups: Sequence[str],
+        given: Mapping[str, Mapping[str, str]] | None = None,
+        pools: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Lookups as they are given, else as the home has them; data pools that hold what is given."""
+        there = Lookups(home)
+        for name in lookups:
+            if name not in (given or {}):
+                with suppress(NotFound):  # the step that looks up says that it is missing
+                    await self.service.lookups.import_(name, there.export(name))
+        for name, entries in (given or {}).items():
+            for source, target in entries.items():
+                await self.service.lookups.set(name, source, target)
+        for name, keys in (pools or {}).items():
+            await self.service.pools.add(name, list(keys))
 
     async def give(self, form: GivenForm, read: Callable[[str], bytes]) -> str:
         """A payload that a test gives; its id."""

@@ -10,7 +10,8 @@ from redrive.engine.clock import instant
 from redrive.errors import NotFound, StateConflict
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
-from redrive.service.views import CacheEntryView, CachePageView, CacheView, Page, Removed
+from redrive.service.reference_views import CacheEntryView, CachePageView, CacheView, Removed
+from redrive.service.views import Page
 from redrive.store import caches as store
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows

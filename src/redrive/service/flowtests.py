@@ -184,6 +184,7 @@ class FlowTests:
         clock = instant_of(form.clock)
         async with self._benches.open(answers, clock) as bench:
             await bench.take([*found.documents(), (f"{flow.name}.json", encode(part))])
+            await bench.furnish(self._kernel, found.others.get("lookups", ()), form.lookups, form.pools)
             ran = parse_flow(load_one(encode(part).decode(), f"{flow.name}.json"), registry)
             run = await bench.run(
                 flow.name,

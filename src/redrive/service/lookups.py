@@ -18,7 +18,8 @@ from redrive.service.csv_table import CsvTable, Form, as_csv, batches, spooled
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.interface import Duplicates
 from redrive.service.kernel import Kernel
-from redrive.service.views import LookupAnswer, LookupEntry, LookupView, Page, Removed, TableImported
+from redrive.service.reference_views import LookupAnswer, LookupEntry, LookupView, Removed, TableImported
+from redrive.service.views import Page
 from redrive.store import lookups as store
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows

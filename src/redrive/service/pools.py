@@ -15,7 +15,8 @@ from redrive.service.csv_table import CsvTable, Form, Row, as_csv, batches, spoo
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
 from redrive.service.lookups import checked_name
-from redrive.service.views import Page, PoolEntryView, PoolView, Removed, TableImported
+from redrive.service.reference_views import PoolEntryView, PoolView, Removed, TableImported
+from redrive.service.views import Page
 from redrive.store import pools as store
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
@@ -168,12 +169,13 @@ class Pools:
         )
 
     async def _put(self, name: str, flow: str | None, keys: Sequence[tuple[str, int]]) -> None:
-        made, now = self._kernel.deps.ids.next(), self._kernel.deps.clock.micros()
+        made = self._kernel.deps.ids.next()
+        created_at = keys[0][1] if keys else self._kernel.deps.clock.micros()
 
         def work(transaction: Transaction) -> None:
             pool_id = store.find(transaction, name, flow or "")
             if pool_id is None:
-                transaction.insert(store.INSERT, (made, name, flow or "", 0, now))
+                transaction.insert(store.INSERT, (made, name, flow or "", 0, created_at))
                 pool_id = made
             transaction.run(store.TAKE_TURN, pool_id=pool_id)
             transaction.insert_many(

@@ -61,6 +61,7 @@ async def replay(kernel: Kernel, benches: Benches, run_id: str, version: str) ->
     steps = {step.id for step in flow.walk()}
     async with benches.open(answers, clock) as bench:
         await bench.take([*found.documents(), (chosen.file or f"{flow.name}.yaml", chosen.text)])
+        await bench.furnish(kernel, found.others.get("lookups", ()))
         payloads = [
             await bench.copy(payload, content)
             async for _, payload, content in payloads_of(kernel, past.plan.inputs)

@@ -68,6 +68,7 @@ async def trial(kernel: Kernel, benches: Benches, request: TrialRequest) -> Tria
     clock = request.clock or instant(kernel.deps.clock.micros())
     async with benches.open(answers, clock) as bench:
         await bench.take([*found.documents(), ("trial.json", encode(document))])
+        await bench.furnish(kernel, found.others.get("lookups", ()))
         payloads = [await _copied(kernel, bench, one) for one in request.payloads]
         payloads += [
             await bench.give(GivenForm.model_validate({"json": value}), _no_file) for value in request.values

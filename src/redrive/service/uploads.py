@@ -13,6 +13,7 @@ from redrive.core.formats import (
     is_csv,
     is_json,
     is_ndjson,
+    is_xml,
     item_reader,
 )
 from redrive.errors import PayloadError
@@ -47,7 +48,12 @@ class Checked:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self.media_type = media_type or JSON
         self.items: int | None = None
-        self._has_items = is_json(self.media_type) or is_ndjson(self.media_type) or is_csv(self.media_type)
+        self._has_items = (
+            is_json(self.media_type)
+            or is_ndjson(self.media_type)
+            or is_csv(self.media_type)
+            or (is_xml(self.media_type) and bool(items_path))
+        )
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Errors: `payload.invalid`."""
@@ -86,8 +92,8 @@ class Checked:
             self.items = 1 if self._size else 0
 
     def _decode(self, chunk: bytes, *, final: bool) -> None:
-        if is_csv(self.media_type):
-            return  # rows in other encodings pass through as they are
+        if is_csv(self.media_type) or is_xml(self.media_type):
+            return  # rows in other encodings pass through as they are; XML names its own
         try:
             self._utf8.decode(chunk, final)
         except UnicodeDecodeError as error:

@@ -22,7 +22,6 @@ from redrive.sdk import (
     StepContext,
     TemplatedValue,
     as_text,
-    compile_value,
     decode,
     render,
 )
@@ -61,7 +60,7 @@ class AddToCache(Shape, kind="add_to_cache", version=1, group="references"):
 
     cache: PlainName = Field(help="Name of the cache; it is made when it is first used.")
     entry: TemplatedValue = Field(
-        compile_value("default"), help="Name of the entry, a template; with item one for each item."
+        "default", validate_default=True, help="Name of the entry, a template; with item one for each item."
     )
     scope: Literal["run", "flow", "company"] = Field(
         "flow", help="Who shares the cache: this run, all runs of the flow, or all flows."

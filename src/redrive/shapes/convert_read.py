@@ -236,6 +236,9 @@ class _Csv:
             return []
         if self._values is None:
             self._values = self._reader()
+        if (at_once := self._values.values(rows)) is not None:
+            self._row += len(rows)
+            return at_once
         value = self._values.value
         found: list[bytes] = []
         append = found.append

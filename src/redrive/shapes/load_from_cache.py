@@ -17,7 +17,6 @@ from redrive.sdk import (
     Shape,
     StepContext,
     TemplatedValue,
-    compile_value,
     decode,
     render,
 )
@@ -41,7 +40,7 @@ class LoadFromCache(Shape, kind="load_from_cache", version=1, group="references"
 
     cache: PlainName = Field(help="Name of the cache.")
     entry: TemplatedValue = Field(
-        compile_value("default"), help="Name of the entry, a template; with item one for each item."
+        "default", validate_default=True, help="Name of the entry, a template; with item one for each item."
     )
     scope: Literal["run", "flow", "company"] = Field(
         "flow", help="Whose cache: of this run, of the flow, or of all flows."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal, Self
 
@@ -32,6 +33,7 @@ from redrive.sdk import (
 from redrive.sdk.scripting import MAX_MEMORY_MIB, MAX_TIME_S
 from redrive.shapes.script_rows import Records, is_rows, table
 
+_SETS = re.compile(r"""\bvars\s*\[\s*["']([A-Za-z_][\w-]*)["']\s*\]\s*[-+*/]?=(?!=)""", re.ASCII)
 _BOM = b"\xef\xbb\xbf"
 _TEXT_NAMES = ("xml", "html", "yaml", "javascript", "x-www-form-urlencoded", "graphql")
 
@@ -141,6 +143,11 @@ class RunScript(Shape, kind="script", version=1, group="items"):
     def _readable(self) -> Self:
         check_script(self.code, full=self.full, setting="code")
         return self
+
+    @property
+    def variables(self) -> dict[str, None]:
+        """The flow variables that the script sets by name: later templates may name them."""
+        return dict.fromkeys(_SETS.findall(self.code))
 
     @property
     def script(self) -> Script:

@@ -107,9 +107,8 @@ class CsvRecords(Records):
         if self._columns is None:
             self._columns = list(record)
             if self._columns != self._given:
-                self.envelope = Envelope(
-                    self._line(self._columns) + self._end.encode(), self._end.encode(), b"\n"
-                )
+                end = self._end.encode()
+                self.envelope = Envelope(self._line(self._columns) + end, end, end)
         return self._row(record, where)
 
     def document(self, result: bytes, where: str) -> bytes | None:

@@ -1,7 +1,8 @@
-"""Statements of data pools: their entries, and the claims of runs that have not ended.
+"""Statements of data pools: their entries, and the claims of runs.
 
-A claim is a provisional entry. `settle` turns the claims of a run into entries, or lets them go, in the
-transaction that ends the run.
+A claim is a provisional entry while its run goes on. The transaction that ends the run turns claims into
+entries; what it does not stays with the ended run, counts for nobody, and goes with the run
+(`DROP_CLAIMS_OF_RUN`), unless a redrive brings its item to its end.
 """
 
 from __future__ import annotations
@@ -43,13 +44,19 @@ CLAIMS_OF_RUN = Statement(
     .where(_c.c.run_id == bindparam("run_id"))
     .order_by(_c.c.position, _c.c.payload, _c.c.item)
 )
-HAS_CLAIMS = Statement(select(_c.c.pool_id).where(_c.c.run_id == bindparam("run_id")).limit(1))
 _DROP_CLAIM = Statement(
     delete(_c).where(
         _c.c.pool_id == bindparam("pool_id"), _c.c.key == bindparam("key"), _c.c.run_id == bindparam("run_id")
     )
 )
-_DROP_CLAIMS = Statement(delete(_c).where(_c.c.run_id == bindparam("run_id")))
+DROP_CLAIMS_OF_RUN = Statement(delete(_c).where(_c.c.run_id == bindparam("run_id")))
+_GET_CLAIM = Statement(
+    select(_c.c.at, func.coalesce(_r.c.root_run, _c.c.run_id))
+    .select_from(_c.outerjoin(_r, _r.c.id == _c.c.run_id))
+    .where(
+        _c.c.pool_id == bindparam("pool_id"), _c.c.key == bindparam("key"), _c.c.run_id == bindparam("run_id")
+    )
+)
 # What stands there already (of the same lineage, or forgotten) is replaced.
 _DROP_REPLACED = Statement(
     delete(_e).where(
@@ -71,7 +78,11 @@ _KEEP_CLAIMS = Statement(
     )
 )
 COUNT = Statement(select(func.count()).select_from(_e).where(_e.c.pool_id == bindparam("pool_id")))
-COUNT_CLAIMS = Statement(select(func.count()).select_from(_c).where(_c.c.pool_id == bindparam("pool_id")))
+COUNT_CLAIMS = Statement(
+    select(func.count())
+    .select_from(_c.join(_r, _r.c.id == _c.c.run_id))
+    .where(_c.c.pool_id == bindparam("pool_id"), _r.c.finished_at.is_(None))
+)
 DROP_ENTRY = Statement(delete(_e).where(_e.c.pool_id == bindparam("pool_id"), _e.c.key == bindparam("key")))
 DROP_BEFORE = Statement(delete(_e).where(_e.c.pool_id == bindparam("pool_id"), _e.c.at < bindparam("before")))
 CREATED_AT = Statement(select(_p.c.created_at).where(_p.c.id == bindparam("pool_id")))
@@ -135,18 +146,23 @@ def known(
     return entries, claims
 
 
-def settle(transaction: Transaction, run_id: int, let_go: Iterable[tuple[int, str]] | None) -> None:
-    """End the claims of a run: they become entries, but for those (pool, key) that are let go; None
-    lets all go.
-    """
-    if let_go is not None:
-        for pool_id, key in let_go:
-            transaction.run(_DROP_CLAIM, pool_id=pool_id, key=key, run_id=run_id)
-        for (pool_id,) in transaction.all(_POOLS_OF_RUN, run_id=run_id):
-            transaction.run(TAKE_TURN, pool_id=pool_id)
-            transaction.run(_DROP_REPLACED, pool_id=pool_id, run_id=run_id)
-        transaction.run(_KEEP_CLAIMS, run_id=run_id)
-    transaction.run(_DROP_CLAIMS, run_id=run_id)
+def keep_all(transaction: Transaction, run_id: int) -> None:
+    """The claims of a run become entries."""
+    for (pool_id,) in transaction.all(_POOLS_OF_RUN, run_id=run_id):
+        transaction.run(TAKE_TURN, pool_id=pool_id)
+        transaction.run(_DROP_REPLACED, pool_id=pool_id, run_id=run_id)
+    transaction.run(_KEEP_CLAIMS, run_id=run_id)
+    transaction.run(DROP_CLAIMS_OF_RUN, run_id=run_id)
+
+
+def keep_some(transaction: Transaction, claims: Iterable[tuple[int, int, str]]) -> None:
+    """These claims (run, pool, key) become entries."""
+    for run_id, pool_id, key in claims:
+        transaction.run(TAKE_TURN, pool_id=pool_id)
+        found = transaction.one(_GET_CLAIM, run_id=run_id, pool_id=pool_id, key=key)
+        if found is not None:
+            transaction.insert(PUT_ENTRY, (pool_id, key, found[0], run_id, found[1]))
+            transaction.run(_DROP_CLAIM, run_id=run_id, pool_id=pool_id, key=key)
 
 
 def pools_page(rows: Rows, after: tuple[str, str] | None, at_most: int) -> list[PoolRow]:
@@ -189,7 +205,8 @@ def provisional(rows: Rows, pool_id: int, text: str | None, at_most: int) -> lis
     """What runs that are still going on have tracked, by key."""
     query = (
         select(_c.c.key, _c.c.at, _c.c.run_id)
-        .where(_c.c.pool_id == pool_id)
+        .select_from(_c.join(_r, _r.c.id == _c.c.run_id))
+        .where(_c.c.pool_id == pool_id, _r.c.finished_at.is_(None))
         .order_by(_c.c.key, _c.c.run_id)
         .limit(at_most)
     )

@@ -27,7 +27,7 @@ def test_import_takes_documents_of_files_and_folders(redrive, service, documents
     }
     args, kwargs = service.asked("flows.import_documents")
     assert args == ([("flows/a.yaml", b"flow: a\r\n"), ("flows/deep/b.json", b'{"connector": "b"}')],)
-    assert kwargs == {"deploy": True, "rename": {"shop": "shop-test"}}
+    assert kwargs == {"deploy": True, "rename": {"shop": "shop-test"}, "note": None}
 
 
 def test_an_invalid_document_is_refused_with_all_problems(redrive, documents):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -9,10 +10,19 @@ from typing import Any, ClassVar
 import jsonschema_rs
 import pytest
 
-from redrive.core.functions import FUNCTIONS, Example, Function, FunctionInvalid, Functions, functions_schema
+from redrive.core.functions import (
+    FUNCTIONS,
+    Example,
+    Function,
+    FunctionInvalid,
+    Functions,
+    as_script,
+    functions_schema,
+)
 from redrive.core.jsonvalue import MISSING
 from redrive.core.matching import number_of, pick
 from redrive.core.template import TemplateMissing
+from redrive.sandbox import Sandbox, Script
 
 
 class Rows:
@@ -34,6 +44,16 @@ class Rows:
         if entry != "MUG-BLU-350":
             return MISSING
         return document[at] if at else document
+
+    def scripted(self, code: str, value: Any) -> Any:
+        async def run() -> Any:
+            async with (
+                Sandbox(processes=1) as sandbox,
+                sandbox.open(Script(as_script(code)[0]), now=SCOPE["now"]) as session,
+            ):
+                return await session.run([value])
+
+        return asyncio.run(run())
 
 
 SCOPE: dict[str, Any] = {

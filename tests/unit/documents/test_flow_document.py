@@ -52,7 +52,7 @@ steps:
     size: 50
     timeout: 1.5
 tests:
-  - name: one order
+  - test: one order
 """
 
 
@@ -99,7 +99,7 @@ def test_a_flow_is_read_whole(flow_of):
     }
     assert (paid.name, paid.note, paid.skip) == ("Paid orders only", "Others come later.", True)
     assert (fifty.retries, fifty.timeout_s, fifty.missing) == (None, 1.5, "error")
-    assert flow.tests == ({"name": "one order"},)
+    assert flow.tests == ({"test": "one order"},)
 
 
 def test_what_is_left_out_has_its_default(flow_of):

@@ -228,3 +228,16 @@ async def test_a_retry_does_not_begin_the_step_again(home: Home, world: World) -
 
         assert again.status == "success"
         assert await left(desk, later) == [2]
+
+
+async def test_a_redrive_of_some_items_settles_those_alone(home: Home, world: World) -> None:
+    async with home.open() as desk:
+        await desk.put(DEDUPE, HOOK)
+        world.hooks["work"] = failing
+        first = await desk.run(orders(1, 2))
+        del world.hooks["work"]
+        request = RedriveRequest(at="work", items="id = 2")
+        await desk.ended((await desk.service.redrives.redrive(first.id, request)).id)
+        later = await desk.run(orders(1, 2))
+
+        assert await left(desk, later) == [1]

@@ -21,6 +21,19 @@ from redrive.errors import (
     StoreFull,
     UserError,
 )
+from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
+from redrive.service.flowtest_views import (
+    Difference,
+    FlowTestReport,
+    FlowTestResult,
+    MadeFile,
+    MadeTest,
+    ReplayStep,
+    ReplayView,
+    TrialPayload,
+    TrialRequest,
+    TrialView,
+)
 from redrive.service.kept_views import (
     BackupView,
     Deleted,
@@ -160,7 +173,7 @@ class Noun:
     def __init__(self, service: RecordingService) -> None:
         self.service = service
 
-    def note(self, name: str, *args: Any, **kwargs: Any) -> None:
+    def note(self, name: str, /, *args: Any, **kwargs: Any) -> None:
         self.service.calls.append((f"{type(self).__name__.lower()}.{name}", args, kwargs))
         if (error := self.service.raising.get(name)) is not None:
             raise error
@@ -202,8 +215,45 @@ class Flows(Noun):
         self.service.known(name, "orders", "flow")
         return b"flow: orders  # as it was\r\nsteps: []\n"
 
-    async def deploy(self, name: str, *, version: int | None = None) -> FlowVersionView:
-        self.note("deploy", name, version=version)
+    async def export_all(self, name: str, *, version: str | None = None) -> Bundle:
+        self.note("export_all", name, version=version)
+        self.service.known(name, "orders", "flow")
+        return Bundle(
+            flow=name,
+            text="flow: orders\n---\nconnection: shop\n",
+            documents=["flow orders", "connection shop"],
+            needs=["secret token of connection shop"],
+        )
+
+    async def restore(self, name: str, version: int, *, note: str | None = None) -> Restored:
+        self.note("restore", name, version, note=note)
+        self.service.known(name, "orders", "flow")
+        return Restored(flow=name, version=version, kept=5)
+
+    async def diff(self, name: str, *, before: str | None = None, after: str | None = None) -> FlowDiff:
+        self.note("diff", name, before=before, after=after)
+        self.service.known(name, "orders", "flow")
+        change = SettingChange(setting="keep.is", kind="changed", old="paid", new="\u001b[31mopen")
+        step = StepDifference(step="paid", shape="filter", result="changed", changes=[change])
+        return FlowDiff(
+            flow=name, before="version 3", after="draft", same=False, steps=[step], flow_changes=[]
+        )
+
+    async def shapes(self) -> Page[ShapeView]:
+        return Page[ShapeView](items=[await self.shape("filter")])
+
+    async def shape(self, kind: str) -> ShapeView:
+        self.service.known(kind, "filter", "shape")
+        return ShapeView(
+            shape=kind, version=1, group="items", summary="Keep items.", help="Keep items.",
+            package="redrive", effects=False, gathers=False, owns_steps=[],
+            settings_schema={"properties": {"keep": {"description": "What stays."}}}, examples=[],
+        )  # fmt: skip
+
+    async def deploy(
+        self, name: str, *, version: int | None = None, note: str | None = None
+    ) -> FlowVersionView:
+        self.note("deploy", name, version=version, note=note)
         self.service.known(name, "orders", "flow")
         return self._version(version or 4, "deployed")
 
@@ -581,6 +631,61 @@ class Erasures(Noun):
         return Page[ErasureView](items=[self.erasure()])
 
 
+class Tests(Noun):
+    __test__ = False
+
+    def _report(self, *, passed: bool) -> FlowTestReport:
+        found = [] if passed else [Difference(step="send", what="items", lines=["expected 1, found 2"])]
+        result = FlowTestResult(
+            flow="orders", test="paid & open", file="orders.yaml", line=9, passed=passed, duration_s=0.5,
+            status="success", differences=found, notes=["nobody asked"],
+        )  # fmt: skip
+        return FlowTestReport(passed=int(passed), failed=int(not passed), results=[result])
+
+    async def run(self, documents: Sequence[Any], **kwargs: Any) -> FlowTestReport:
+        self.note("run", list(documents), **kwargs)
+        self.service.refuse_invalid(documents)
+        return self._report(passed=self.service.outcome == "success")
+
+    async def run_flow(self, name: str, **kwargs: Any) -> FlowTestReport:
+        self.note("run_flow", name, **kwargs)
+        self.service.known(name, "orders", "flow")
+        return self._report(passed=self.service.outcome == "success")
+
+    async def make(self, run_id: str, **kwargs: Any) -> MadeTest:
+        self.note("make", run_id, **kwargs)
+        flow = self.service.run(run_id).flow
+        document = f"flow: {flow}\nsteps:\n  - {{id: a, shape: filter}}\ntests:\n  - test: one\n"
+        return MadeTest(
+            flow=flow, run=run_id, test="one", text="  - test: one\n", document=document,
+            files=[MadeFile(name="orders.tests/1.json", payload="p1", size_bytes=3)],
+            notes=["2 items were left out"], stored=bool(kwargs.get("store")),
+        )  # fmt: skip
+
+    async def replay(self, run_id: str, **kwargs: Any) -> ReplayView:
+        self.note("replay", run_id, **kwargs)
+        run = self.service.run(run_id)
+        same = self.service.outcome == "success"
+        step = ReplayStep(
+            step="send", shape="connector", result="same" if same else "changed", items_before=2,
+            items_after=1, lines=["payload 0: 1 items fewer, from item 1 on"],
+        )  # fmt: skip
+        return ReplayView(
+            run=run_id, flow=run.flow, version=3, replayed="draft", same=same, status_before="success",
+            status_after="success", clock=AT, steps=[step],
+        )  # fmt: skip
+
+    async def trial(self, request: TrialRequest) -> TrialView:
+        self.note("trial", request)
+        payload = TrialPayload(
+            items=1, size_bytes=8, media_type="application/json", meta={}, text='[{"a":1}]'
+        )
+        return TrialView(
+            shape=request.shape or "filter", status=self.service.outcome, payloads=[payload],
+            payloads_out=1, items_out=1, failed=0, error=None, logs=[],
+        )  # fmt: skip
+
+
 class Tokens(Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         self.note("create", name, days=days)
@@ -621,7 +726,9 @@ class RecordingService:
         self.retention = Retention(self)
         self.backups = Backups(self)
         self.erasures = Erasures(self)
+        self.tests = Tests(self)
         self.tokens = Tokens(self)
+        self.lookups = self.pools = self.caches = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

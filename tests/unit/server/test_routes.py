@@ -211,7 +211,7 @@ async def test_flows_and_documents(api, service):
     assert (await api.post("/api/v1/imports", json=body)).json()["items"][0]["result"] == "created"
     args, kwargs = service.asked("flows.import_documents")
     assert args == ([("f.yaml", "flow: ö".encode())],)
-    assert kwargs == {"deploy": True, "rename": {"a": "b"}}
+    assert kwargs == {"deploy": True, "rename": {"a": "b"}, "note": None}
     checked = (await api.post("/api/v1/checks", json={"documents": body["documents"]})).json()
     assert checked["problems"] == []
     assert (await api.get("/api/v1/schemas/flow")).json()["title"] == "flow"
@@ -282,3 +282,37 @@ async def test_events_of_an_ended_run_end_at_once_and_all_runs_are_followed(api,
     assert (await api.get("/api/v1/runs/r1/events")).text.count("event: ") == 2
     service.changes = [row("r7", status="running")]
     assert '"id":"r7"' in (await api.get("/api/v1/runs/events")).text
+
+
+async def test_versions_are_compared_restored_and_exported_whole(api, service):
+    assert (await api.get("/api/v1/flows/orders/diff?before=2")).json()["steps"][0]["step"] == "paid"
+    assert service.asked("flows.diff") == (("orders",), {"before": "2", "after": None})
+    body = {"version": 2, "note": "why"}
+    assert (await api.post("/api/v1/flows/orders/restore", json=body)).json()["kept"] == 5
+    assert (await api.get("/api/v1/flows/orders/bundle")).json()["needs"]
+    assert (await api.get("/api/v1/shapes")).json()["items"][0]["shape"] == "filter"
+    assert (await api.get("/api/v1/shapes/none")).status_code == 404
+
+
+async def test_tests_replays_and_trials(api, service):
+    body = {
+        "documents": [{"filename": "f.yaml", "text": "flow: a"}],
+        "files": [{"name": "page.json", "base64": "WzFd"}],
+        "only": ["t"],
+    }
+    assert (await api.post("/api/v1/tests", json=body)).json()["passed"] == 1
+    assert service.asked("tests.run")[1] == {"files": {"page.json": b"[1]"}, "only": ["t"]}
+    assert (
+        await api.post("/api/v1/tests", json={**body, "files": [{"name": "x", "base64": "?"}]})
+    ).status_code == 422
+    assert (await api.post("/api/v1/flows/orders/tests", json={})).json()["failed"] == 0
+    assert (await api.post("/api/v1/runs/r1/test", json={"name": "one"})).json()["test"] == "one"
+    assert (await api.post("/api/v1/runs/r1/replay", json={})).json()["same"] is True
+    assert (await api.post("/api/v1/runs/none/replay", json={})).status_code == 404
+    trial = {"shape": "filter", "settings": {"keep": {"field": "total", "is": 1.10}}, "payloads": ["p1"]}
+    exact = json.dumps(trial).replace("1.1}", "1.10}").encode()
+    headers = {"Content-Type": "application/json"}
+    assert (await api.post("/api/v1/trials", content=exact, headers=headers)).json()["status"] == "success"
+    (request,) = service.asked("tests.trial")[0]
+    assert str(request.settings["keep"]["is"]) == "1.10"
+    assert (await api.post("/api/v1/trials", json={"form": "filter"})).status_code == 422

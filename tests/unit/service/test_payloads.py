@@ -249,6 +249,27 @@ async def test_a_long_range_of_rows_has_one_header(home, payloads):
     assert got == b"id,text\r\n" + b"".join(line + b"\r\n" for line in lines[1:49_999])
 
 
+async def test_a_range_of_elements_stands_within_its_root(home, payloads):
+    elements = [b"<o n='%d'>%s</o>" % (n, b"x" * 60) for n in range(40_000)]
+    document = (
+        b"<?xml version='1.0'?>\n<s:r xmlns:s='urn:s'>\n<page>1</page>" + b"\n".join(elements) + b"</s:r>"
+    )
+    number = await stored(home, document, media_type="application/xml", items_path="r.o", items=40_000)
+    opening, closing = b"<?xml version='1.0'?><s:r xmlns:s='urn:s'>", b"</s:r>"
+    for start, stop in ((0, 1), (1, 39_999), (50_000, 50_001)):
+        got = await whole(payloads.items_bytes(number, start, stop))
+        assert got == opening + b"".join(elements[start:stop]) + closing
+    assert (await payloads.items(number, 39_999, 40_000)).items == [elements[-1].decode()]
+
+
+async def test_an_upload_of_elements_counts_them(payloads):
+    view = await payloads.upload(chunks(b"<r><o/><o/></r>"), filename="o.xml", items_path="r.o")
+    assert (view.media_type, view.items) == ("application/xml", 2)
+    with pytest.raises(PayloadError) as caught:
+        await payloads.upload(chunks(b"<r><o/>"), filename="o.xml", items_path="r.o")
+    assert "is said to be application/xml, but not XML" in caught.value.detail
+
+
 async def test_items_that_are_no_text_are_shown_with_replacements(home, payloads):
     number = await stored(home, b"a,b\ncaf\xe9,1\n", media_type="text/csv")
     assert (await payloads.items(number, 0, 1)).items == ["caf\ufffd,1"]

@@ -9,10 +9,11 @@ the JSON Schema and the first tests come from there.
 from collections.abc import Mapping
 from typing import Final
 
-from redrive.core.functions import date, number, references, text, value
+from redrive.core.functions import date, number, references, scripts, text, value
 from redrive.core.functions.describe import Argument, Example, Function, FunctionInvalid
 from redrive.core.functions.pipeline import Functions, functions_schema
 from redrive.core.functions.references import Asked, References
+from redrive.core.functions.scripts import as_script
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
     function.name: function
@@ -22,6 +23,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         *date.FUNCTIONS,
         *value.FUNCTIONS,
         *references.FUNCTIONS,
+        *scripts.FUNCTIONS,
     )
 }
 
@@ -34,5 +36,6 @@ __all__ = [
     "FunctionInvalid",
     "Functions",
     "References",
+    "as_script",
     "functions_schema",
 ]

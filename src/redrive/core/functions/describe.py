@@ -65,6 +65,7 @@ class Function(msgspec.Struct, frozen=True):
     apply: called as `apply(value, **arguments)`; `now=` besides where `clock` is set, `references=`
         where `references` is. Raises `ValueError` for a value that it cannot take; the message does
         not hold the value.
+    verbatim: its arguments are taken as they are written, without templates.
     whole: what stands behind the name is the one argument itself, even where it is an object.
     nulls: it is called for null and missing values too; others leave these as they are.
     """
@@ -79,6 +80,7 @@ class Function(msgspec.Struct, frozen=True):
     nulls: bool = False
     clock: bool = False
     references: bool = False
+    verbatim: bool = False
 
     def bind(self, written: Any) -> dict[str, Any]:
         """The arguments by name, checked, from what stands behind the name (MISSING: nothing).

@@ -12,7 +12,7 @@ from redrive.core.functions.describe import (
     FunctionInvalid,
     argument_schema,
 )
-from redrive.core.functions.references import ROOT
+from redrive.core.functions.references import ROOT, Asked
 from redrive.core.invalid import Invalid, kind_of, trimmed
 from redrive.core.jsonvalue import MISSING
 from redrive.core.nearest import nearest
@@ -44,11 +44,12 @@ def _registry() -> Mapping[str, Function]:
 class Functions:
     """`roots`: the template roots that the arguments read, and `now` if a function counts from it.
 
-    `lookups`: the tables that are named as they are. `looks_up`: whether the functions need
+    `lookups`: the tables that are named as they are. `scripts`: the code of scripts, each with its place
+    in the list. `looks_up`: whether the functions need
     `References` in their scope.
     """
 
-    __slots__ = ("_steps", "looks_up", "lookups", "roots", "source")
+    __slots__ = ("_steps", "looks_up", "lookups", "roots", "scripts", "source")
 
     def __init__(
         self, source: Any, steps: tuple[Callable[[Any, Scope], Any], ...], roots: frozenset[str]
@@ -57,6 +58,7 @@ class Functions:
         self.roots = roots - {ROOT}
         self.looks_up = ROOT in roots
         self.lookups = frozenset(_lookups(source)) if self.looks_up else frozenset()
+        self.scripts = tuple(_scripts(source, "")) if self.looks_up else ()
         self._steps = steps
 
     @staticmethod
@@ -113,7 +115,7 @@ def _step(entry: Any, place: str, roots: tuple[str, ...], read: set[str]) -> Cal
     try:
         if function.name == "each":
             return _each(written, roots, read)
-        template = compile_value(written, roots)
+        template = compile_value(None if function.verbatim else written, roots)
         read |= template.roots
         if not template.constant:
             return lambda value, scope: function.call(
@@ -122,7 +124,7 @@ def _step(entry: Any, place: str, roots: tuple[str, ...], read: set[str]) -> Cal
                 _now(function, scope),
                 _references(function, scope),
             )
-        arguments = function.bind(template.render(_NO_SCOPE))
+        arguments = function.bind(written if function.verbatim else template.render(_NO_SCOPE))
     except Invalid as error:
         inner = f"{place}.{name}"
         if error.setting:
@@ -140,8 +142,20 @@ def _each(written: Any, roots: tuple[str, ...], read: set[str]) -> Callable[[Any
     read |= inner.roots | ({ROOT} if inner.looks_up else set())
 
     def step(value: Any, scope: Scope) -> Any:
-        function = _registry()["each"]
-        return function.call(value, {"functions": lambda one: inner.apply(one, scope)}, None)
+        asked = False
+
+        def one(element: Any) -> Any:
+            nonlocal asked
+            try:
+                return inner.apply(element, scope)
+            except Asked:
+                asked = True  # the other elements say first what they ask for
+                return None
+
+        result = _registry()["each"].call(value, {"functions": one}, None)
+        if asked:
+            raise Asked
+        return result
 
     return step
 
@@ -164,6 +178,20 @@ def _lookups(document: Any) -> Iterator[str]:
             table = written.get("table") if isinstance(written, Mapping) else written
             if isinstance(table, str) and "{{" not in table:
                 yield table
+
+
+def _scripts(document: Any, place: str) -> Iterator[tuple[str, str]]:
+    """The place and code of each script, wherever it stands."""
+    for number, entry in enumerate(document):
+        name: Any
+        written: Any
+        name, written = next(iter(entry.items())) if isinstance(entry, Mapping) else (entry, None)
+        inner = f"{place}[{number}].{name}"
+        if name == "each":
+            yield from _scripts(written, inner)
+        elif name == "script":
+            named = isinstance(written, Mapping)
+            yield (f"{inner}.code", str(written["code"])) if named else (inner, str(written))
 
 
 def functions_schema() -> dict[str, Any]:

@@ -25,6 +25,9 @@ class References(Protocol):
     def cached(self, cache: str, scope: str, entry: str, at: str) -> Any:
         """A value of a cache entry; MISSING where there is none."""
 
+    def scripted(self, code: str, value: Any) -> Any:
+        """What a script returns for a value."""
+
 
 _MISSING = Argument(
     "missing",

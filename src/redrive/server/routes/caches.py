@@ -10,7 +10,8 @@ from starlette.responses import Response
 from redrive.server.problems import problems
 from redrive.server.stream import first_chunk
 from redrive.server.wire import Cursor, ExactRoute, Limit, Service, answer, attachment
-from redrive.service.views import CacheEntryView, CachePageView, CacheView, Page, Removed
+from redrive.service.reference_views import CacheEntryView, CachePageView, CacheView, Removed
+from redrive.service.views import Page
 
 router = APIRouter(tags=["caches"], route_class=ExactRoute)
 

@@ -20,7 +20,8 @@ from redrive.server.wire import (
     answer,
     attachment,
 )
-from redrive.service.views import LookupAnswer, LookupEntry, LookupView, Page, Removed, TableImported
+from redrive.service.reference_views import LookupAnswer, LookupEntry, LookupView, Removed, TableImported
+from redrive.service.views import Page
 
 router = APIRouter(tags=["lookups"], route_class=ExactRoute)
 

@@ -22,7 +22,8 @@ from redrive.server.wire import (
     answer,
     attachment,
 )
-from redrive.service.views import Page, PoolEntryView, PoolView, Removed, TableImported
+from redrive.service.reference_views import PoolEntryView, PoolView, Removed, TableImported
+from redrive.service.views import Page
 
 router = APIRouter(tags=["pools"], route_class=ExactRoute)
 

@@ -111,7 +111,7 @@ JSON = {
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
     "backup": "`{file, size_bytes, secrets}`; list of BackupView with `--list`",
-    "restore": "RestoredHome",
+    "restore": "`{home, made_at, rows, objects, stopped, unknown, secrets}`",
     "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
     "doctor": "list of Finding",

@@ -26,8 +26,9 @@ from redrive.engine.retention import Counts, Retention
 from redrive.engine.rewriting import Rewriter
 from redrive.engine.tombstones import Rewritten, without_items, without_records
 from redrive.errors import PayloadGone, StoreCorrupt
+from redrive.store import checks, loose, sweep
+from redrive.store import contents as content_store
 from redrive.store import erasures as store
-from redrive.store import loose, sweep
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Rows
@@ -127,6 +128,7 @@ class _Pass:
         self._found = Erased()
         self._hits: set[bytes] = set()
         self._moved: set[bytes] = set()
+        self._learnt: set[int] = set()
         self._places: set[tuple[int, int]] = set()
         self._rewritten: OrderedDict[tuple[bytes, str, str], Rewritten | None] = OrderedDict()
 
@@ -140,6 +142,7 @@ class _Pass:
                 if naming.table is not store.PAYLOADS.table:
                     await self._move_bodies(naming)
             await self._free()
+        await self._unlearn()
         await self._mask_deliveries()
         await self._scrub_records()
         self._found.contents = len(self._moved)
@@ -157,6 +160,9 @@ class _Pass:
                     seen = await self._stream(digest, size)  # noqa: PLW2901 - a content that is no row
                 if seen:
                     self._hits.add(digest)
+                    row = await self._read(partial(content_store.get, digest=digest))
+                    if row is not None and row.dictionary is not None:
+                        self._learnt.add(row.dictionary)
 
     def _look_page(self, rows: Rows, after: Any) -> list[tuple[bytes, int, bool | None]]:
         found: list[tuple[bytes, int, bool | None]] = []
@@ -279,6 +285,39 @@ class _Pass:
             with contextlib.suppress(StoreCorrupt, PayloadGone):
                 await rewriter.free(base)
             self._deps.contents.forget(base)
+
+    async def _unlearn(self) -> None:
+        """Dictionaries were made from stored contents: those that may have learnt from what is erased are
+        given up, and what is packed with them is packed anew.
+        """
+        if self._dry:
+            return
+        contents = self._deps.contents
+        known = await self._read(content_store.dictionaries)
+        suspect = {family for number, family, _, _ in known if number in self._learnt}
+        suspect |= {family for _, family, data, _ in known if self._wanted.may_hold(data)}
+        for family in suspect:
+            now = self._deps.clock.micros()
+            await self._write(partial(content_store.retire_dictionaries, family=family, at=now))
+            if contents.families is not None:
+                contents.families.forget(family)
+        for number in [number for number, family, _, _ in known if family in suspect]:
+            while page := await self._read(partial(content_store.packed_with, number=number, at_most=PAGE)):
+                for digest in page:
+                    await self._repack(digest)
+        # What a run is about to commit may be packed with one: then it goes with a later pass.
+        if suspect and not await self._read(partial(checks.count_runs, status="running")):
+            await self._write(
+                partial(content_store.delete_dictionaries, before=self._deps.clock.micros() + 1)
+            )
+
+    async def _repack(self, digest: bytes) -> None:
+        found = await self._read(partial(content_store.get, digest=digest))
+        if found is None:
+            return
+        data = await self._deps.contents.known(digest, found.size_bytes).read()
+        own = await self._deps.contents.put(data)
+        await self._write(partial(content_store.replace, row=own.rows[-1]))
 
     # ---- records
 

@@ -40,6 +40,7 @@ SWEEP: Final = 50_000
 SPARED_S: Final = 3600.0
 """An object that was written, or given again, so lately stays: its record may be on its way."""
 MAX_TRIES: Final = 500
+ROUNDS: Final = 3
 DAY_US: Final = 86_400_000_000
 
 _UPLOADS: Final = "retention.uploads"
@@ -297,7 +298,17 @@ class Retention:
     # ---- contents
 
     async def sweep(self, counts: Counts, *, spared_s: float = SPARED_S) -> None:
-        """Delete the condemned contents that nothing names; objects that are younger stay for now."""
+        """Delete the condemned contents that nothing names; objects that are younger stay for now.
+
+        What others were made from is condemned with the last of them: one more scan for these.
+        """
+        for _ in range(ROUNDS):
+            before = counts.contents
+            await self._sweep(counts, spared_s)
+            if counts.contents == before:
+                return
+
+    async def _sweep(self, counts: Counts, spared_s: float) -> None:
         after = b""
         while True:
             candidates = await self._read(partial(sweep.condemned, after=after, at_most=SWEEP))
@@ -315,7 +326,6 @@ class Retention:
                     return
                 await asyncio.sleep(self._pause_s)
             if len(candidates) < SWEEP:
-                # What was a base of these may be free now; those come in the next pass.
                 return
 
     async def _named(self, digests: set[bytes]) -> set[bytes]:

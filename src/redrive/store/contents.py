@@ -103,6 +103,9 @@ _RETIRE = Statement(
 _UNUSED = _d.c.retired_at.is_not(None) & ~exists().where(_c.c.dictionary == _d.c.id)
 _DELETE_DICTIONARIES = Statement(sql_delete(_d).where(_d.c.retired_at < bindparam("before"), _UNUSED))
 _DICTIONARIES = Statement(select(_d.c.id, _d.c.family, _d.c.data, _d.c.digest).order_by(_d.c.id))
+_PACKED_WITH = Statement(
+    select(_c.c.digest).where(_c.c.dictionary == bindparam("number")).limit(bindparam("at_most"))
+)
 _USERS = Statement(select(func.count()).select_from(_c).where(_c.c.dictionary == bindparam("number")))
 
 
@@ -233,6 +236,16 @@ def delete_dictionaries(transaction: Transaction, before: int) -> int:
     Take an instant some hours ago: a content that was packed just before may not be committed yet.
     """
     return transaction.run(_DELETE_DICTIONARIES, before=before)
+
+
+def retire_dictionaries(transaction: Transaction, family: str, at: int) -> None:
+    """Nothing new is packed with those of a family."""
+    transaction.run(_RETIRE, b_family=family, b_at=at)
+
+
+def packed_with(source: Source, number: int, at_most: int) -> list[bytes]:
+    """Some contents that are packed with a dictionary."""
+    return [bytes(digest) for (digest,) in source.all(_PACKED_WITH, number=number, at_most=at_most)]
 
 
 def dictionaries(source: Source) -> list[tuple[int, str, bytes, bytes]]:

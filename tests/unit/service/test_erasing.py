@@ -11,13 +11,18 @@ import pytest
 import zstandard
 from aiohttp import web
 
+from redrive.core.run import PayloadRow
 from redrive.engine.failpoints import ERASE, failpoints
 from redrive.errors import ConfirmationNeeded, UsageError
 from redrive.service.app import open_service
 from redrive.service.kept_views import EraseRequest
 from redrive.service.views import RedriveRequest, StartRequest
 from redrive.settings import load
+from redrive.store import contents as content_store
 from redrive.store import tables
+from redrive.store.contents import INSERT_CONTENT
+from redrive.store.runs import INSERT_PAYLOAD
+from redrive.store.statements import row
 
 MAIL = "ann.quist@example.org"
 NAME = "Ann Quist-Zebra"
@@ -217,6 +222,39 @@ async def test_what_is_refused(home):
     with pytest.raises(ConfirmationNeeded):
         await home.erasures.erase(EraseRequest(value=MAIL, reason="r"))
     assert (await home.erasures.list()).items == []
+
+
+async def test_a_dictionary_that_learnt_from_it_is_given_up(home, tmp_path):
+    kernel = home.kernel
+    contents = kernel.deps.contents.of("orders/pull")
+    bucket = kernel.deps.ids.next()
+
+    async def put(number: int) -> PayloadRow:
+        text = json.dumps([order(n, f"{MAIL}", NAME) for n in range(number, number + 3)]).encode()
+        content = await contents.put(text)
+        payload = PayloadRow(
+            id=kernel.deps.ids.next(), bucket=bucket, position=number, digest=content.digest,
+            size_bytes=content.size_bytes, items=3, media_type="application/json",
+        )  # fmt: skip
+
+        def work(transaction) -> None:
+            transaction.insert_many(INSERT_CONTENT, content.rows)
+            transaction.insert(INSERT_PAYLOAD, row(payload))
+
+        await kernel.write(work)
+        return payload
+
+    for number in range(80):
+        await put(number)
+    await contents.families.settle()
+    last = await put(99)
+    rows = kernel.deps.reader.rows()
+    ((_, _, learnt, _),) = content_store.dictionaries(rows)
+    assert content_store.get(rows, last.digest).dictionary is not None
+    assert MAIL.encode() in learnt
+    await home.erasures.erase(asked())
+    assert content_store.dictionaries(kernel.deps.reader.rows()) == []
+    assert left_in(tmp_path / "home", MAIL, NAME) == []
 
 
 @pytest.mark.parametrize("point", ERASE)

@@ -41,10 +41,14 @@ SPARED_S: Final = 3600.0
 """An object that was written, or given again, so lately stays: its record may be on its way."""
 MAX_TRIES: Final = 500
 ROUNDS: Final = 3
+SUSPECTS: Final = 200_000
+MAX_SUSPECTS: Final = 10_000
 DAY_US: Final = 86_400_000_000
 
 _UPLOADS: Final = "retention.uploads"
-_OBJECTS: Final = "retention.objects"
+_DAILY: Final = "retention.daily"
+_SUSPECTS: Final = "retention.suspects"
+_POSITION: Final = "retention.position"
 
 _log = get_logger(__name__)
 
@@ -182,8 +186,14 @@ class Retention:
         await self._expire_uploads(counts)
         await self._forget_start_keys(counts)
         await self._forget_tracked()
+        await self._expire_cached()
+        daily = await self._is_due()
+        if daily:
+            await self._condemn_suspects()
         await self.sweep(counts)
-        await self._sweep_objects(counts)
+        if daily:
+            await self._sweep_objects(counts)
+            await self._suspect()
         retired = self._deps.clock.micros() - DAY_US
         await self._write(partial(contents.delete_dictionaries, before=retired))
         return counts
@@ -211,6 +221,7 @@ class Retention:
             await self._until(partial(piece, run_id=run_id, at_most=PIECE))
             failpoints.hit("retention.piece")
         failpoints.hit("retention.emptied")
+        await self._write(partial(loose.drop_cached, run_id=run_id))
         await self._write(lambda tx: store.delete_run(tx, run_id))
         return True
 
@@ -368,20 +379,56 @@ class Retention:
             counts.objects += await asyncio.to_thread(self._blobs.delete, digest, spared_s)
         return True
 
-    async def _sweep_objects(self, counts: Counts) -> None:
-        """Once a day: objects without a record, left by a crash or written for nothing."""
+    # ---- once a day
+
+    async def _is_due(self) -> bool:
+        """Once a day, and not while a backup may still read what seems to be named by nothing."""
         now = self._deps.clock.micros()
-        found = await self._read(partial(loose.fact, name=_OBJECTS))
+        found = await self._read(partial(loose.fact, name=_DAILY))
         last = int(found or b"0")
         if last <= now < last + DAY_US or await self._read(partial(backups.is_running, now=now)):
-            return
+            return False
+        await self._write(lambda tx: loose.put_fact(tx, _DAILY, b"%d" % now))
+        return True
+
+    async def _sweep_objects(self, counts: Counts) -> None:
+        """Objects without a record, left by a crash or written for nothing."""
         await asyncio.to_thread(self._blobs.sweep_temp, 24 * SPARED_S)
         there = iter(self._blobs.iterate())
         while objects := await asyncio.to_thread(_some, there):
             old = [one.digest for one in objects if one.age_s >= SPARED_S]
             for digest in await self._read(partial(_unknown, digests=old)):
                 counts.objects += await asyncio.to_thread(self._blobs.delete, digest, SPARED_S)
-        await self._write(lambda tx: loose.put_fact(tx, _OBJECTS, b"%d" % now))
+
+    async def _suspect(self) -> None:
+        """Look, among some contents each day, for those that nothing names: left by an attempt that was
+        taken back, or by a cache that was emptied. What refers to a content may be committed a moment
+        after it, so they are only condemned a day later, if still nothing does.
+        """
+        position = await self._read(partial(loose.fact, name=_POSITION)) or b""
+        found = await self._read(partial(sweep.digests, after=position, at_most=SUSPECTS))
+        if found:
+            named = await self._named(set(found))
+            loose_ones = [one for one in found if one not in named][:MAX_SUSPECTS]
+        else:
+            loose_ones = []
+
+        def work(transaction: Transaction) -> None:
+            loose.put_fact(transaction, _SUSPECTS, b"".join(loose_ones))
+            loose.put_fact(transaction, _POSITION, found[-1] if found else b"")
+
+        await self._write(work)
+
+    async def _condemn_suspects(self) -> None:
+        told = await self._read(partial(loose.fact, name=_SUSPECTS)) or b""
+        suspects = [told[start : start + 32] for start in range(0, len(told), 32)]
+        for some in _parts(suspects):
+            await self._write(partial(sweep.condemn, digests=some))
+
+    async def _expire_cached(self) -> None:
+        """Pages of caches whose time is over."""
+        now = self._deps.clock.micros()
+        await self._write(partial(loose.expire_cached, now=now))
 
     # ----
 

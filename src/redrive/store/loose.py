@@ -7,10 +7,11 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import bindparam, delete, select, tuple_
 
-from redrive.store import tables
+from redrive.store import caches, tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
 from redrive.store.statements import Insert, Statement
+from redrive.store.sweep import condemn
 
 Source: TypeAlias = Rows | Transaction
 
@@ -25,6 +26,13 @@ _UPLOADS = Statement(
     .where(_b.c.run_id == 0, _b.c.id > bindparam("after"), _b.c.id < bindparam("before"))
     .order_by(_b.c.id)
     .limit(bindparam("at_most"))
+)
+_pages, _caches = tables.cache_pages, tables.caches
+_OVER = Statement(select(_pages.c.digest).where(_pages.c.expires_at <= bindparam("now")))
+_CACHED_OF_RUN = Statement(
+    select(_pages.c.digest)
+    .select_from(_pages.join(_caches, _caches.c.id == _pages.c.cache_id))
+    .where(_caches.c.run_id == bindparam("run_id"), _caches.c.scope == "run")
 )
 _START_KEYS = Statement(
     select(_keys.c.key, _keys.c.at, _r.c.id)
@@ -68,6 +76,19 @@ def tracked(source: Source, after: tuple[Any, ...], at_most: int) -> list[tuple[
     """Tracked values in the order of their key; the last of each row says whether its run is there."""
     given = {f"after_{column.name}": value for column, value in zip(_TRACKED_KEY, after, strict=True)}
     return source.all(_TRACKED, at_most=at_most, **given)
+
+
+def expire_cached(transaction: Transaction, now: int) -> None:
+    """Take away the pages of caches whose time is over."""
+    condemn(transaction, [bytes(digest) for (digest,) in transaction.all(_OVER, now=now)])
+    transaction.run(caches.DROP_EXPIRED, now=now)
+
+
+def drop_cached(transaction: Transaction, run_id: int) -> None:
+    """The caches of a run go with it."""
+    condemn(transaction, [bytes(digest) for (digest,) in transaction.all(_CACHED_OF_RUN, run_id=run_id)])
+    transaction.run(caches.DROP_PAGES_OF_RUN, run_id=run_id)
+    transaction.run(caches.DROP_OF_RUN, run_id=run_id)
 
 
 def delete_tracked(transaction: Transaction, rows: Iterable[Sequence[Any]]) -> None:

@@ -22,6 +22,12 @@ CONDEMNED: Final = 1
 JUDGED: Final = 2
 """A sweep looks whether something still names it. What is condemned meanwhile waits for the next one."""
 
+_DIGESTS = Statement(
+    select(_c.c.digest)
+    .where(_c.c.digest > bindparam("after"))
+    .order_by(_c.c.digest)
+    .limit(bindparam("at_most"))
+)
 _CONDEMN = Statement(
     update(_c).where(_c.c.digest == bindparam("digest"), _c.c.condemned != 1).values(condemned=1)
 )
@@ -73,6 +79,11 @@ _JUDGE = Statement(
 def judge(transaction: Transaction, after: bytes, upto: bytes) -> None:
     """A scan begins that decides on these."""
     transaction.run(_JUDGE, after=after, upto=upto)
+
+
+def digests(source: Source, after: bytes, at_most: int) -> list[bytes]:
+    """Contents, in the order of their hashes."""
+    return [bytes(row[0]) for row in source.all(_DIGESTS, after=after, at_most=at_most)]
 
 
 def pardon(transaction: Transaction, digests: Iterable[bytes]) -> None:

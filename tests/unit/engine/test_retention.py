@@ -17,6 +17,7 @@ from redrive.engine.retention import Counts, Retention
 from redrive.errors import PayloadGone
 from redrive.store import backups, tables
 from redrive.store import runs as run_store
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.ledger import RESOLVE
 from redrive.store.statements import Insert
 from redrive.store.sweep import condemned
@@ -261,6 +262,31 @@ async def test_objects_without_a_record_go_when_they_are_old(home, retention, mo
     home.clock.forward(DAY)
     assert (await retention.run()).objects == 1
     assert not blobs.exists(blob.digest)
+
+
+async def test_a_content_that_nothing_names_goes_a_day_after_it_was_seen(home, retention):
+    """Left by an attempt that was taken back: no record that goes condemns it."""
+    run = await whole_run(home, b"[1]")
+    left = await home.kernel.deps.contents.put(b'["left"]')
+    await home.write(*[(INSERT_CONTENT, values) for values in left.rows])
+    before = counted(home)["contents"]
+    assert (await retention.run()).contents == 0  # its record may be on its way
+    home.clock.forward(DAY / 2)
+    assert (await retention.run()).contents == 0
+    home.clock.forward(DAY)
+    assert (await retention.run()).contents == 1
+    assert counted(home)["contents"] == before - 1
+    assert await texts(home, run) == [b"[1]", b"[1] "]
+
+
+async def test_a_suspect_that_is_named_by_then_stays(home, retention):
+    late = await home.kernel.deps.contents.put(b"[7]")
+    await home.write(*[(INSERT_CONTENT, values) for values in late.rows])
+    await retention.run()
+    run = await whole_run(home, b"[7]")
+    home.clock.forward(DAY + 1)
+    await retention.run()
+    assert await texts(home, run) == [b"[7]", b"[7] "]
 
 
 async def test_a_plan_tells_what_a_pass_does(home, retention):

@@ -133,7 +133,12 @@ async def test_a_compact_pass_makes_the_file_small(service, clock, tmp_path):
         await service.payloads.upload(_noise())
     before = (home / "redrive.db-wal").stat().st_size + (home / "redrive.db").stat().st_size
     clock.forward(8 * DAY)
-    result = await service.retention.run(compact=True)
+    while True:
+        try:
+            result = await service.retention.run(compact=True)
+            break
+        except StateConflict:  # the one in the background is at it
+            await asyncio.sleep(0.005)
     assert result.compacted
     assert (home / "redrive.db-wal").stat().st_size == 0
     assert (home / "redrive.db").stat().st_size < before / 2

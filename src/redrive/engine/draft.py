@@ -28,6 +28,7 @@ from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
 from redrive.store import payloads as payload_store
+from redrive.store import retention
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT, pin
@@ -62,6 +63,9 @@ class Draft(msgspec.Struct):
     def write(self, transaction: Transaction, actor: str, at: int) -> None:
         """The run, queued, with everything that belongs to it."""
         self.run.plan = msgspec.json.encode(self.plan)
+        for bucket in self.plan.buckets:
+            if bucket not in self.buckets:
+                retention.require_whole(transaction, bucket)
         transaction.insert(store.INSERT_RUN, row(self.run))
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))

@@ -102,6 +102,18 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def rewrite(self, connection: Connection) -> None:
+        """Write everything anew, without what was deleted. Needs as much room as the records take;
+        nobody writes meanwhile. In no transaction.
+        """
+
+    @abstractmethod
+    def empty_log(self, connection: Connection) -> bool:
+        """Take what was deleted out of the log too, as far as that is in our hands. False while somebody
+        still reads an older state.
+        """
+
+    @abstractmethod
     def complaints(self, rows: Rows) -> list[str]:
         """What is wrong with it, as far as it can tell itself; for `doctor`."""
 

@@ -101,6 +101,18 @@ class SqliteDatabase(Database):
         except Timeout:
             raise HomeUnusable(f"another process is migrating the home {self.path.parent}") from None
 
+    def rewrite(self, connection: Connection) -> None:
+        # In memory the copy would be as large as the file.
+        connection.execute("PRAGMA temp_store=FILE")
+        try:
+            connection.execute("VACUUM")
+        finally:
+            connection.execute("PRAGMA temp_store=MEMORY")
+
+    def empty_log(self, connection: Connection) -> bool:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     def complaints(self, rows: Rows) -> list[str]:
         found = [str(line) for (line,) in rows.all(_QUICK_CHECK)]
         return [] if found == ["ok"] else [f"the file is damaged: {line}" for line in found]

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Table, bindparam, text
 from sqlalchemy.sql.expression import ClauseElement, Executable
 
 
@@ -92,19 +92,22 @@ class Statement:
 class Insert(Statement):
     """Insert of whole rows: parameters are a tuple in the table's column order.
 
-    `conflict` is "error", "ignore" (the row that stands stays) or "replace" (it is overwritten).
+    `conflict` is "error", "ignore" (the row that stands stays), "replace" (it is overwritten) or "share"
+    (it stays, and is no longer condemned). Columns with a default of the database's own are
+    left out unless the rows are `whole`.
     """
 
-    __slots__ = ("_conflict", "table")
+    __slots__ = ("_columns", "_conflict", "table")
 
-    def __init__(self, table: Table, conflict: str = "error") -> None:
+    def __init__(self, table: Table, conflict: str = "error", *, whole: bool = False) -> None:
         super().__init__(table)
         self.table = table
         self._conflict = conflict
+        self._columns = [c for c in table.columns if whole or c.server_default is None]
 
     def _expression_on(self, dialect: Dialect) -> Any:
         table = self.table
-        statement = dialect.insert(table).values({c.name: bindparam(c.name) for c in table.columns})
+        statement = dialect.insert(table).values({c.name: bindparam(c.name) for c in self._columns})
         keys = [c.name for c in table.primary_key.columns]
         if self._conflict == "ignore":
             return statement.on_conflict_do_nothing()
@@ -112,6 +115,10 @@ class Insert(Statement):
             return statement.on_conflict_do_update(
                 index_elements=keys,
                 set_={c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys},
+            )
+        if self._conflict == "share":
+            return statement.on_conflict_do_update(
+                index_elements=keys, set_={"condemned": text("0")}, where=table.c.condemned > text("0")
             )
         return statement
 

@@ -14,9 +14,9 @@ from redrive.core.run import PayloadRow, StepRun
 from redrive.errors import UsageError
 from redrive.service import content_checks
 from redrive.service.content_checks import ContentChecks
-from redrive.store.opening import DATABASE
 from redrive.store import contents as store
 from redrive.store import runs as run_store
+from redrive.store.opening import DATABASE
 from redrive.store.statements import row
 from tests.unit.service.definition_home import opened
 

@@ -11,7 +11,7 @@ import random
 import traceback
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -19,6 +19,7 @@ from redrive.core.flow import StepNode
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import PayloadRow, StepRun
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
+from redrive.engine.calling import CalledRun
 from redrive.engine.context import EngineContext
 from redrive.engine.control import Stopped
 from redrive.engine.deps import Deps
@@ -27,6 +28,7 @@ from redrive.engine.journal import Journal
 from redrive.engine.output import Origins, Output, RoutedOutput
 from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
 from redrive.log import get_logger
+from redrive.sdk.calling import Called
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
@@ -114,6 +116,7 @@ class StepExecution:
                 ids=deps.ids,
                 young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
             )
+        context.inputs = inputs
         self._failed_before = step.failed
         self._recorded_at = 0
         self._wary = wary
@@ -130,8 +133,8 @@ class StepExecution:
             await self._journal.barrier()
         failpoints.hit("step.begun")
         try:
-            if isinstance(self._shape, GatherShape):
-                await self._gather(self._shape)
+            if self._shape.gathers:
+                await self._gather(cast("GatherShape", self._shape))
             elif isinstance(self._shape, Shape):
                 await self._each(self._shape)
         finally:
@@ -214,6 +217,7 @@ class StepExecution:
         async for number, row, content in self._buckets.rows(self._inputs, step.done):
             self._check_stop()
             payload = as_payload(number, row, content)
+            self._context.row = row, content
             origins = [(number, 0, 1 if row.items is None else row.items)]
             await self._finish_payload(
                 number, payload, row, content, partial(shape.run, payload, self._context), origins
@@ -250,7 +254,7 @@ class StepExecution:
                 self._context.names(number, payload)
                 yield payload
 
-        bucket = Bucket(_Again(payloads), self._step.payloads_in)
+        bucket = Bucket(_Again(payloads), self._step.payloads_in, without_data=self._without_data)
         origins: list[tuple[int, int, int]] = []
         error = await self._attempts(0, lambda: shape.run(bucket, self._context), origins, seen)
         if error is None:
@@ -264,7 +268,7 @@ class StepExecution:
                 self._journal.add(
                     store.INSERT_FAILED,
                     (self._step.run_id, self._step.position, number, row.id, self._step.attempts,
-                     packed, None),
+                     packed, self._reached(0) if number == 0 else None),
                 )  # fmt: skip
                 if self.failures is not None:
                     self.failures.append(Failure(row, content, error))
@@ -333,7 +337,7 @@ class StepExecution:
             step.attempts = max(step.attempts, attempt)
             context.attempt = context.ledger.attempt = attempt
             context.state = self._state(number)
-            limit = asyncio.timeout(self._node.timeout_s)
+            limit = context.pauses.limit = asyncio.timeout(self._node.timeout_s)
             try:
                 async with limit:
                     await self._once(run, origins, seen)
@@ -391,7 +395,10 @@ class StepExecution:
             async for out in outs:
                 if seen is not None and out.content is not None and out.from_items is None:
                     origins = [(number, 0, items) for number, items in seen.items()]
-                await self._output.put(out, origins)
+                if out.hand_on is not None:
+                    await self._hand_on(out.hand_on)
+                else:
+                    await self._output.put(out, origins)
                 if out.checkpoint is not None:
                     step.checkpoint = encode(out.checkpoint)
                     self._output.keep()
@@ -405,6 +412,13 @@ class StepExecution:
         finally:
             if (close := getattr(outs, "aclose", None)) is not None:
                 await close()
+
+    async def _hand_on(self, what: Bucket | Called) -> None:
+        """Buckets that go on as they are, by reference."""
+        own = None if self._without_data else self._inputs
+        buckets = what.buckets if isinstance(what, CalledRun) else own
+        assert isinstance(self._output, Output)
+        self._output.take(buckets, await self._buckets.totals(buckets or []))
 
     async def _back_off(self, error: StepError, attempt: int) -> None:
         settings = self._deps.settings

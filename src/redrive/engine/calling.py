@@ -62,6 +62,9 @@ class Calls(Protocol):
     async def again(self, call: Call, run: Run) -> Starting:
         """A retry of a called run that failed. Errors: `payload.expired`, those of `start`."""
 
+    def wake(self) -> None:
+        """A run was queued, or asked to stop."""
+
 
 class Reached(msgspec.Struct):
     """The checkpoint of a call: the run, and the attempt of which run it was started for."""
@@ -169,7 +172,12 @@ class Calling:
         await self._journal.barrier()
         failpoints.hit("call.queued")
         self._deps.changed(run)
+        self._wake()
         return run
+
+    def _wake(self) -> None:
+        if self._deps.calls is not None:
+            self._deps.calls.wake()
 
     # ---- waiting
 
@@ -210,6 +218,7 @@ class Calling:
         self._log.warning(f"run {to_text('r', run.id)} is stopped too", run=to_text("r", run.id))
         await self._deps.committer.submit(work)
         self._deps.changed(run)
+        self._wake()
 
     async def _until_stopped(self, run: Run, event: asyncio.Event) -> None:
         try:

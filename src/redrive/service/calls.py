@@ -27,6 +27,7 @@ from redrive.store.committer import Transaction
 from redrive.store.database import Rows
 
 TRIGGER = "flow"
+MOST = 1000
 _RUN_LINE = -1
 _FIRST_LINE = 0
 """Number of the log line that says who called: it comes before those of the worker."""
@@ -107,6 +108,9 @@ class CalledRuns:
 
         return self._starting(draft, call, place)
 
+    def wake(self) -> None:
+        self._kernel.wake()
+
     async def _deployed(self, name: str) -> tuple[int, int, BuiltFlow]:
         """Errors: `flow.unknown`, `flow.disabled`, `flow.not_deployed`."""
 
@@ -144,7 +148,8 @@ class CalledRuns:
         """The run that the source of the caller had called there, or the first of its lineage."""
 
         def read(rows: Rows) -> int | None:
-            called = [run for run, at in rows.all(store.CALLED_BY, run_id=caller.source_run) if at == step]
+            found = rows.all(store.CALLED_BY, run_id=caller.source_run, after=0, at_most=MOST)
+            called = [run for run, at in found if at == step]
             run = store.get_run(rows, called[0]) if len(called) == 1 else None
             return (run.root_run or run.id) if run is not None else None
 

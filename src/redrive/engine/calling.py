@@ -28,7 +28,6 @@ from redrive.sdk.calling import Called
 from redrive.sdk.context import StepLog
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
-from redrive.store.database import Rows
 
 _ENDED_WELL = frozenset({"success", "partial_success"})
 
@@ -246,11 +245,12 @@ class Calling:
             )
         if run.status == "partial_success":
             self._log.warning(f"run {name} of flow {run.flow} ended in partial_success", run=name)
-        buckets = await self._deps.reader.run(lambda rows: self._put_out(rows, run))
-        return CalledRun(name, run.flow, run.status, run.summary, buckets)
+        return CalledRun(name, run.flow, run.status, run.summary, await put_out(self._deps, run))
 
-    def _put_out(self, rows: Rows, run: Run) -> list[int]:
-        """What the last step of its flow put out."""
-        last = self._deps.flows.get(run.flow_id, run.version).flow.steps[-1].id
-        found = next((step for step in store.step_runs(rows, run.id) if step.step == last), None)
-        return (buckets_of(found.outputs) or []) if found is not None else []
+
+async def put_out(deps: Deps, run: Run) -> list[int]:
+    """What the last step of a run's flow put out."""
+    last = deps.flows.get(run.flow_id, run.version).flow.steps[-1].id
+    steps = await deps.reader.run(lambda rows: store.step_runs(rows, run.id))
+    found = next((step for step in steps if step.step == last), None)
+    return (buckets_of(found.outputs) or []) if found is not None else []

@@ -223,7 +223,7 @@ async def test_in_a_try_only_the_payload_whose_run_failed_is_caught(home: Home, 
     async with home.open() as desk:
         await desk.put(B, name="child")
         await desk.put(f"{{id: t, shape: try, steps: [{call('per: payload')}, {A}], catch: [{C}]}}")
-        world.hooks["b"] = failing({"id": 2}, PayloadError("not today"))
+        world.hooks["b"] = failing(1, PayloadError("not today"), on={"id": 2})
         run = await desk.run({"id": 1}, {"id": 2}, {"id": 3})
         assert run.status == "partial_success"
         assert await desk.values(run.id, "a") == [{"id": 1}, {"id": 3}]
@@ -342,25 +342,32 @@ async def test_a_called_run_that_may_go_on_is_taken_up_by_the_retry(home: Home, 
 
 
 async def test_a_called_run_that_somebody_stops_in_the_queue(home: Home, world: World) -> None:
-    gate = asyncio.Event()
+    reached, queued, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
     home.settings["REDRIVE_MAX_RUNNING_RUNS"] = "1"
 
-    async def held(payload: Payload, _ctx: StepContext) -> AsyncIterator[Out]:
+    async def first(payload: Payload, _ctx: StepContext) -> AsyncIterator[Out]:
+        reached.set()
+        await queued.wait()
+        yield Out(content=payload.content, like=payload)
+
+    async def busy(payload: Payload, _ctx: StepContext) -> AsyncIterator[Out]:
         await gate.wait()
         yield Out(content=payload.content, like=payload)
 
-    world.hooks["a"] = held
+    world.hooks |= {"c": first, "a": busy}
     async with home.open() as desk:
         await desk.put(A, name="busy", head="settings: {priority: highest}")
         await desk.put(B, name="child")
         await desk.put(C, call("retries: 3"))
         one = await desk.start({"id": 1}, name="f")
-        await desk.start({"id": 0}, name="busy")
+        await reached.wait()
+        await desk.start({"id": 0}, name="busy")  # it gets the place that the first gives up
+        queued.set()
         while not (children := await called(desk)):
             await asyncio.sleep(0)
         await desk.service.runs.stop(children[0].id)
-        view = await desk.ended(one) if gate.set() is None else None
-        assert view is not None
+        gate.set()
+        view = await desk.ended(one)
         assert view.status == "failure"
         error = view.steps[1].error
         assert error is not None

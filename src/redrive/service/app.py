@@ -38,6 +38,7 @@ from redrive.service.doctor import doctor
 from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
+from redrive.service.groups import Groups
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
@@ -103,6 +104,7 @@ class Service:
         self.lookups = Lookups(kernel)
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
+        self.groups = Groups(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
 

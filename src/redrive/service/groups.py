@@ -81,9 +81,7 @@ class Groups:
             settings = _changed(there.settings if there is not None else Group(), request)
             store.put_group(
                 transaction,
-                store.GroupRow(
-                    name, settings, urls if urls is not None else there.urls if there else [], now
-                ),
+                store.GroupRow(name, settings, urls or (there.urls if there is not None else []), now),
             )
             self._kernel.audit(transaction, "group.set", name, urls_changed=urls is not None)
 

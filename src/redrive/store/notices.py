@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from redrive.core.notices import Group, due_at, wanted
 from redrive.store import tables
@@ -114,7 +114,7 @@ _LAST_ENDED = Statement(
     .where(
         _r.c.flow_id == bindparam("flow_id"),
         _r.c.id < bindparam("run_id"),
-        _r.c.status.in_(("success", "partial_success", "failure")),
+        or_(*(_r.c.status == status for status in ("success", "partial_success", "failure"))),
     )
     .order_by(_r.c.id.desc())
     .limit(1)

@@ -27,6 +27,7 @@ class Case:
     """What one test's systems hold and have seen."""
 
     name: str
+    url: str = ""
     big: bool = False
     honours_keys: bool = False
     pages: list[int] = field(default_factory=list)
@@ -34,6 +35,8 @@ class Case:
     booked: Counter[int] = field(default_factory=Counter)
     answered: dict[str, list[int]] = field(default_factory=dict)
     lookups: list[int] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """What came as a message to a notification group."""
     statuses: list[int] = field(default_factory=list)
     """Answers to the next posts, before anything is booked; then 200."""
     before_page: Callable[[int], None] = field(default=lambda _page: None)
@@ -79,7 +82,7 @@ class Site:
         self._cases: dict[str, Case] = {}
 
     def case(self, name: str, *, big: bool = False, honours_keys: bool = False) -> Case:
-        case = self._cases[name] = Case(name, big=big, honours_keys=honours_keys)
+        case = self._cases[name] = Case(name, url=self.url, big=big, honours_keys=honours_keys)
         return case
 
     async def list(self, request: web.Request) -> web.Response:
@@ -107,6 +110,11 @@ class Site:
             return _json({"error": "no such order"}, 404)
         return _json({"id": key})
 
+    async def tell(self, request: web.Request) -> web.Response:
+        case = self._cases[request.match_info["case"]]
+        case.told.append(msgspec.json.decode(await request.read())["message"])
+        return _json({})
+
 
 def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
@@ -123,6 +131,7 @@ def serving() -> Iterator[Site]:
         app.router.add_get("/{case}/orders", site.list)
         app.router.add_post("/{case}/book", site.book)
         app.router.add_get("/{case}/booked/{key}", site.booked)
+        app.router.add_post("/{case}/tell", site.tell)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         place = web.TCPSite(runner, "127.0.0.1", 0)

@@ -78,6 +78,54 @@ steps:
     key: id
     with: {{case: "{{{{ vars.case }}}}"}}
 """
+TREE = """
+flow: tree
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - id: both
+    shape: branch
+    paths:
+      - id: out
+        steps:
+          - id: one-each
+            shape: flow_control
+            size: 1
+          - id: careful
+            shape: try
+            steps:
+              - id: by-kind
+                shape: route
+                send_to: first
+                paths:
+                  - id: settled
+                    when: {field: status, is: paid}
+                    steps:
+                      - {id: batch, shape: flow_control, size: 3}
+                      - id: send
+                        shape: connector
+                        connection: site
+                        endpoint: idempotent
+                        key: id
+                        with: {case: "{{ vars.case }}"}
+                otherwise:
+                  steps:
+                    - {id: refused, shape: assert, conditions: {field: status, is: paid}}
+            catch:
+              - id: mark
+                shape: map
+                automatic: false
+                fields: [{to: refused, from: id}, {to: why, value: "{{ meta.error_step }}"}]
+      - id: count
+        steps:
+          - {id: ids, shape: map, automatic: false, fields: [{to: counted, from: id}]}
+  - {id: all, shape: flow_control, size: 1000}
+"""
 MODES = ("bare", "idempotent", "lookup")
 STEPS = ("pull", "paid", "form", "batch", "send")
 
@@ -85,7 +133,7 @@ STEPS = ("pull", "paid", "form", "batch", "send")
 def documents(url: str) -> list[tuple[str, bytes]]:
     text = DOCUMENTS.format(url=url)
     flows = [(f"{mode}.yaml", FLOW.format(mode=mode).encode()) for mode in (*MODES, "each")]
-    return [("site.yaml", text.encode()), *flows]
+    return [("site.yaml", text.encode()), *flows, ("tree.yaml", TREE.encode())]
 
 
 class Zygote:

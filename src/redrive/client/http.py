@@ -38,6 +38,7 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -483,6 +484,10 @@ class HttpClient:
 
     async def doctor(self) -> Sequence[Finding]:
         return (await self._to.get(Page[Finding], "doctor")).items
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        body = {"after": after, "repair": repair}
+        return await self._to.post(ContentsChecked, "doctor/contents", body=body)
 
     async def settings(self) -> Page[SettingView]:
         return await self._to.get(Page[SettingView], "settings")

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from redrive.errors import StateConflict
 from redrive.service.interface import CheckedServices
 from redrive.service.kept_views import RestoredHome
-from redrive.service.views import Finding, Health, Page, RunRow, SettingView
+from redrive.service.views import ContentsChecked, Finding, Health, Page, RunRow, SettingView
 from redrive.settings import Settings
 
 
@@ -43,6 +43,9 @@ class LocalClient:
 
     async def doctor(self) -> Sequence[Finding]:
         return await self._service.doctor()
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        return await self._service.check_contents(after, repair=repair)
 
     async def settings(self) -> Page[SettingView]:
         return Page[SettingView](items=[SettingView.model_validate(row) for row in self._settings.rows()])

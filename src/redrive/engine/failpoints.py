@@ -22,6 +22,11 @@ NAMES: tuple[str, ...] = (
     "claim.after",  # they are begun, durably; nothing has left
     "send.after",  # the answer is there, nothing of it is recorded
     "settle.after",  # the outcome is on its way to the committer
+    "paths.handed",  # what the paths of a step get is on its way to the committer
+    "path.ended",  # what a path adds to the join is on its way
+    "catch.filling",  # the payloads for `catch` are on their way, no record names their bucket
+    "catch.filled",  # the record that does is on its way
+    "paths.joined",  # the last record of a step that owns paths is on its way
     "run.ending",  # all steps done, the run not ended
     "commit.before",  # inside the transaction of a group
     "commit.after",  # it is durable, nobody has been told

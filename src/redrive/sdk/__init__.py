@@ -24,6 +24,7 @@ from redrive.sdk.fields import (
     Example,
     Field,
     FunctionsField,
+    PathId,
     PathText,
     PlainName,
     TemplatedValue,
@@ -45,7 +46,7 @@ from redrive.sdk.references import (
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.resolving import Resolver
 from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
-from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.shape import GatherShape, Out, Shape, TreeShape
 
 __all__ = [
     "CHUNK_BYTES",
@@ -101,6 +102,7 @@ __all__ = [
     "Out",
     "Outcome",
     "Path",
+    "PathId",
     "PathText",
     "Payload",
     "PlainName",
@@ -122,6 +124,7 @@ __all__ = [
     "Templated",
     "TemplatedValue",
     "TextFields",
+    "TreeShape",
     "UnknownRequest",
     "Whole",
     "apply",

@@ -30,6 +30,7 @@ from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
 from redrive.service.backups import Backups
 from redrive.service.caches import Caches
+from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
 from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
@@ -47,6 +48,7 @@ from redrive.service.search import Search
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.views import (
+    ContentsChecked,
     Finding,
     Health,
     RunRow,
@@ -133,6 +135,9 @@ class Service:
 
     async def doctor(self) -> Sequence[Finding]:
         return await doctor(self._kernel)
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        return await ContentChecks(self._kernel, repair=repair).part(after)
 
     # ---- executing
 

@@ -47,6 +47,7 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -358,6 +359,12 @@ class Services(Protocol):
     def tests(self) -> Tests: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        """Compare what is stored with its hashes: the part after `after` (`next` of the part before).
+
+        `repair` mends what can be mended. Errors: `usage`.
+        """
+        ...
 
 
 class CheckedTokens(Tokens, Protocol):

@@ -116,6 +116,8 @@ class RunRow(View):
     pinned: OnlyTrue = False
     payloads_expired: OnlyTrue = False
     """These two are written only where they are so."""
+    healed_by: str | None = None
+    """The later run by which everything that had failed in this one was made good."""
 
 
 class RunView(RunRow):
@@ -402,6 +404,19 @@ class Finding(View):
     name: str
     detail: str
     hint: str | None = None
+
+
+class ContentsChecked(View):
+    """A part of the check of all contents. `next` goes on where it ended; None at the end.
+
+    `checked` and `read_bytes` are those of this part; `total` is the number of contents that are stored.
+    """
+
+    findings: list[Finding]
+    checked: int
+    read_bytes: int
+    total: int
+    next: str | None = None
 
 
 class SettingView(View):

@@ -192,6 +192,8 @@ step_runs = Table(
     Column("unknown", BigInteger, nullable=False),
     Column("warnings", Integer, nullable=False),
     Column("variables", LargeBinary),
+    Column("paths", Text, nullable=False),
+    Column("joined", Text, nullable=False),
     Column("error", LargeBinary),
     Column("next_attempt_at", BigInteger),
     PrimaryKeyConstraint("run_id", "position"),

@@ -50,6 +50,7 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryEvent,
     DeliveryView,
     ErrorView,
@@ -732,6 +733,7 @@ class RecordingService:
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]
+        self.contents_checks: list[tuple[str | None, bool]] = []
 
     def asked(self, name: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The last call of `noun.method`."""
@@ -776,6 +778,14 @@ class RecordingService:
 
     async def doctor(self) -> list[Finding]:
         return self.findings
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        """Two parts: nothing is wrong in the first; the second has mended something, if it was asked to."""
+        self.contents_checks.append((after, repair))
+        if after is None:
+            return ContentsChecked(findings=[], checked=2, read_bytes=300, total=3, next="ab12")
+        found = Finding(ok=repair, name="contents", detail="content ab12", hint="Restore a backup.")
+        return ContentsChecked(findings=[found], checked=1, read_bytes=100, total=3)
 
     async def halted(self) -> RedriveError:
         await self.halting.wait()

@@ -13,7 +13,6 @@ from sqlalchemy import delete
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, Plan, Run, StepRun
-from redrive.engine import contents
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -139,7 +138,7 @@ class Home:
         """As after retention: the records stay, the bytes do not."""
         gone = Statement(delete(tables.contents))
         await self.kernel.write(lambda transaction: transaction.run(gone))
-        self.kernel.deps.contents._cache = contents._Cache()
+        self.kernel.deps.contents.forget()
 
     async def failed(self, step: StepRun, number: int, payload_id: int) -> None:
         error = encode({"code": "payload.invalid", "title": "t", "detail": "d", "at": None, "hint": None})

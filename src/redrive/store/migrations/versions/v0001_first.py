@@ -531,6 +531,8 @@ def upgrade() -> None:
         sa.Column("unknown", sa.BigInteger(), nullable=False),
         sa.Column("warnings", sa.Integer(), nullable=False),
         sa.Column("variables", sa.LargeBinary(), nullable=True),
+        sa.Column("paths", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("joined", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("error", sa.LargeBinary(), nullable=True),
         sa.Column("next_attempt_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "position", name=op.f("pk_step_runs")),

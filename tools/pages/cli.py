@@ -110,6 +110,7 @@ JSON = {
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
+    "move": "`{source, target, moved: [{name, count, digest}]}`",
     "backup": "`{file, size_bytes, secrets}`; list of BackupView with `--list`",
     "restore": "`{home, made_at, rows, objects, stopped, unknown, secrets}`",
     "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",

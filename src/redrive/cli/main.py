@@ -58,6 +58,7 @@ VERBS: Final[dict[str, Verb]] = {
     "schema": Verb("documents:schema", "Print the JSON Schema of a document.", _BUILD),
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
+    "move": Verb("moving:move", "Copy records and objects to other stores, and compare them.", _HOME),
     "backup": Verb("backups:backup", "Write everything to one file, while runs go on.", _HOME),
     "restore": Verb("backups:restore", "Make a new home from a backup.", _HOME),
     "erase": Verb("erasing:erase", "Erase every item that holds a value, everywhere.", _HOME),

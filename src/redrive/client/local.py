@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +10,7 @@ from typing import BinaryIO
 from redrive.errors import StateConflict
 from redrive.service.interface import CheckedServices
 from redrive.service.kept_views import RestoredHome
-from redrive.service.views import ContentsChecked, Finding, Health, Page, RunRow, SettingView
+from redrive.service.views import ContentsChecked, Finding, Health, MoveView, Page, RunRow, SettingView
 from redrive.settings import Settings
 
 
@@ -66,6 +66,20 @@ def open_home(
     from redrive.service.app import open_service  # noqa: PLC0415  # the engine is loaded to execute only
 
     return open_service(home, settings, serve=serve, actor=actor)
+
+
+async def move_home(
+    home: Path,
+    settings: Settings,
+    *,
+    store: str | None,
+    objects: str | None,
+    told: Callable[[str, int], None],
+) -> MoveView:
+    """Copy the records and objects of a home, which nobody executes meanwhile, to other stores."""
+    from redrive.service.moving import move  # noqa: PLC0415  # it loads both stores
+
+    return await move(home, settings, store=store, objects=objects, told=told)
 
 
 @asynccontextmanager

@@ -67,12 +67,17 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     asked: dict[str, Any] = msgspec.field(default_factory=dict)
     """What the person asked for, in the words of the command: for the run log and the audit."""
 
-    def buckets(self) -> set[int]:
-        """Every bucket that the run reads because of the plan."""
-        named = [self.inputs, *self.paths.values()]
-        for begin in self.begins.values():
-            named += [begin.inputs, begin.finished, *begin.handed.values()]
-        return {bucket for buckets in named for bucket in buckets or ()}
+    @property
+    def waiting(self) -> list[int]:
+        """The buckets that wait for the steps that the run begins with."""
+        return [*(self.inputs or []), *(one for it in self.begins.values() for one in it.inputs or [])]
+
+    @property
+    def buckets(self) -> list[int]:
+        """All buckets that the run goes on with."""
+        handed = [named for it in self.begins.values() for named in it.handed.values()]
+        lists = [*(it.finished for it in self.begins.values()), *handed, *self.paths.values()]
+        return [*self.waiting, *(one for named in lists for one in named or [])]
 
 
 class Run(msgspec.Struct, kw_only=True):

@@ -63,8 +63,9 @@ class Draft(msgspec.Struct):
     def write(self, transaction: Transaction, actor: str, at: int) -> None:
         """The run, queued, with everything that belongs to it."""
         self.run.plan = msgspec.json.encode(self.plan)
-        for bucket in sorted(self.plan.buckets() - self.buckets.keys()):
-            retention.require_whole(transaction, bucket)
+        for bucket in self.plan.buckets:
+            if bucket not in self.buckets:
+                retention.require_whole(transaction, bucket)
         transaction.insert(store.INSERT_RUN, row(self.run))
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))

@@ -58,7 +58,7 @@ from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
-from redrive.store.opening import open_database
+from redrive.store.opening import mark_home, open_database
 from redrive.store.secrets import SecretBox
 
 SERVER_FILE = "server.json"
@@ -226,6 +226,7 @@ def _prepare(home: Path, database: Database) -> None:
         ) from None
     try:
         database.migrate()
+        mark_home(home, database)
     except OSError as error:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 

@@ -123,8 +123,8 @@ async def _database(kernel: Kernel) -> Sequence[Finding]:
     return [
         _bad(
             "database",
-            f"the record store is damaged: {'; '.join(damage[:_NAMED])}",
-            "Stop everything that uses this home, keep a copy of it, and restore a backup.",
+            f"{reader.database}: {'; '.join(damage[:_NAMED])}",
+            reader.database.remedy,
         )
     ]
 

@@ -53,9 +53,9 @@ def run_fields(run: Run, redrives: list[int], now: int, healed_by: int | None = 
         "source_run": to_text("r", run.source_run) if run.source_run else None,
         "start_step": run.start_step,
         "redrives": [to_text("r", number) for number in redrives],
+        "healed_by": to_text("r", healed_by) if healed_by is not None else None,
         "pinned": run.pinned,
         "payloads_expired": run.retention != 0,
-        "healed_by": to_text("r", healed_by) if healed_by is not None else None,
     }
 
 

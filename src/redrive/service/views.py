@@ -113,11 +113,11 @@ class RunRow(View):
     source_run: str | None
     start_step: str | None
     redrives: list[str]
+    healed_by: str | None = None
+    """The later run by which everything that had failed in this one was made good."""
     pinned: OnlyTrue = False
     payloads_expired: OnlyTrue = False
     """These two are written only where they are so."""
-    healed_by: str | None = None
-    """The later run by which everything that had failed in this one was made good."""
 
 
 class RunView(RunRow):
@@ -404,6 +404,22 @@ class Finding(View):
     name: str
     detail: str
     hint: str | None = None
+
+
+class Moved(View):
+    """One kind of record, or `objects`, that was moved; `digest` is the hash of all, the same in both."""
+
+    name: str
+    count: int
+    digest: str
+
+
+class MoveView(View):
+    """What was copied from one store to another and compared; `target` null: objects only."""
+
+    source: str
+    target: str | None
+    moved: list[Moved]
 
 
 class ContentsChecked(View):

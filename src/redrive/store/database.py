@@ -57,6 +57,9 @@ class Database(ABC):
     fatal: tuple[type[Exception], ...]
     """What says that a whole transaction failed, not one piece of work in it."""
 
+    remedy: ClassVar[str]
+    """What a person does about `complaints`."""
+
     @abstractmethod
     def connect_writer(self) -> Connection:
         """A connection whose COMMIT is durable."""
@@ -74,6 +77,10 @@ class Database(ABC):
     @abstractmethod
     def error(self, error: Exception) -> RedriveError:
         """The driver's error in our words."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether a home has its records here. Errors: `home.unusable` where somebody else has."""
 
     def lost(self, connection: Connection) -> bool:
         """Whether a reading connection went away; it comes back by itself when a transaction begins."""

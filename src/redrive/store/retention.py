@@ -183,16 +183,19 @@ def named_by(source: Source, run_id: int, plan: bytes | None) -> set[int]:
     found: set[int] = set()
     for step in step_runs(source, run_id):
         found |= _of_step(step)
-    planned = msgspec.json.decode(plan, type=Plan).buckets() if plan else set()
-    found |= planned
-    for bucket in planned:
+    handed: list[int] = []
+    if plan:
+        decoded = msgspec.json.decode(plan, type=Plan)
+        handed = decoded.waiting
+        found.update(decoded.buckets)
+    for bucket in handed:
         found.update(row[0] for row in source.all(_EDITED_FROM, bucket=bucket))
     return found
 
 
 def _of_step(step: StepRun) -> set[int]:
     found: set[int] = set()
-    for named in (step.inputs, step.outputs, step.paths):
+    for named in (step.inputs, step.outputs, step.paths, step.joined):
         if named:
             _collect(msgspec.json.decode(named), found)
     if step.bucket is not None:

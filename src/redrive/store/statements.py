@@ -18,24 +18,26 @@ from sqlalchemy.sql.expression import ClauseElement, Executable
 class Dialect:
     """How statements are spelt for one kind of database; loaded when the first one is compiled."""
 
-    __slots__ = ("_module", "_paramstyle", "core", "insert", "name")
+    __slots__ = ("_class", "_module", "_paramstyle", "core", "insert", "name")
 
-    def __init__(self, name: str, module: str, paramstyle: str) -> None:
+    def __init__(self, name: str, module: str, class_: str, paramstyle: str) -> None:
         self.name = name
         self._module = module
+        self._class = class_
         self._paramstyle = paramstyle
 
     def __getattr__(self, name: str) -> Any:
         if name not in {"core", "insert"}:
             raise AttributeError(name)
         module = import_module(f"sqlalchemy.dialects.{self._module}")
-        self.core = module.dialect(paramstyle=self._paramstyle)
         self.insert = module.insert
+        self.core = getattr(module.base, self._class)(paramstyle=self._paramstyle)
         return getattr(self, name)
 
 
-SQLITE: Final = Dialect("SQLite", "sqlite", "qmark")
-POSTGRES: Final = Dialect("PostgreSQL", "postgresql", "format")
+SQLITE: Final = Dialect("SQLite", "sqlite", "SQLiteDialect", "qmark")
+# The dialect of no driver: it writes no casts, and a parameter's type is that of where it stands.
+POSTGRES: Final = Dialect("PostgreSQL", "postgresql", "PGDialect", "format")
 
 
 class Compiled:

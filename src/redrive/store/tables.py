@@ -1,7 +1,8 @@
 """The schema: one declaration for every database. Migrations must add up to this (tests check).
 
 Instants are BIGINT microseconds since 1970 UTC, ids BIGINT made by `core.ids`, documents and
-JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the records in `core.run`.
+JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the
+records in `core.run`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,8 +30,8 @@ from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
 from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Reader
+from redrive.store.opening import open_database
 from redrive.store.secrets import SecretBox
-from redrive.store.sqlite import SqliteDatabase
 from redrive.store.statements import Insert, Statement, row
 
 START = 1_795_000_000_000_000  # some day in November 2026
@@ -247,7 +248,7 @@ def lineage_of(*origins: tuple[int, int]) -> bytes | None:
 
 @asynccontextmanager
 async def open_home(folder: Path, **settings: Any) -> AsyncIterator[Home]:
-    database = SqliteDatabase(folder / "redrive.db")
+    database = open_database(folder, os.environ.get("REDRIVE_STORE"))
     database.migrate()
     clock = TestClock()
     reader = Reader(database)

@@ -25,6 +25,13 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def every_store():
+    """Not on every one: these look into the file of SQLite. What PostgreSQL tells of itself is part of
+    the contract suite.
+    """
+
+
 @pytest.fixture
 async def kernel(tmp_path):
     async with opened(tmp_path / "home") as kernel:

@@ -124,6 +124,7 @@ class FlowSettings(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     keep_runs_s: float | None = None
     keep_payloads_s: float | None = None
+    search: bool = True
     notify_on_failure: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 

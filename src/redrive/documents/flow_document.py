@@ -323,6 +323,7 @@ def _settings(form: SettingsForm) -> FlowSettings:
         timeout_s=form.timeout,
         keep_runs_s=form.retention.runs,
         keep_payloads_s=form.retention.payloads,
+        search=form.search,
         notify_on_failure=tuple(form.notify_on_failure),
         labels=tuple(form.labels),
     )

@@ -25,6 +25,8 @@ NAMES: tuple[str, ...] = (
     "run.ending",  # all steps done, the run not ended
     "commit.before",  # inside the transaction of a group
     "commit.after",  # it is durable, nobody has been told
+    "search.applied",  # runs are in the search index, and still in its queue
+    "search.begun",  # an empty search index stands where there was none, the records do not know
     "blob.written",
     "blob.fsynced",
     "blob.renamed",

@@ -1,9 +1,9 @@
 """Keeps the search index: takes up what the records have and it has not, beside the runs.
 
-Nothing here is on the way of a run. A run stands in the queue of the index from its start until all of it is durably
-in the index (`store.search_queue`), so nothing that is committed can be missed, in whatever order it is
-committed and wherever this is killed. Of an index that is missing, damaged, of another form or older
-than the records say, all is built anew, the newest runs first.
+Nothing here is on the way of a run. A run stands in the queue of the index from its start until all
+of it is durably in the index (`store.search_queue`), so nothing that is committed can be missed, in
+whatever order it is committed and wherever this is killed. An index that is missing, damaged, of
+another form or older than the records say is built anew, the newest runs first.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Searching:
         self._bytes = 0
 
     async def find(self, place: tuple[int, int], at_most: int) -> Found:
-        """Up to so many hits from a place on, the newest document first; fewer where there is much to read."""
+        """Up to so many hits from a place on, the newest document first; fewer where much is to be read."""
         hits: list[Hit] = []
         document, skip = place
         until = time.monotonic() + MOST_S

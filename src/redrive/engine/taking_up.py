@@ -1,7 +1,7 @@
 """Makes documents for the search index out of the payloads of a run: reads them, takes their tokens.
 
-A document holds so many bytes at most: what a search has to read to be sure of it. Larger payloads are cut into windows,
-between items where they are a list, and are never held as a whole.
+A document holds so many bytes at most: what a search has to read to be sure of it. Larger payloads
+are cut into windows, between items where they are a list, and are never held as a whole.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The search index in tables of its own: PostgreSQL's index of arrays (GIN) over the tokens of a document.
 
-Tokens are numbers of an *era*, some tens of thousands of documents that follow each other: a value that stands
-everywhere has a bounded list in each era, and the newest eras are asked first.
+Tokens are numbers of an *era*, some tens of thousands of documents that follow each other: a value
+that stands everywhere has a bounded list in each era, and the newest eras are asked first.
 """
 
 from __future__ import annotations

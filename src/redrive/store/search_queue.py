@@ -1,7 +1,7 @@
 """Statements of what the search index has yet to take up: runs that wait, and their payloads.
 
-A run waits from the transaction that queues it. It leaves the queue after the index has durably taken up all of it, so
-the queue is the durable position of the index: what order runs are committed in does not matter.
+A run waits from the transaction that queues it. It leaves the queue after the index has durably taken
+up all of it: the queue is the durable position of the index, and the order of commits does not matter.
 
 For whoever takes payloads away or changes them: `look_again(transaction, run_id)` in that
 transaction; with `erase=True` nothing of what the index knew is left in its files afterwards.

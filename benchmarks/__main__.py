@@ -7,11 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import bench_profile, bench_reference, bench_shapes, bench_stream, report
+from benchmarks import bench_profile, bench_reference, bench_shapes, bench_stream, bench_tree, report
 
 TITLES = {
     "reference": "The small reference run beside its floor",
     "stream": "Large payloads and long runs",
+    "tree": "Validating a deep flow",
     "shapes": "Each item-wise shape beside a loop",
     "profile": "Where the CPU of the small run goes",
 }
@@ -19,7 +20,7 @@ TITLES = {
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help="reference, stream, shapes, profile; nothing: all of them")
+    parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
@@ -36,6 +37,8 @@ def main(given: list[str]) -> None:
             folder = Path(made)
             if name == "reference":
                 lines = bench_reference.main(folder, rounds=asked.rounds, runs=asked.runs)
+            elif name == "tree":
+                lines = bench_tree.main()
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
             elif name == "shapes":

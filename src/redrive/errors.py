@@ -212,6 +212,11 @@ class StepError(RedriveError):
         if after_s is not None:
             self.after_s = after_s
 
+    @property
+    def ends_run(self) -> bool:
+        """Whether a `try` lets it through: what is wrong is not the payload."""
+        return self.stops_step
+
 
 class PayloadError(StepError):
     code = "payload.invalid"
@@ -230,6 +235,10 @@ class RemoteUnavailable(StepError):
     title = "The other system could not be reached"
     retry = "backoff"
     stops_step = True
+
+    @property
+    def ends_run(self) -> bool:
+        return False
 
 
 class RateLimited(RemoteUnavailable):

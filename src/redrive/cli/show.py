@@ -109,6 +109,7 @@ def print_run(output: Output, run: RunView, *, payloads: bool = False) -> None:
             ("source run", run.source_run),
             ("start", run.start_step),
             ("redrives", ", ".join(run.redrives) or None),
+            ("healed by", run.healed_by),
             ("warnings", run.warnings or None),
         ]
     )

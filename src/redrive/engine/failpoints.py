@@ -22,6 +22,11 @@ NAMES: tuple[str, ...] = (
     "claim.after",  # they are begun, durably; nothing has left
     "send.after",  # the answer is there, nothing of it is recorded
     "settle.after",  # the outcome is on its way to the committer
+    "paths.handed",  # what the paths of a step get is on its way to the committer
+    "path.ended",  # what a path adds to the join is on its way
+    "catch.filling",  # the payloads for `catch` are on their way, no record names their bucket
+    "catch.filled",  # the record that does is on its way
+    "paths.joined",  # the last record of a step that owns paths is on its way
     "run.ending",  # all steps done, the run not ended
     "commit.before",  # inside the transaction of a group
     "commit.after",  # it is durable, nobody has been told
@@ -31,7 +36,31 @@ NAMES: tuple[str, ...] = (
     "blob.folder_synced",
 )
 
-BESIDE: tuple[str, ...] = (  # not on the way of a run
+RETENTION: tuple[str, ...] = (
+    "retention.begun",  # a run is marked, nothing of it is gone
+    "retention.bucket",  # a bucket of it is empty
+    "retention.piece",  # some rows of it are gone
+    "retention.emptied",  # only its own record is left
+    "retention.marked",  # all references are scanned, nothing is deleted
+    "retention.swept",  # records of contents are gone, their objects are not
+)
+"""Points that a retention passes, not a run."""
+
+BACKUP: tuple[str, ...] = (
+    "backup.begun",  # it is recorded, nothing is written
+    "restore.rows",  # some records are in the new home
+    "restore.whole",  # everything is, not yet in its place
+)
+
+ERASE: tuple[str, ...] = (
+    "erase.begun",  # what is to be erased is on record
+    "erase.content",  # a content was written anew, nothing refers to it
+    "erase.moved",  # some records refer to the new ones
+    "erase.replaced",  # all do, the old contents are there
+    "erase.swept",  # they are gone, the file is not yet written anew
+)
+
+SEARCH: tuple[str, ...] = (
     "search.begun",  # an empty search index stands where there was none, the records do not know
     "search.applied",  # runs are in the search index, and still in its queue
 )
@@ -46,8 +75,8 @@ class Failpoints:
         self._left = 0
         if spec := os.environ.get("REDRIVE_FAILPOINT"):
             name, _, count = spec.partition(":")
-            if name not in NAMES + BESIDE:
-                raise ValueError(f"no failpoint {name!r}; there are {', '.join(NAMES + BESIDE)}")
+            if name not in (known := (*NAMES, *RETENTION, *BACKUP, *ERASE, *SEARCH)):
+                raise ValueError(f"no failpoint {name!r}; there are {', '.join(known)}")
             self._armed, self._left = name, int(count or 1)
 
     def hit(self, name: str) -> None:

@@ -18,7 +18,7 @@ from redrive.engine.execution import PROGRESS_S
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.stored import outputs_of
+from redrive.engine.stored import outputs_of, routed_so_far
 from redrive.engine.worker import Execution
 from redrive.errors import Fault, RedriveError, StepError
 from redrive.store import ledger as ledger_store
@@ -45,6 +45,10 @@ def give_up(deps: Deps, run: Run, summary: str, error: StepError) -> Callable[[T
                 step.status, step.error = "failure", packed
                 step.finished_at, step.next_attempt_at = at, None
                 step.payloads_out = step.out
+                shape = deps.flows.registry.shapes.get(step.shape)
+                if shape is not None and shape.tree == "route" and step.checkpoint is not None:
+                    for bucket, keep, *_ in routed_so_far(step).paths.values():
+                        transaction.run(store.DROP_PAYLOADS, bucket=bucket, keep=keep)
                 step.outputs = encode(outputs_of(plan, step)).decode()
                 if step.bucket is not None:
                     transaction.run(store.DROP_PAYLOADS, bucket=step.bucket, keep=step.out)

@@ -87,7 +87,7 @@ class RunReferences:
 def done_before(rows: Rows, run_id: int, plan: Plan) -> frozenset[str]:
     """Steps whose work in the source run counts in a run: kept ones, and one that it goes on inside."""
     kept = [step.step for step in run_store.step_runs(rows, run_id) if step.status == "kept"]
-    begun = [plan.step] if plan.start == "failed" and plan.step is not None else []
+    begun = plan.begins if plan.start == "failed" else ()
     return frozenset([*kept, *begun])
 
 

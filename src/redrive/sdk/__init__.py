@@ -24,13 +24,14 @@ from redrive.sdk.fields import (
     Example,
     Field,
     FunctionsField,
+    PathId,
     PathText,
     PlainName,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
 from redrive.sdk.playback import Playback, Played, PlayedFailure
-from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, indexable, spelt, unreadable
 from redrive.sdk.references import (
     MAX_KEY_BYTES,
     Cache,
@@ -45,7 +46,7 @@ from redrive.sdk.references import (
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.resolving import Resolver
 from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
-from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.shape import GatherShape, Out, Shape, TreeShape
 
 __all__ = [
     "CHUNK_BYTES",
@@ -101,6 +102,7 @@ __all__ = [
     "Out",
     "Outcome",
     "Path",
+    "PathId",
     "PathText",
     "Payload",
     "PlainName",
@@ -122,6 +124,7 @@ __all__ = [
     "Templated",
     "TemplatedValue",
     "TextFields",
+    "TreeShape",
     "UnknownRequest",
     "Whole",
     "apply",
@@ -132,6 +135,7 @@ __all__ = [
     "decode",
     "elements",
     "encode",
+    "indexable",
     "is_json",
     "item_reader",
     "members",

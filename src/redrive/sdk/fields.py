@@ -61,7 +61,7 @@ class Example:
     title: str
     settings: Mapping[str, Any]
     given: Sequence[Any]
-    gives: Sequence[Any] | None = None
+    gives: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None
     fails: str | None = None
     items_path: str = ""
     media_type: str = "application/json"
@@ -162,6 +162,8 @@ PathText = Annotated[
 ]
 """A text that is a path; compiled to `Path`."""
 
+PathId = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+"""The id of a path that a shape owns; no other path or step of the flow has it."""
 Duration = Annotated[
     float,
     BeforeValidator(_seconds),

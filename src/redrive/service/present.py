@@ -28,12 +28,12 @@ Lists = dict[str, Any]
 NO_LISTS: Lists = {"payloads_in": [], "payloads_out": [], "failed_payloads": []}
 
 
-def run_row(run: Run, redrives: list[int], now: int) -> RunRow:
+def run_row(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> RunRow:
     """`now` ends the duration of a run that has not ended."""
-    return RunRow(**run_fields(run, redrives, now))
+    return RunRow(**run_fields(run, redrives, now, healed_by))
 
 
-def run_fields(run: Run, redrives: list[int], now: int) -> dict[str, Any]:
+def run_fields(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> dict[str, Any]:
     plan = plan_of(run)
     variables = decode(run.variables) if run.variables else {}
     return {
@@ -53,6 +53,9 @@ def run_fields(run: Run, redrives: list[int], now: int) -> dict[str, Any]:
         "source_run": to_text("r", run.source_run) if run.source_run else None,
         "start_step": run.start_step,
         "redrives": [to_text("r", number) for number in redrives],
+        "healed_by": to_text("r", healed_by) if healed_by is not None else None,
+        "pinned": run.pinned,
+        "payloads_expired": run.retention != 0,
     }
 
 
@@ -139,6 +142,7 @@ def payload_fields(payload: PayloadRow) -> dict[str, Any]:
         "size_bytes": payload.size_bytes,
         "media_type": payload.media_type,
         "meta": decode(payload.meta) if payload.meta else {},
+        "expired": not payload.digest,
     }
 
 

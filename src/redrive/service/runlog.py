@@ -12,9 +12,10 @@ from redrive.core.nearest import nearest
 from redrive.core.run import Run, StepRun
 from redrive.engine.clock import instant, micros_of
 from redrive.engine.flows import BuiltFlow
-from redrive.errors import NotFound, RedriveError, UsageError
+from redrive.errors import NotFound, PayloadGone, RedriveError, UsageError
 from redrive.service import present
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
+from redrive.service.healing import Healing
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.views import (
@@ -84,10 +85,12 @@ class RunLog:
 
         found, redrives = await self._kernel.deps.reader.run(read)
         now = self._kernel.deps.clock.micros()
+        healing = Healing(self._kernel.deps)
+        healed = {run.id: await healing.healed_by(run) for run in found if run.id in redrives}
         return page(
             found,
             size,
-            lambda run: present.run_row(run, redrives.get(run.id, []), now),
+            lambda run: present.run_row(run, redrives.get(run.id, []), now, healed.get(run.id)),
             lambda run: cursor_of(run.id),
         )
 
@@ -132,7 +135,8 @@ class RunLog:
         redrives = store.redrives_of(rows, [number]).get(number, [])
         if run is None:
             raise unknown("run", to_text("r", number))
-        return present.run_row(run, redrives, self._kernel.deps.clock.micros())
+        healed = await Healing(self._kernel.deps).healed_by(run) if redrives else None
+        return present.run_row(run, redrives, self._kernel.deps.clock.micros(), healed)
 
     async def get(self, run_id: str) -> RunView:
         """A run with every step of its version in document order; one it did not reach is `pending`.
@@ -150,6 +154,7 @@ class RunLog:
             return run, redrives, [(step, _lists(rows, step)) for step in steps]
 
         run, redrives, steps = await self._kernel.deps.reader.run(read)
+        healed = await Healing(self._kernel.deps).healed_by(run) if redrives else None
         now = self._kernel.deps.clock.micros()
         views = {step.step: present.step_view(step, run, lists, now) for step, lists in steps}
         if (built := self._built(run)) is not None:
@@ -160,7 +165,7 @@ class RunLog:
         else:
             ordered = []  # its version cannot be read any more: what there is are the records
         return RunView(
-            **present.run_fields(run, redrives, now),
+            **present.run_fields(run, redrives, now, healed),
             steps=[*ordered, *views.values()],
             plan=present.plan_view(run),
         )
@@ -241,6 +246,12 @@ class RunLog:
                 hint="`redrive show RUN --exchanges` lists them.",
             )
         digest, size = found[:2] if which == "request" else found[2:]
+        if digest is None and size:
+            raise PayloadGone(
+                f"the body of the {which} of exchange {exchange_id} has expired or was erased",
+                at=exchange_id,
+                hint="Logs outlive payloads; the setting keep_payloads_success_days says how long they stay.",
+            )
         if digest is not None:
             async for chunk in self._kernel.deps.contents.known(digest, size).stream():
                 yield chunk

@@ -9,18 +9,17 @@ transaction; with `erase=True` nothing of what the index knew is left in its fil
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
-from sqlalchemy import and_, bindparam, delete, func, or_, select
+from sqlalchemy import bindparam, delete, func, or_, select
 
-from redrive.core.run import ENDED, PayloadRow, Plan
+from redrive.core.run import ENDED, PayloadRow
 from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
-from redrive.store.runs import payload_record
+from redrive.store.retention import named_by
+from redrive.store.runs import payload_record, step_runs
 from redrive.store.statements import Insert, Statement
 
 Source: TypeAlias = Rows | Transaction
@@ -97,11 +96,10 @@ _DOCUMENT = Statement(
     )
 )
 _NEWEST = Statement(select(func.max(_r.c.id)))
-_NAMING = [_s.c[name] for name in ("inputs", "outputs", "paths", "joined") if name in _s.c]
-_STEPS = Statement(
-    select(_s.c.bucket, _s.c.status, _s.c.out, *_NAMING)
-    .where(_s.c.run_id == bindparam("run_id"))
-    .order_by(_s.c.position)
+_RUN_OF = Statement(
+    select(_b.c.run_id)
+    .select_from(_p.join(_b, _b.c.id == _p.c.bucket))
+    .where(_p.c.id == bindparam("payload_id"))
 )
 _PLAN = Statement(select(_r.c.plan).where(_r.c.id == bindparam("run_id")))
 _OWN = Statement(select(_b.c.id).where(_b.c.id == bindparam("bucket"), _b.c.run_id == bindparam("run_id")))
@@ -115,12 +113,6 @@ _PAYLOADS = Statement(
     .order_by(_p.c.position)
     .limit(bindparam("at_most"))
 )
-_PLACE = Statement(
-    select(_b.c.run_id, _b.c.position, _s.c.step, _s.c.started_at)
-    .select_from(_b.outerjoin(_s, and_(_s.c.run_id == _b.c.run_id, _s.c.position == _b.c.position)))
-    .where(_b.c.id == bindparam("bucket"))
-)
-_NUMBER = re.compile(r"\d{4,}")
 WHOLE: Final = 1 << 31
 
 
@@ -142,6 +134,13 @@ class Waiting(NamedTuple):
 class State(NamedTuple):
     generation: int
     mark: int
+
+
+def changed(transaction: Transaction, payload_id: int, *, erase: bool = False) -> None:
+    """As `look_again`, for the run that put out a payload."""
+    found = transaction.one(_RUN_OF, payload_id=payload_id)
+    if found is not None and found[0]:
+        look_again(transaction, found[0], erase=erase)
 
 
 def look_again(transaction: Transaction, run_id: int, *, erase: bool = False) -> None:
@@ -213,22 +212,21 @@ def newest(source: Source) -> int:
 
 
 def buckets_of_run(source: Source, run_id: int, *, ended: bool) -> dict[int, int]:
-    """The buckets that a run wrote or was handed, each with how many of its payloads stay for certain."""
+    """The buckets that a run wrote or was handed, each with how many of its payloads stay for certain.
+
+    Of a run that has not ended those that its steps wrote.
+    """
     found: dict[int, int] = {}
-    plan = source.one(_PLAN, run_id=run_id)
-    if plan is not None and plan[0]:
-        # What a run was handed, also where no step has begun with it.
-        for number in msgspec.json.decode(bytes(plan[0]), type=Plan).inputs or ():
-            found[number] = WHOLE
-    for bucket, status, out, *naming in source.all(_STEPS, run_id=run_id):
-        for text in naming:
-            for number in _NUMBER.findall(text or ""):
-                found.setdefault(int(number), WHOLE)
-        if bucket is not None:
-            found[bucket] = WHOLE if ended or status not in {"pending", "running"} else out
+    if ended:
+        plan = source.one(_PLAN, run_id=run_id)
+        found = dict.fromkeys(named_by(source, run_id, plan[0] if plan is not None else None), WHOLE)
+    else:
+        for step in step_runs(source, run_id):
+            if step.bucket is not None:
+                found[step.bucket] = step.out if step.status in {"pending", "running"} else WHOLE
     return {
         bucket: stays
-        for bucket, stays in found.items()
+        for bucket, stays in sorted(found.items())
         if source.one(_OWN, bucket=bucket, run_id=run_id) is not None
     }
 
@@ -236,9 +234,3 @@ def buckets_of_run(source: Source, run_id: int, *, ended: bool) -> dict[int, int
 def payloads_of(source: Source, bucket: int, first: int, stop: int, at_most: int) -> list[PayloadRow]:
     found = source.all(_PAYLOADS, bucket=bucket, first=first, stop=stop, at_most=at_most)
     return [payload_record(row) for row in found]
-
-
-def place_of(source: Source, bucket: int) -> tuple[int, int, str | None, int | None] | None:
-    """Run and position of the step that wrote a bucket, the step's id, and when it began."""
-    found = source.one(_PLACE, bucket=bucket)
-    return (found[0], found[1], found[2], found[3]) if found else None

@@ -167,6 +167,11 @@ class Settings:
         help="Secret key (S3), account key (Azure) or service account as JSON (Google) for `objects`. "
         "Default: the provider's own variables.",
     )
+    search: bool = _setting(
+        True,
+        help="Whether any value in any payload can be found. Off: no search index is kept; delivery keys and "
+        "tracked fields are found all the same.",
+    )
     payload_display_bytes: int = _setting(
         65_536,
         unit="bytes",

@@ -60,6 +60,11 @@ ERASE: tuple[str, ...] = (
     "erase.swept",  # they are gone, the file is not yet written anew
 )
 
+SEARCH: tuple[str, ...] = (
+    "search.begun",  # an empty search index stands where there was none, the records do not know
+    "search.applied",  # runs are in the search index, and still in its queue
+)
+
 
 class Failpoints:
     """Counts passes; `action` is called with the name at each pass of an armed point."""
@@ -70,7 +75,7 @@ class Failpoints:
         self._left = 0
         if spec := os.environ.get("REDRIVE_FAILPOINT"):
             name, _, count = spec.partition(":")
-            if name not in (known := (*NAMES, *RETENTION, *BACKUP, *ERASE)):
+            if name not in (known := (*NAMES, *RETENTION, *BACKUP, *ERASE, *SEARCH)):
                 raise ValueError(f"no failpoint {name!r}; there are {', '.join(known)}")
             self._armed, self._left = name, int(count or 1)
 

@@ -21,6 +21,7 @@ from redrive.engine.deps import Deps
 from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
+from redrive.engine.indexer import Indexer
 from redrive.engine.runner import Runner
 from redrive.engine.target import LedgerSignal
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
@@ -59,6 +60,7 @@ from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
 from redrive.store.opening import mark_home, open_database
+from redrive.store.search_opening import open_search_index
 from redrive.store.secrets import SecretBox
 
 SERVER_FILE = "server.json"
@@ -110,6 +112,11 @@ class Service:
     def is_runner(self) -> bool:
         """Whether this process executes the home's runs."""
         return self._kernel.runner is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this process executes a run right now."""
+        return self._kernel.runner is not None and self._kernel.runner.busy
 
     def changed(self, run: Run) -> None:
         """The engine tells of a change of a run's record."""
@@ -334,8 +341,13 @@ async def open_service(
         lock,
     )
     told.append(service)
+    index = open_search_index(database)
+    indexer = service.kernel.indexer = Indexer(
+        deps, index, enabled=settings.search, busy=lambda: service.is_busy
+    )
     try:
         if serve:
+            indexer.start()
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
             service.start_retention()
@@ -344,6 +356,7 @@ async def open_service(
         await service.stop_retention()
         if service.is_runner:
             await service.stop_runner()
+        await indexer.close()
         await connections.close()
         await deps.sandbox.close()
         await dictionaries.close()

@@ -197,6 +197,28 @@ class FindItem(View):
     at: datetime
 
 
+class FindPage(Page[FindItem]):
+    """`note` says what the answer does not show, if there is anything."""
+
+    note: str | None = None
+
+
+class SearchStatus(View):
+    """The search index: what it holds, and what it has not taken up yet."""
+
+    enabled: bool
+    state: Literal["off", "missing", "building", "behind", "complete"]
+    waiting_runs: int
+    """Runs that have begun and are not in it, or not all of them."""
+    waiting_payloads: int
+    waiting_since: datetime | None
+    """When the first of those that ended did."""
+    older_runs: int
+    """Runs that a new index has yet to take up; the newest come first."""
+    documents: int
+    size_bytes: int
+
+
 class DeliveryEvent(View):
     run: str
     status: str

@@ -315,6 +315,7 @@ async def open_service(
             await service.stop_runner()
         await connections.close()
         await deps.sandbox.close()
+        await deps.apart.close()
         await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()

@@ -206,6 +206,63 @@ class Settings:
         least=1,
         help="A run whose worker died this many times fails as `worker lost` and is not started again.",
     )
+    keep_payloads_success_days: float = _setting(
+        30.0,
+        unit="days",
+        least=0,
+        help="Payloads of runs that ended in success are kept so long; 0: for ever. A flow may differ.",
+    )
+    keep_payloads_failure_days: float = _setting(
+        90.0,
+        unit="days",
+        least=0,
+        help="Payloads of all other runs that have ended are kept so long; 0: for ever.",
+    )
+    keep_payloads_success_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest successful runs keep payloads."
+    )
+    keep_payloads_failure_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest other runs keep payloads."
+    )
+    keep_payloads_success_bytes: int | None = _setting(
+        None, unit="bytes", least=0, help="Of each flow the newest successful runs keep up to so many bytes."
+    )
+    keep_payloads_failure_bytes: int | None = _setting(
+        None, unit="bytes", least=0, help="Of each flow the newest other runs keep up to so many bytes."
+    )
+    keep_runs_success_days: float = _setting(
+        180.0,
+        unit="days",
+        least=0,
+        help="Runs that ended in success, with their logs, are kept so long; 0: for ever.",
+    )
+    keep_runs_failure_days: float = _setting(
+        180.0, unit="days", least=0, help="All other runs, with their logs, are kept so long; 0: for ever."
+    )
+    keep_runs_success_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest successful runs are kept."
+    )
+    keep_runs_failure_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest other runs are kept."
+    )
+    keep_uploads_days: float = _setting(
+        7.0,
+        unit="days",
+        least=0,
+        help="Uploads are kept so long; 0: for ever. What a run took of them is its own.",
+    )
+    keep_start_keys_days: float = _setting(
+        30.0,
+        unit="days",
+        least=0,
+        help="So long an Idempotency-Key of a start gives the same run; 0: as long as that run.",
+    )
+    retention_every_s: float = _setting(
+        3600.0,
+        unit="seconds",
+        least=0,
+        help="How often `redrive up` looks for what is no longer to be kept; 0: never.",
+    )
     sources: Mapping[str, Source] = dataclasses.field(default_factory=dict, repr=False)
 
     def rows(self) -> list[dict[str, Value]]:

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
 from redrive.service.app import Service, open_service
 from redrive.settings import load
 from tests.crash.site import Case
@@ -214,12 +217,20 @@ class House:
     path: Path
     case: Case
     zygote: Zygote
+    store: str | None = None
+    """Address of its PostgreSQL database; None: the file in the home."""
     processes: int = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return QUICK if self.store is None else {**QUICK, "REDRIVE_STORE": self.store}
 
     def begin(self, program: str, *words: str, **environment: str) -> int:
         """Start a process on this home and go on; its process id."""
         self.processes += 1
         self.output = self.path.with_name(f"{self.path.name}-{self.processes}.out")
+        if self.store is not None:
+            environment["REDRIVE_STORE"] = self.store
         return self.zygote.fork(program, words, environment, self.output)
 
     def run(self, program: str, *words: str, **environment: str) -> int:
@@ -253,7 +264,7 @@ class House:
 
     @asynccontextmanager
     async def service(self) -> Any:
-        async with open_service(self.path, load(environment=QUICK)) as service:
+        async with open_service(self.path, load(environment=self.environment)) as service:
             assert isinstance(service, Service)
             yield service
 
@@ -278,6 +289,10 @@ class House:
 
     @contextmanager
     def rows(self) -> Iterator[Any]:
+        if self.store is not None:
+            with psycopg.connect(self.store, row_factory=dict_row) as connection:
+                yield lambda text, *values: connection.execute(text.replace("?", "%s"), values).fetchall()
+            return
         connection = sqlite3.connect(self.path / "redrive.db")
         connection.row_factory = sqlite3.Row
         try:
@@ -288,7 +303,7 @@ class House:
     def sound(self) -> bool:
         """Whether the database is whole and every content that a payload names is there."""
         with self.rows() as rows:
-            whole = rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+            whole = bool(self.store) or rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
             lost = rows(
                 "SELECT p.id FROM payloads p LEFT JOIN contents c ON c.digest = p.digest"
                 " WHERE c.digest IS NULL"
@@ -298,6 +313,6 @@ class House:
         return whole and not lost and kept <= objects
 
 
-def copied(template: Path, path: Path, case: Case, zygote: Zygote) -> House:
-    shutil.copytree(template, path)
-    return House(path, case, zygote)
+def copied(template: Path, path: Path, case: Case, zygote: Zygote, store: str | None = None) -> House:
+    shutil.copytree(template, path, ignore=shutil.ignore_patterns("redrive.db*") if store else None)
+    return House(path, case, zygote, store)

@@ -14,8 +14,10 @@ from typing import Any
 
 from redrive.cli.main import main as command_line
 from redrive.engine import worker
+from redrive.engine.clock import Clock
 from redrive.engine.failpoints import failpoints
 from redrive.service.app import Service, open_service
+from redrive.service.kept_views import EraseRequest
 from redrive.service.views import StartRequest
 from redrive.settings import load
 
@@ -77,6 +79,33 @@ async def serve(home: str) -> int:
     return SIGNALLED
 
 
+class LaterClock(Clock):
+    """The wall clock, some days on."""
+
+    def __init__(self, days: int) -> None:
+        self._ahead = days * 86_400_000_000
+
+    def micros(self) -> int:
+        return super().micros() + self._ahead
+
+
+async def retain(home: str, days: str) -> None:
+    """A retention pass, as it would be so many days later; prints what it took away."""
+    settings = load(options={"home": home})
+    async with open_service(Path(home), settings, clock=LaterClock(int(days))) as service:
+        result = await service.retention.run()
+        print(json.dumps(result.model_dump()), flush=True)
+
+
+async def erase(home: str, value: str) -> None:
+    """Erase a value, or go on with it."""
+    async with home_service(home) as service:
+        await service.erasures.resume()
+        if not (await service.erasures.list()).items:
+            await service.erasures.erase(EraseRequest(value=value, reason="a test", confirm=True))
+        print(json.dumps({"erased": len((await service.erasures.list()).items)}), flush=True)
+
+
 def cli(*words: str) -> int:
     return command_line(list(words))
 
@@ -86,6 +115,8 @@ PROGRAMS: dict[str, Any] = {
     "counted": counted,
     "die_in_back_off": die_in_back_off,
     "serve": serve,
+    "retain": retain,
+    "erase": erase,
     "cli": cli,
 }
 

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,13 @@ def test_the_reference_flows_visit_every_failpoint(passes: dict[str, int]) -> No
 
 @pytest.mark.parametrize(("name", "which", "mode"), chosen())
 async def test_a_run_survives_the_death_of_its_process(
-    make_house: Made, passes: dict[str, int], name: str, which: str, mode: str
+    make_house: Made, passes: dict[str, int], name: str, which: str, mode: str, store: str
 ) -> None:
     last = passes[name]
     for at in (
         range(1, last + 1) if which == "every" else [min({"first": 1, "second": 2}.get(which, last), last)]
     ):
-        await dies_and_goes_on(make_house, name, at, mode)
+        await dies_and_goes_on(partial(make_house, store=store), name, at, mode)
 
 
 async def dies_and_goes_on(make_house: Made, name: str, at: int, mode: str) -> None:

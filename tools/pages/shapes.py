@@ -45,7 +45,9 @@ def classes() -> Iterator[type[ShapeBase]]:
     """Every built-in shape. Shapes of other packages have pages of their own."""
     for info in pkgutil.iter_modules(redrive.shapes.__path__):
         importlib.import_module(f"redrive.shapes.{info.name}")
-    seen = list(Shape.__subclasses__()) + list(GatherShape.__subclasses__()) + list(TreeShape.__subclasses__())
+    seen = (
+        list(Shape.__subclasses__()) + list(GatherShape.__subclasses__()) + list(TreeShape.__subclasses__())
+    )
     while seen:
         shape = seen.pop()
         seen += shape.__subclasses__()

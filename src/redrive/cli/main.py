@@ -38,6 +38,9 @@ VERBS: Final[dict[str, Verb]] = {
     "redrive": Verb("redrives:redrive", "Start a new run at or after a step of an old one.", _REDRIVE),
     "deliveries": Verb("deliveries:deliveries", "List what was sent under which key.", _REDRIVE),
     "resolve": Verb("deliveries:resolve", "Say whether an unknown delivery arrived.", _REDRIVE),
+    "pin": Verb("retention:pin", "Keep a run with its payloads, whatever the rules say.", _REDRIVE),
+    "unpin": Verb("retention:unpin", "Let the rules hold for a run again.", _REDRIVE),
+    "delete": Verb("retention:delete", "Delete runs for good; what was delivered stays known.", _REDRIVE),
     "check": Verb("documents:check", "Validate documents; nothing is stored.", _BUILD),
     "test": Verb("flowtests:run_tests", "Run the tests of flows against recorded exchanges.", _BUILD),
     "replay": Verb("flowtests:replay", "Try a version against past runs; nothing is sent.", _BUILD),
@@ -55,6 +58,11 @@ VERBS: Final[dict[str, Verb]] = {
     "schema": Verb("documents:schema", "Print the JSON Schema of a document.", _BUILD),
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
+    "move": Verb("moving:move", "Copy records and objects to other stores, and compare them.", _HOME),
+    "backup": Verb("backups:backup", "Write everything to one file, while runs go on.", _HOME),
+    "restore": Verb("backups:restore", "Make a new home from a backup.", _HOME),
+    "erase": Verb("erasing:erase", "Erase every item that holds a value, everywhere.", _HOME),
+    "retention": Verb("retention:retention", "Take away what is no longer to be kept, or show it.", _HOME),
     "doctor": Verb("home:doctor", "Look the home and its machine over.", _HOME),
 }
 

@@ -24,10 +24,21 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.interface import Document, Kind, Side, Which
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -355,6 +366,41 @@ class _Ledger(_Noun):
         return await self._to.post(DeliveryView, "deliveries", delivery_id, "resolve", body=body)
 
 
+class _Retention(_Noun):
+    async def plan(self) -> RetentionPlan:
+        return await self._to.get(RetentionPlan, "retention")
+
+    async def run(self, *, compact: bool = False) -> RetentionResult:
+        return await self._to.post(RetentionResult, "retention", body={"compact": compact}, patient=True)
+
+    async def pin(self, run_id: str, pinned: bool) -> RunRow:
+        return self._to.read(
+            RunRow, await self._to.call("PUT" if pinned else "DELETE", ("runs", run_id, "pin"))
+        )
+
+    async def delete(self, request: DeleteRequest) -> Deleted:
+        return await self._to.post(Deleted, "runs", "delete", body=request, patient=True)
+
+
+class _Backups(_Noun):
+    def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]:
+        return self._to.stream("backups", method="POST", name=name, secrets=secrets)
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]:
+        return await self._to.get(Page[BackupView], "backups", limit=limit, cursor=cursor)
+
+
+class _Erasures(_Noun):
+    async def plan(self, request: EraseRequest) -> ErasePlan:
+        return await self._to.post(ErasePlan, "erasures", "plan", body=request, patient=True)
+
+    async def erase(self, request: EraseRequest) -> ErasureView:
+        return await self._to.post(ErasureView, "erasures", body=request, patient=True)
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]:
+        return await self._to.get(Page[ErasureView], "erasures", limit=limit, cursor=cursor)
+
+
 class _Tokens(_Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
@@ -408,6 +454,9 @@ class HttpClient:
         self.redrives = _Redrives(self._to)
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
+        self.retention = _Retention(self._to)
+        self.backups = _Backups(self._to)
+        self.erasures = _Erasures(self._to)
         self.lookups = HttpLookups(self._to)
         self.pools = HttpPools(self._to)
         self.caches = HttpCaches(self._to)
@@ -435,6 +484,10 @@ class HttpClient:
 
     async def doctor(self) -> Sequence[Finding]:
         return (await self._to.get(Page[Finding], "doctor")).items
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        body = {"after": after, "repair": repair}
+        return await self._to.post(ContentsChecked, "doctor/contents", body=body)
 
     async def settings(self) -> Page[SettingView]:
         return await self._to.get(Page[SettingView], "settings")

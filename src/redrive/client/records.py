@@ -16,6 +16,17 @@ from redrive.service.flowtest_views import (
 )
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    LimitView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
@@ -44,13 +55,19 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "BackupView",
     "Bundle",
     "ConnectionView",
     "ConnectorView",
     "CsvForm",
+    "DeleteRequest",
+    "Deleted",
     "DeliveryView",
     "Difference",
     "Document",
+    "ErasePlan",
+    "EraseRequest",
+    "ErasureView",
     "ExchangeView",
     "FindItem",
     "Finding",
@@ -60,6 +77,7 @@ __all__ = [
     "FlowView",
     "Imported",
     "Kind",
+    "LimitView",
     "LogLine",
     "MadeFile",
     "MadeTest",
@@ -73,6 +91,8 @@ __all__ = [
     "ReplayStep",
     "ReplayView",
     "Restored",
+    "RetentionPlan",
+    "RetentionResult",
     "RetryRequest",
     "RunRow",
     "RunView",

@@ -67,6 +67,18 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     asked: dict[str, Any] = msgspec.field(default_factory=dict)
     """What the person asked for, in the words of the command: for the run log and the audit."""
 
+    @property
+    def waiting(self) -> list[int]:
+        """The buckets that wait for the steps that the run begins with."""
+        return [*(self.inputs or []), *(one for it in self.begins.values() for one in it.inputs or [])]
+
+    @property
+    def buckets(self) -> list[int]:
+        """All buckets that the run goes on with."""
+        handed = [named for it in self.begins.values() for named in it.handed.values()]
+        lists = [*(it.finished for it in self.begins.values()), *handed, *self.paths.values()]
+        return [*self.waiting, *(one for named in lists for one in named or [])]
+
 
 class Run(msgspec.Struct, kw_only=True):
     id: int
@@ -98,6 +110,10 @@ class Run(msgspec.Struct, kw_only=True):
     plan: bytes | None = None
     connectors: bytes | None = None
     """JSON: connector name to the hash of the document that the run used."""
+    pinned: bool = False
+    """Retention passes it by."""
+    retention: int = 0
+    """0 whole, 1 its payloads are being taken away, 2 they are gone, 3 it is being deleted."""
 
     @property
     def lineage_since(self) -> int:

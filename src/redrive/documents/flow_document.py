@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redrive.core.flow import Flow, FlowSettings, PathNode, StepNode, TriggerSpec, Variable
 from redrive.core.nearest import nearest
+from redrive.core.retention import ByState, Keep, Limit
 from redrive.core.template import Template, TemplateInvalid
 from redrive.documents.flow_tests import check_tests
 from redrive.documents.forms import kind_of, read_form
-from redrive.documents.grammar import FlowForm, SettingsForm, StepForm, TriggerBody, TriggerForm, VariableForm
+from redrive.documents.grammar import (
+    FlowForm,
+    KeepForm,
+    LimitForm,
+    SettingsForm,
+    StepForm,
+    TriggerBody,
+    TriggerForm,
+    VariableForm,
+)
 from redrive.documents.load import Document
 from redrive.documents.nodes import pointer_to
 from redrive.documents.owned import OwnedSteps, owned_steps
@@ -325,8 +335,18 @@ def _settings(form: SettingsForm) -> FlowSettings:
         overlap_key=form.overlap_key,
         use_queued_time=form.use_queued_time,
         timeout_s=form.timeout,
-        keep_runs_s=form.retention.runs,
-        keep_payloads_s=form.retention.payloads,
+        retention=Keep(payloads=_by_state(form.retention.payloads), runs=_by_state(form.retention.runs)),
         notify_on_failure=tuple(form.notify_on_failure),
         labels=tuple(form.labels),
     )
+
+
+def _by_state(form: KeepForm | None) -> ByState:
+    if form is None:
+        return ByState()
+    every = _limit(form)
+    return ByState(success=_limit(form.success).over(every), failure=_limit(form.failure).over(every))
+
+
+def _limit(form: LimitForm | None) -> Limit:
+    return Limit(age_s=form.age, count=form.count, size_bytes=form.bytes) if form is not None else Limit()

@@ -50,6 +50,8 @@ class Families(Protocol):
 
     def note(self, family: str, digest: bytes, plain: int, packed: int) -> None: ...
 
+    def forget(self, family: str) -> None: ...
+
 
 class _Family:
     __slots__ = ("due", "packed", "plain", "recent", "seen", "since", "wait")
@@ -82,6 +84,11 @@ class Dictionaries:
         if family not in self._present:
             self._present[family] = self._stored(self._reader.rows(), family)
         return self._present[family]
+
+    def forget(self, family: str) -> None:
+        """Look again which one there is: the one that was used is retired."""
+        self._present.pop(family, None)
+        self._families.pop(family, None)
 
     def note(self, family: str, digest: bytes, plain: int, packed: int) -> None:
         """A content was packed: one more sample, and one more figure."""

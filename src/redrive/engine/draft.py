@@ -28,6 +28,7 @@ from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
 from redrive.store import payloads as payload_store
+from redrive.store import retention
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT, pin
@@ -62,6 +63,9 @@ class Draft(msgspec.Struct):
     def write(self, transaction: Transaction, actor: str, at: int) -> None:
         """The run, queued, with everything that belongs to it."""
         self.run.plan = msgspec.json.encode(self.plan)
+        for bucket in self.plan.buckets:
+            if bucket not in self.buckets:
+                retention.require_whole(transaction, bucket)
         transaction.insert(store.INSERT_RUN, row(self.run))
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))
@@ -357,9 +361,10 @@ class Drafting:
             lineage = LineageBuilder()
             if writing.whole is not None:
                 lineage.add_items([Item(b"", 0, item.number) for item in writing.items])
-                new = await self._deps.contents.put(writing.whole)
+                raws = [item.raw for item in writing.items]
+                new = await self._deps.contents.put_like(writing.whole, raws, content)
             else:
-                new = await self._deps.contents.put(_pieces(writing, lineage))
+                new = await self._deps.contents.put_pieces(_pieces(writing, lineage), content)
             if writing.count == payload.items:
                 new = content  # all of it: the stored bytes as they are
             self._place(bucket, held, payload, new, items=writing.count, lineage=lineage.encode())
@@ -385,10 +390,10 @@ async def _fitting(
             yield chosen
 
 
-async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[bytes]:
+async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[tuple[bytes, Sequence[bytes]]]:
     async for piece in writing.pieces():
         lineage.add_items([Item(b"", 0, item.number) for item in piece.items])
-        yield piece.data
+        yield piece.data, [item.raw for item in piece.items]
 
 
 async def count_items(payload: Payload) -> int | None:

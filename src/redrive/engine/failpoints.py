@@ -36,6 +36,30 @@ NAMES: tuple[str, ...] = (
     "blob.folder_synced",
 )
 
+RETENTION: tuple[str, ...] = (
+    "retention.begun",  # a run is marked, nothing of it is gone
+    "retention.bucket",  # a bucket of it is empty
+    "retention.piece",  # some rows of it are gone
+    "retention.emptied",  # only its own record is left
+    "retention.marked",  # all references are scanned, nothing is deleted
+    "retention.swept",  # records of contents are gone, their objects are not
+)
+"""Points that a retention passes, not a run."""
+
+BACKUP: tuple[str, ...] = (
+    "backup.begun",  # it is recorded, nothing is written
+    "restore.rows",  # some records are in the new home
+    "restore.whole",  # everything is, not yet in its place
+)
+
+ERASE: tuple[str, ...] = (
+    "erase.begun",  # what is to be erased is on record
+    "erase.content",  # a content was written anew, nothing refers to it
+    "erase.moved",  # some records refer to the new ones
+    "erase.replaced",  # all do, the old contents are there
+    "erase.swept",  # they are gone, the file is not yet written anew
+)
+
 
 class Failpoints:
     """Counts passes; `action` is called with the name at each pass of an armed point."""
@@ -46,8 +70,8 @@ class Failpoints:
         self._left = 0
         if spec := os.environ.get("REDRIVE_FAILPOINT"):
             name, _, count = spec.partition(":")
-            if name not in NAMES:
-                raise ValueError(f"no failpoint {name!r}; there are {', '.join(NAMES)}")
+            if name not in (known := (*NAMES, *RETENTION, *BACKUP, *ERASE)):
+                raise ValueError(f"no failpoint {name!r}; there are {', '.join(known)}")
             self._armed, self._left = name, int(count or 1)
 
     def hit(self, name: str) -> None:

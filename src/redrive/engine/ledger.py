@@ -137,10 +137,11 @@ class StepLedger:
     async def _judge(self, entries: Sequence[Entry]) -> tuple[list[tuple[str, Known | None]], bool]:
         def read(rows: Rows) -> tuple[list[tuple[str, Known | None]], bool]:
             target_id = self._find_target(rows)
+            secret = store.secret_of(rows)
             verdicts: list[tuple[str, Known | None]] = []
             own_open = False
             for entry in entries:
-                known = store.known(rows, target_id, entry.key) if target_id is not None else None
+                known = store.known(rows, target_id, entry.key, secret) if target_id is not None else None
                 verdicts.append((judge(known, entry.digest, self._asker), known))
                 own_open = own_open or (
                     known is not None
@@ -437,8 +438,9 @@ class StepLedger:
 
         def work(transaction: Transaction) -> None:
             target_id = self._ensure_target(transaction)
+            secret = store.secret_of(transaction)
             for sequence, entry, status, reason in numbered:
-                known = store.known(transaction, target_id, entry.key)
+                known = store.known(transaction, target_id, entry.key, secret)
                 if known is not None:
                     transaction.insert(
                         store.INSERT_EVENT,

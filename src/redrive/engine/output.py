@@ -86,7 +86,8 @@ class Output:
             content = await self._put_whole(writing.whole, writing.items, out.like)
             lineage.add_items(writing.items)
         else:
-            content = await self._contents.put(self._streamed(writing, lineage))
+            base = out.like.content if out.like is not None else None
+            content = await self._contents.put_pieces(self._streamed(writing, lineage, out.like), base)
         count = writing.count
         if writing.unchanged is not None:
             count = await _items_of(writing, default_origins)
@@ -122,10 +123,13 @@ class Output:
             return await self._contents.put(whole)
         return await self._contents.put_like(whole, [item.raw for item in items], like.content)
 
-    async def _streamed(self, writing: Writing, lineage: LineageBuilder) -> AsyncIterator[bytes]:
+    async def _streamed(
+        self, writing: Writing, lineage: LineageBuilder, like: Payload | None
+    ) -> AsyncIterator[tuple[bytes, Sequence[bytes]]]:
         async for piece in writing.pieces():
             lineage.add_items(piece.items)
-            yield piece.data
+            alike = like is not None and all(item.payload == like.position for item in piece.items)
+            yield piece.data, [item.raw for item in piece.items] if alike else ()
 
     def _record(
         self, writing: Writing | Making, content: StoredContent, count: int | None, lineage: bytes | None

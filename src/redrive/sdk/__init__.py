@@ -31,7 +31,7 @@ from redrive.sdk.fields import (
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
 from redrive.sdk.playback import Playback, Played, PlayedFailure
-from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, indexable, spelt, unreadable
 from redrive.sdk.references import (
     MAX_KEY_BYTES,
     Cache,
@@ -135,6 +135,7 @@ __all__ = [
     "decode",
     "elements",
     "encode",
+    "indexable",
     "is_json",
     "item_reader",
     "members",

@@ -15,7 +15,9 @@ from redrive.server.guard import Guard
 from redrive.server.page import CSP, front_page, reference_page
 from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
+    backups,
     caches,
+    erasures,
     flows,
     health,
     ledger,
@@ -23,6 +25,7 @@ from redrive.server.routes import (
     payloads,
     pools,
     redrives,
+    retention,
     runs,
     search,
     tests,
@@ -31,7 +34,10 @@ from redrive.server.routes import (
 from redrive.service.interface import Services
 
 API = "/api/v1"
-_NOUNS = (flows, runs, payloads, redrives, search, ledger, lookups, pools, caches, tests, tokens, health)
+_NOUNS = (
+    flows, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools, caches,
+    tests, tokens, health,
+)  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -135,6 +135,13 @@ class StartDocumentBody(StartRequest):
         return StartRequest(**{name: getattr(self, name) for name in StartRequest.model_fields})
 
 
+class ContentsBody(_Body):
+    """`after`: `next` of the part before. `repair` mends what can be mended."""
+
+    after: str | None = Field(None, max_length=100)
+    repair: bool = False
+
+
 class StopBody(_Body):
     force: bool = False
 

@@ -29,8 +29,11 @@ from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
+from redrive.service.backups import Backups
 from redrive.service.caches import Caches
+from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
+from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
 from redrive.service.kernel import Kernel, number_of
@@ -40,11 +43,13 @@ from redrive.service.payloads import Payloads
 from redrive.service.playback import played
 from redrive.service.pools import Pools
 from redrive.service.redrives import Redrives
+from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.views import (
+    ContentsChecked,
     Finding,
     Health,
     RunRow,
@@ -54,7 +59,7 @@ from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
-from redrive.store.opening import open_database
+from redrive.store.opening import mark_home, open_database
 from redrive.store.secrets import SecretBox
 
 SERVER_FILE = "server.json"
@@ -87,6 +92,10 @@ class Service:
         self.redrives = Redrives(kernel, self.runs)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
+        self.retention = Retention(kernel, self.runs.row)
+        self.backups = Backups(kernel)
+        self.erasures = Erasures(kernel)
+        self._retaining: asyncio.Task[None] | None = None
         self.lookups = Lookups(kernel)
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
@@ -128,6 +137,9 @@ class Service:
     async def doctor(self) -> Sequence[Finding]:
         return await doctor(self._kernel)
 
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        return await ContentChecks(self._kernel, repair=repair).part(after)
+
     # ---- executing
 
     def take_lock(self) -> bool:
@@ -140,6 +152,22 @@ class Service:
         self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
+
+    def start_retention(self) -> None:
+        """Take away in the background what is no longer to be kept."""
+        self._retaining = asyncio.create_task(self._retain(), name="redrive-retention")
+
+    async def _retain(self) -> None:
+        try:
+            await self.erasures.resume()  # what a dead process left
+        except RedriveError as error:
+            _log.error("erasing.failed", code=error.code, detail=error.detail)
+        await self.retention.main()
+
+    async def stop_retention(self) -> None:
+        if self._retaining is not None:
+            await ended(self._retaining)
+            self._retaining = None
 
     async def stop_runner(self, *, patient: bool = False) -> None:
         """Let go of all runs (see `Runner.close`) and of the lock."""
@@ -199,6 +227,7 @@ def _prepare(home: Path, database: Database) -> None:
         ) from None
     try:
         database.migrate()
+        mark_home(home, database)
     except OSError as error:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
@@ -311,8 +340,10 @@ async def open_service(
         if serve:
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
+            service.start_retention()
         yield service
     finally:
+        await service.stop_retention()
         if service.is_runner:
             await service.stop_runner()
         await connections.close()

@@ -21,6 +21,16 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.reference_views import (
     CacheEntryView,
     CachePageView,
@@ -37,6 +47,7 @@ from redrive.service.views import (
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryView,
     ExchangeView,
     Finding,
@@ -200,6 +211,24 @@ class Ledger(Protocol):
     async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView: ...
 
 
+class Retention(Protocol):
+    async def plan(self) -> RetentionPlan: ...
+    async def run(self, *, compact: bool = False) -> RetentionResult: ...
+    async def pin(self, run_id: str, pinned: bool) -> RunRow: ...
+    async def delete(self, request: DeleteRequest) -> Deleted: ...
+
+
+class Backups(Protocol):
+    def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]: ...
+
+
+class Erasures(Protocol):
+    async def plan(self, request: EraseRequest) -> ErasePlan: ...
+    async def erase(self, request: EraseRequest) -> ErasureView: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]: ...
+
+
 class Lookups(Protocol):
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[LookupView]: ...
     async def get(self, name: str) -> LookupView: ...
@@ -313,6 +342,12 @@ class Services(Protocol):
     @property
     def ledger(self) -> Ledger: ...
     @property
+    def retention(self) -> Retention: ...
+    @property
+    def backups(self) -> Backups: ...
+    @property
+    def erasures(self) -> Erasures: ...
+    @property
     def lookups(self) -> Lookups: ...
     @property
     def pools(self) -> Pools: ...
@@ -324,6 +359,12 @@ class Services(Protocol):
     def tests(self) -> Tests: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        """Compare what is stored with its hashes: the part after `after` (`next` of the part before).
+
+        `repair` mends what can be mended. Errors: `usage`.
+        """
+        ...
 
 
 class CheckedTokens(Tokens, Protocol):

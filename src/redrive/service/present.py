@@ -54,6 +54,8 @@ def run_fields(run: Run, redrives: list[int], now: int, healed_by: int | None = 
         "start_step": run.start_step,
         "redrives": [to_text("r", number) for number in redrives],
         "healed_by": to_text("r", healed_by) if healed_by is not None else None,
+        "pinned": run.pinned,
+        "payloads_expired": run.retention != 0,
     }
 
 
@@ -140,6 +142,7 @@ def payload_fields(payload: PayloadRow) -> dict[str, Any]:
         "size_bytes": payload.size_bytes,
         "media_type": payload.media_type,
         "meta": decode(payload.meta) if payload.meta else {},
+        "expired": not payload.digest,
     }
 
 

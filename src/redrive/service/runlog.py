@@ -12,7 +12,7 @@ from redrive.core.nearest import nearest
 from redrive.core.run import Run, StepRun
 from redrive.engine.clock import instant, micros_of
 from redrive.engine.flows import BuiltFlow
-from redrive.errors import NotFound, RedriveError, UsageError
+from redrive.errors import NotFound, PayloadGone, RedriveError, UsageError
 from redrive.service import present
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.healing import Healing
@@ -246,6 +246,12 @@ class RunLog:
                 hint="`redrive show RUN --exchanges` lists them.",
             )
         digest, size = found[:2] if which == "request" else found[2:]
+        if digest is None and size:
+            raise PayloadGone(
+                f"the body of the {which} of exchange {exchange_id} has expired or was erased",
+                at=exchange_id,
+                hint="Logs outlive payloads; the setting keep_payloads_success_days says how long they stay.",
+            )
         if digest is not None:
             async for chunk in self._kernel.deps.contents.known(digest, size).stream():
                 yield chunk

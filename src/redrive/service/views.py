@@ -6,13 +6,16 @@ Ids are strings, instants are aware UTC, sizes are bytes. Field names are a cont
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from redrive.core.jsonvalue import decode, encode
 
 T = TypeVar("T")
+
+OnlyTrue = Annotated[bool, Field(exclude_if=lambda value: not value)]
+"""Written only where it is true."""
 
 RunStatus = Literal["queued", "running", "success", "partial_success", "failure", "stopped"]
 StepStatus = Literal[
@@ -57,6 +60,8 @@ class PayloadView(View):
     size_bytes: int
     media_type: str
     meta: dict[str, str]
+    expired: OnlyTrue = False
+    """Its content is no longer kept. Written only where it is so."""
 
 
 class DeliveryCounts(View):
@@ -110,6 +115,9 @@ class RunRow(View):
     redrives: list[str]
     healed_by: str | None = None
     """The later run by which everything that had failed in this one was made good."""
+    pinned: OnlyTrue = False
+    payloads_expired: OnlyTrue = False
+    """These two are written only where they are so."""
 
 
 class RunView(RunRow):
@@ -396,6 +404,35 @@ class Finding(View):
     name: str
     detail: str
     hint: str | None = None
+
+
+class Moved(View):
+    """One kind of record, or `objects`, that was moved; `digest` is the hash of all, the same in both."""
+
+    name: str
+    count: int
+    digest: str
+
+
+class MoveView(View):
+    """What was copied from one store to another and compared; `target` null: objects only."""
+
+    source: str
+    target: str | None
+    moved: list[Moved]
+
+
+class ContentsChecked(View):
+    """A part of the check of all contents. `next` goes on where it ended; None at the end.
+
+    `checked` and `read_bytes` are those of this part; `total` is the number of contents that are stored.
+    """
+
+    findings: list[Finding]
+    checked: int
+    read_bytes: int
+    total: int
+    next: str | None = None
 
 
 class SettingView(View):

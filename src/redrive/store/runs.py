@@ -183,6 +183,7 @@ _PAYLOAD_FIELDS = PayloadRow.__struct_fields__
 def run_record(row: Sequence[Any]) -> Run:
     run = Run(**dict(zip(_RUN_FIELDS, row, strict=True)))
     run.overridden = bool(run.overridden)
+    run.pinned = bool(run.pinned)
     return run
 
 

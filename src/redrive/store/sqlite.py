@@ -50,6 +50,7 @@ class SqliteDatabase(Database):
     begin_write = "BEGIN IMMEDIATE"
     errors = sqlite3.Error
     fatal = (sqlite3.OperationalError,)
+    remedy = "Stop everything that uses this home, keep a copy of it, and restore a backup."
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,6 +85,9 @@ class SqliteDatabase(Database):
             return StoreBusy("another process is writing to the home", hint="Try again in a moment.")
         return Fault(f"the record store failed: {error}", code="store.io")
 
+    def exists(self) -> bool:
+        return schema_of(self.path) is not None
+
     def watch(self) -> Watch:
         return _Watch(self.path)
 
@@ -97,9 +101,21 @@ class SqliteDatabase(Database):
         except Timeout:
             raise HomeUnusable(f"another process is migrating the home {self.path.parent}") from None
 
+    def rewrite(self, connection: Connection) -> None:
+        # In memory the copy would be as large as the file.
+        connection.execute("PRAGMA temp_store=FILE")
+        try:
+            connection.execute("VACUUM")
+        finally:
+            connection.execute("PRAGMA temp_store=MEMORY")
+
+    def empty_log(self, connection: Connection) -> bool:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     def complaints(self, rows: Rows) -> list[str]:
         found = [str(line) for (line,) in rows.all(_QUICK_CHECK)]
-        return [] if found == ["ok"] else found
+        return [] if found == ["ok"] else [f"the file is damaged: {line}" for line in found]
 
     def size_bytes(self, rows: Rows) -> int:
         found = rows.one(_PAGES)

@@ -1,7 +1,8 @@
 """The schema: one declaration for every database. Migrations must add up to this (tests check).
 
 Instants are BIGINT microseconds since 1970 UTC, ids BIGINT made by `core.ids`, documents and
-JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the records in `core.run`.
+JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the
+records in `core.run`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ metadata = MetaData(
     }
 )
 
+CONTENT = {"content": True}
+"""`info` of a column that names a content: retention keeps what such a column names."""
 # By code points, as SQLite does it: the same order, the same "equal", whatever locale the server has.
 Text = _Text().with_variant(_Text(collation="C"), "postgresql")
 
@@ -132,6 +135,9 @@ runs = Table(
     Column("variables", LargeBinary),
     Column("plan", LargeBinary),
     Column("connectors", LargeBinary),
+    Column("pinned", Boolean, nullable=False),
+    # 0 whole, 1 its payloads are being taken away, 2 they are gone, 3 it is being deleted
+    Column("retention", SmallInteger, nullable=False),
     Index(None, "flow_id", "id"),
     Index(None, "status", "id"),
 )
@@ -140,6 +146,20 @@ Index(
     runs.c.source_run,
     sqlite_where=runs.c.source_run.is_not(None),
     postgresql_where=runs.c.source_run.is_not(None),
+)
+
+Index(
+    "ix_runs_root_run",
+    runs.c.root_run,
+    sqlite_where=runs.c.root_run.is_not(None),
+    postgresql_where=runs.c.root_run.is_not(None),
+)
+# What a retention that was cut off has left.
+Index(
+    "ix_runs_retention",
+    runs.c.retention,
+    sqlite_where=runs.c.retention.in_([1, 3]),
+    postgresql_where=runs.c.retention.in_([1, 3]),
 )
 
 step_runs = Table(
@@ -192,6 +212,15 @@ contents = Table(
     Column("base", LargeBinary),
     Column("base_offset", BigInteger),
     Column("dictionary", Integer),
+    # 1: a reference to it was taken away, 2: a sweep looks whether that was the last; it goes unless a
+    # commit that shares it sets this back to 0
+    Column("condemned", SmallInteger, nullable=False, server_default=text("0")),
+)
+Index(
+    "ix_contents_condemned",
+    contents.c.digest,
+    sqlite_where=contents.c.condemned > text("0"),
+    postgresql_where=contents.c.condemned > text("0"),
 )
 # Who is made from a content, and from which recipe; who needs a dictionary.
 Index(
@@ -233,7 +262,8 @@ payloads = Table(
     _id(),
     Column("bucket", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    # Empty where the payload has expired or was erased with its content.
+    Column("digest", LargeBinary, nullable=False, info=CONTENT),
     Column("size_bytes", BigInteger, nullable=False),
     Column("items", BigInteger),
     Column("media_type", Text, nullable=False),
@@ -276,11 +306,11 @@ exchanges = Table(
     Column("payload_id", BigInteger),
     Column("attempt", Integer, nullable=False),
     Column("request", LargeBinary, nullable=False),  # JSON: method, url, headers, idempotency_key
-    Column("request_body", LargeBinary),
+    Column("request_body", LargeBinary, info=CONTENT),
     Column("request_bytes", BigInteger, nullable=False),
     Column("status", Integer),
     Column("response", LargeBinary),  # JSON: headers, error, reason
-    Column("response_body", LargeBinary),
+    Column("response_body", LargeBinary, info=CONTENT),
     Column("response_bytes", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("duration_us", BigInteger),
@@ -412,6 +442,55 @@ start_keys = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+facts = Table(
+    "facts",
+    metadata,
+    # Single values of the home: how far background work has come, keys of its own.
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+backups = Table(
+    "backups",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False),  # running, done, broken
+    Column("started_at", BigInteger, nullable=False),
+    Column("beat_at", BigInteger, nullable=False),  # while it runs no object is removed
+    Column("finished_at", BigInteger),
+    Column("rows", BigInteger, nullable=False),
+    Column("objects", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("secrets", Boolean, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _id(),
+    Column("at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("field", Text),
+    # What is erased: only until it is done. The hash stays.
+    Column("value", LargeBinary),
+    Column("value_hash", LargeBinary, nullable=False),
+    Column("counts", LargeBinary),  # JSON: how much was touched, by what it is
+)
+
+erased_items = Table(
+    "erased_items",
+    metadata,
+    # Of the erasures under way: the places of their items, until everything that names them is mended.
+    Column("payload_id", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    Column("erasure_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("payload_id", "item"),
+    sqlite_with_rowid=False,
+)
 lookups = Table(
     "lookups",
     metadata,
@@ -526,7 +605,7 @@ cache_pages = Table(
     Column("step", Text, nullable=False),
     Column("payload", Integer, nullable=False),  # number in the input of the step
     Column("item", BigInteger, nullable=False),  # -1: the whole payload
-    Column("digest", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False, info=CONTENT),
     Column("size_bytes", BigInteger, nullable=False),
     Column("items", BigInteger),
     Column("media_type", Text, nullable=False),

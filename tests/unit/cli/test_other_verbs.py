@@ -129,9 +129,22 @@ def test_settings(redrive):
 
 
 def test_the_doctor_fails_if_something_is_not_in_order(redrive, service):
-    assert redrive("doctor").code == 0
+    assert redrive("doctor", "--quick").code == 0
+    assert service.contents_checks == []
     service.findings.append(Finding(ok=False, name="clock", detail="2 h behind", hint="Set the clock."))
-    result = redrive("doctor")
+    result = redrive("doctor", "--quick")
     assert result.code == 1
     assert "clock: Set the clock." in result.out
-    assert redrive("doctor", "--json").code == 1
+    assert redrive("doctor", "--quick", "--json").code == 1
+
+
+def test_the_doctor_reads_all_contents_part_after_part(redrive, service):
+    result = redrive("doctor")
+    assert result.code == 1
+    assert service.contents_checks == [(None, False), ("ab12", False)]
+    assert "3 contents" in result.out
+    assert "contents: Restore a backup." in result.out
+    result = redrive("doctor", "--repair", "--from", "00", "--json")
+    assert result.code == 0
+    assert service.contents_checks[2:] == [("00", True)]
+    assert [item["detail"] for item in result.json["items"]][-1] == "content ab12"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from redrive.registry import Registry
-from redrive.sdk import Example, Field, Out, Payload, Shape, StepContext
+from redrive.sdk import Example, Out, Payload, Shape, StepContext
 from redrive.sdk.suite import check_description, check_lineage, check_settings, shape_suite
 
 SHAPES = [
@@ -34,7 +34,7 @@ class Fickle(Forgetful, kind="fickle", group="items"):
     In: any payload.  Out: a number.
     """
 
-    asked: int = Field(1, description="")
+    asked: int = 1
     examples = (Example("one", {}, given=[[1]], gives=[1]),)
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:

@@ -21,6 +21,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_table(
+        "backups",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("state", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("objects", sa.BigInteger(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("secrets", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
+    )
+    op.create_table(
         "buckets",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -103,6 +120,7 @@ def upgrade() -> None:
         sa.Column("base", sa.LargeBinary(), nullable=True),
         sa.Column("base_offset", sa.BigInteger(), nullable=True),
         sa.Column("dictionary", sa.Integer(), nullable=True),
+        sa.Column("condemned", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
     )
     op.create_index(
@@ -112,6 +130,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("base IS NOT NULL"),
         postgresql_where=sa.text("base IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_condemned",
+        "contents",
+        ["digest"],
+        unique=False,
+        sqlite_where=sa.text("condemned > 0"),
+        postgresql_where=sa.text("condemned > 0"),
     )
     op.create_index(
         "ix_contents_dictionary",
@@ -199,6 +225,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("payload_id", name=op.f("pk_edits")),
     )
     op.create_table(
+        "erased_items",
+        sa.Column("payload_id", sa.BigInteger(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("erasure_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("payload_id", "item", name=op.f("pk_erased_items")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "erasures",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("value", sa.LargeBinary(), nullable=True),
+        sa.Column("value_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("counts", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_table(
         "exchanges",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -219,6 +268,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchanges")),
     )
     op.create_index(op.f("ix_exchanges_run_id_position"), "exchanges", ["run_id", "position"], unique=False)
+    op.create_table(
+        "facts",
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_facts")),
+    )
     op.create_table(
         "failed_payloads",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
@@ -408,9 +463,27 @@ def upgrade() -> None:
         sa.Column("variables", sa.LargeBinary(), nullable=True),
         sa.Column("plan", sa.LargeBinary(), nullable=True),
         sa.Column("connectors", sa.LargeBinary(), nullable=True),
+        sa.Column("pinned", sa.Boolean(), nullable=False),
+        sa.Column("retention", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_index(op.f("ix_runs_flow_id_id"), "runs", ["flow_id", "id"], unique=False)
+    op.create_index(
+        "ix_runs_retention",
+        "runs",
+        ["retention"],
+        unique=False,
+        sqlite_where=sa.text("retention IN (1, 3)"),
+        postgresql_where=sa.text("retention IN (1, 3)"),
+    )
+    op.create_index(
+        "ix_runs_root_run",
+        "runs",
+        ["root_run"],
+        unique=False,
+        sqlite_where=sa.text("root_run IS NOT NULL"),
+        postgresql_where=sa.text("root_run IS NOT NULL"),
+    )
     op.create_index(
         "ix_runs_source_run",
         "runs",

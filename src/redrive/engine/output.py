@@ -106,7 +106,8 @@ class Output:
         elif made.whole is not None:
             content = await self._contents.put(made.whole)
         else:
-            content = await self._contents.put(data async for data, _ in made.pieces())
+            base = made.like.content if made.like is not None else None
+            content = await self._contents.put_pieces(made.pieces(), base)
         end = made.end
         assert end is not None
         lineage = end.lineage

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from redrive.service.views import Finding
+from redrive.service.views import Finding, FindPage
 
 
 @pytest.fixture

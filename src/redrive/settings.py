@@ -167,6 +167,11 @@ class Settings:
         help="Secret key (S3), account key (Azure) or service account as JSON (Google) for `objects`. "
         "Default: the provider's own variables.",
     )
+    allowed_hosts: str | None = _setting(
+        None,
+        help="Hosts that connections may reach, separated by commas; `*.example.com` stands for all below "
+        "it. Default: all. Link-local addresses, where clouds keep their credentials, are never reached.",
+    )
     payload_display_bytes: int = _setting(
         65_536,
         unit="bytes",

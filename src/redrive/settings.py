@@ -180,6 +180,11 @@ class Settings:
         help="Whether any value in any payload can be found. Off: no search index is kept; delivery keys and "
         "tracked fields are found all the same.",
     )
+    allowed_hosts: str | None = _setting(
+        None,
+        help="Hosts that connections may reach, separated by commas; `*.example.com` stands for all below "
+        "it. Default: all. Link-local addresses, where clouds keep their credentials, are never reached.",
+    )
     payload_display_bytes: int = _setting(
         65_536,
         unit="bytes",

@@ -35,6 +35,7 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -174,6 +175,16 @@ class _Flows(_Noun):
 
     async def export_connection(self, name: str) -> bytes:
         return await self._to.call("GET", ("connections", name, "document"))
+
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView:
+        body = {"redirect_uri": redirect_uri}
+        return await self._to.post(AuthorizationView, "connections", name, "authorizations", body=body)
+
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView:
+        body = {"url": url}
+        return await self._to.post(
+            AuthorizationView, "connections", name, "authorizations", "complete", body=body
+        )
 
     async def schema(self, kind: Kind) -> dict[str, Any]:
         body = await self._to.call("GET", ("schemas", kind))

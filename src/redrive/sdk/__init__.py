@@ -27,6 +27,7 @@ from redrive.sdk.fields import (
     PathId,
     PathText,
     PlainName,
+    SigningTemplatedValue,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
@@ -47,6 +48,7 @@ from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.resolving import Resolver
 from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape, TreeShape
+from redrive.sdk.tokens import Authorizes, MemoryTokens, Token, TokenStore
 
 __all__ = [
     "CHUNK_BYTES",
@@ -58,6 +60,7 @@ __all__ = [
     "MISSING",
     "Answer",
     "Asked",
+    "Authorizes",
     "Bucket",
     "Cache",
     "CacheScope",
@@ -98,6 +101,7 @@ __all__ = [
     "Lookup",
     "Match",
     "MemoryContent",
+    "MemoryTokens",
     "Missing",
     "Out",
     "Outcome",
@@ -118,12 +122,15 @@ __all__ = [
     "Segment",
     "Session",
     "Shape",
+    "SigningTemplatedValue",
     "StepContext",
     "StepLog",
     "TemplateMissing",
     "Templated",
     "TemplatedValue",
     "TextFields",
+    "Token",
+    "TokenStore",
     "TreeShape",
     "UnknownRequest",
     "Whole",

@@ -25,6 +25,7 @@ from redrive.engine.flows import FlowCache
 from redrive.engine.indexer import Indexer
 from redrive.engine.runner import Runner
 from redrive.engine.target import LedgerSignal
+from redrive.engine.tokens import StoredTokens
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
@@ -321,9 +322,20 @@ async def open_service(
         return protocol.open(info) if playback is None else played(protocol, info, playback)
 
     committer = Committer(database, failpoints.hit)
+
+    def tokens(connection: str) -> StoredTokens:
+        return StoredTokens(connection, reader, committer, secrets, clock.micros)
+
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
-    connections = Connections(reader, secrets, parse, open_connection)
+    connections = Connections(
+        reader,
+        secrets,
+        parse,
+        open_connection,
+        tokens=tokens,
+        allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
+    )
     told: list[Service] = []
     deps = Deps(
         committer=committer,

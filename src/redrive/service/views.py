@@ -301,6 +301,14 @@ class ConnectionView(View):
     """By name: where it comes from (`stored`, `env:NAME`, `file:PATH`), never the value."""
 
 
+class AuthorizationView(View):
+    """`url` is the page on which a person agrees; `authorized` says that it is done."""
+
+    connection: str
+    url: str | None = None
+    authorized: bool = False
+
+
 class ConnectorView(View):
     name: str
     digest: str

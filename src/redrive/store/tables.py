@@ -108,6 +108,17 @@ connections = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+connection_tokens = Table(
+    "connection_tokens",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+    Column("token", Text),  # sealed: values, of, expires_at
+    Column("holder", Text),  # who asks for a new one just now, and since when
+    Column("held_at", BigInteger),
+    Column("pending", Text),  # sealed: what is awaited from the page where a person agrees
+)
+
 runs = Table(
     "runs",
     metadata,

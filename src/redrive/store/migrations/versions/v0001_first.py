@@ -87,6 +87,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
     op.create_table(
+        "connection_tokens",
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("serial", sa.BigInteger(), nullable=False),
+        sa.Column("token", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("holder", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("held_at", sa.BigInteger(), nullable=True),
+        sa.Column("pending", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_connection_tokens")),
+    )
+    op.create_table(
         "connections",
         sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),

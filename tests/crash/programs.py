@@ -42,6 +42,7 @@ async def work(home: str, flow: str, case: str) -> None:
         run = await started(service, flow, case)
         print(json.dumps({"run": run}), flush=True)
         row = await service.execute_until(run)
+        await service.kernel.deps.contents.families.settle()
         print(json.dumps({"run": run, "status": row.status}), flush=True)
 
 

@@ -143,6 +143,7 @@ steps:
   - {id: one-each, shape: flow_control, size: 1}
   - id: form
     shape: map
+    automatic: true
     fields: [{to: terms, value: "as agreed in the frame contract of this year, without any deduction"}]
   - {id: keep, shape: add_to_cache, cache: orders, entry: all, append: true}
   - {id: one, shape: flow_control, size: 1000}
@@ -162,7 +163,12 @@ STEPS = ("pull", "paid", "form", "batch", "send")
 def documents(url: str) -> list[tuple[str, bytes]]:
     text = DOCUMENTS.format(url=url)
     flows = [(f"{mode}.yaml", FLOW.format(mode=mode).encode()) for mode in (*MODES, "each")]
-    return [("site.yaml", text.encode()), *flows, ("tree.yaml", TREE.encode()), ("shared.yaml", SHARED.encode())]
+    return [
+        ("site.yaml", text.encode()),
+        *flows,
+        ("tree.yaml", TREE.encode()),
+        ("shared.yaml", SHARED.encode()),
+    ]
 
 
 class Zygote:

@@ -83,7 +83,8 @@ FLOWS = {
                 "{id: careful, shape: try, steps: [{id: kind, shape: route, send_to: first, paths: ["
                 "{id: settled, when: {field: status, is: paid}, steps: ["
                 f"{{id: some, shape: flow_control, size: 4}}, {_SEND}]}}], "
-                "otherwise: {steps: [{id: refused, shape: assert, conditions: {field: status, is: paid}}]}}], "
+                "otherwise: {steps: ["
+                "{id: refused, shape: assert, conditions: {field: status, is: paid}}]}}], "
                 "catch: [{id: aside, shape: filter, keep: {field: id, is: -1}}]}"
             ),
         ],

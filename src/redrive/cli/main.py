@@ -57,6 +57,7 @@ VERBS: Final[dict[str, Verb]] = {
     "caches": Verb("caches:app", "List, show and clear caches.", _BUILD),
     "schema": Verb("documents:schema", "Print the JSON Schema of a document.", _BUILD),
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
+    "search": Verb("find:app", "Show the search index, or build it anew.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
     "move": Verb("moving:move", "Copy records and objects to other stores, and compare them.", _HOME),
     "backup": Verb("backups:backup", "Write everything to one file, while runs go on.", _HOME),

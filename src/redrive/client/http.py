@@ -42,7 +42,7 @@ from redrive.service.views import (
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -60,6 +60,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     SettingView,
     StartRequest,
     TokenView,
@@ -338,11 +339,22 @@ class _Redrives(_Noun):
 
 class _Search(_Noun):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]:
-        return await self._to.get(
-            Page[FindItem], "find", value=value, field=field, limit=limit, cursor=cursor
-        )
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage:
+        query = {"value": value, "field": field, "everywhere": everywhere, "limit": limit, "cursor": cursor}
+        return await self._to.get(FindPage, "find", **query)
+
+    async def status(self) -> SearchStatus:
+        return await self._to.get(SearchStatus, "search", "status")
+
+    async def rebuild(self) -> SearchStatus:
+        return await self._to.post(SearchStatus, "search", "rebuild", body={})
 
 
 class _Ledger(_Noun):

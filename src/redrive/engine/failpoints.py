@@ -70,8 +70,13 @@ ERASE: tuple[str, ...] = (
     "erase.swept",  # they are gone, the file is not yet written anew
 )
 
+SEARCH: tuple[str, ...] = (
+    "search.begun",  # an empty search index stands where there was none, the records do not know
+    "search.applied",  # runs are in the search index, and still in its queue
+)
 
-GROUPS: tuple[tuple[str, ...], ...] = (NAMES, SHARED, RETENTION, BACKUP, ERASE)
+
+GROUPS: tuple[tuple[str, ...], ...] = (NAMES, SHARED, RETENTION, BACKUP, ERASE, SEARCH)
 """All of them. A structure test compares this with what the code passes."""
 
 

@@ -142,7 +142,7 @@ class Graph:
         inputs = buckets_of(step.inputs) or []
         if not inputs or step.status == "kept":
             return
-        failed = await self._failed(step)
+        failed = await self.failed_payloads(step)
         outcomes: dict[int, dict[int, str]] = {}
         for payload_id, item, status in await self._deps.reader.run(
             lambda rows: rows.all(store.OUTCOMES_OF_STEP, run_id=self._run.id, position=step.position)
@@ -161,7 +161,7 @@ class Graph:
             if bad:
                 wanted.setdefault(row.bucket, set()).update((row.position, item) for item in bad)
 
-    async def _failed(self, step: StepRun) -> set[int]:
+    async def failed_payloads(self, step: StepRun) -> set[int]:
         """The ids of a step's failed payloads."""
         found: set[int] = set()
         start = 0

@@ -117,6 +117,14 @@ class ShapeBase(BaseModel):
         """The lookups that the settings name: `redrive check` and a start look whether they are there."""
         return frozenset()
 
+    @property
+    def separable(self) -> bool:
+        """Whether `run` needs no more of its context than what can be told beforehand (`run step attempt
+        missing state preview vars now wall_now scope`), `log` and `track`. Where payloads are large it
+        then runs in a helper process, which imports the class by its module and name.
+        """
+        return False
+
     @classmethod
     def own_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings as this class takes them: the lists of steps that it owns taken out."""

@@ -115,8 +115,8 @@ class MemoryContext:
     """A `StepContext` that keeps everything in memory and never waits.
 
     `lookups` are tables by name, as {from: to}; `pools` by name and `caches` by (scope, name) hold
-    what they are given and what the shape puts there. Give two contexts the same `MemoryPool` to see
-    two runs on one pool.
+    what they are given and what the shape puts there. Give two contexts the same ones to see two steps,
+    or two runs, on one pool or cache.
 
     `slept` holds the seconds that the shape asked to wait. What a shape tracks or sets is
     provisional until its payload is done, as in the engine: `settle` keeps it, `drop` forgets it.
@@ -135,8 +135,8 @@ class MemoryContext:
         step: str = "step",
         run: RunInfo | None = None,
         lookups: Mapping[str, Mapping[str, str]] | None = None,
-        pools: Mapping[str, MemoryPool] | None = None,
-        caches: Mapping[tuple[str, str], MemoryCache] | None = None,
+        pools: dict[str, MemoryPool] | None = None,
+        caches: dict[tuple[str, str], MemoryCache] | None = None,
     ) -> None:
         self.run = run or RunInfo(id="run-1", flow="test", version=1, trigger="manual")
         self.step = step
@@ -154,8 +154,8 @@ class MemoryContext:
         self._last_success = last_success
         self._connections = dict(connections or {})
         self.lookups = {name: MemoryLookup(name, rows) for name, rows in (lookups or {}).items()}
-        self.pools: dict[str, MemoryPool] = dict(pools or {})
-        self.caches: dict[tuple[str, str], MemoryCache] = dict(caches or {})
+        self.pools = {} if pools is None else pools
+        self.caches = {} if caches is None else caches
         self._before = dict(variables or {})
         self._new_tracked: list[Tracked] = []
         self._new_set: dict[str, Any] = {}

@@ -14,6 +14,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -21,6 +22,7 @@ from redrive.engine.deps import Deps
 from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
+from redrive.engine.indexer import Indexer
 from redrive.engine.runner import Runner
 from redrive.engine.target import LedgerSignal
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
@@ -60,6 +62,7 @@ from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
 from redrive.store.numbers import highest
 from redrive.store.opening import mark_home, open_database
+from redrive.store.search_opening import open_search_index
 from redrive.store.secrets import SecretBox
 
 SERVER_FILE = "server.json"
@@ -111,6 +114,11 @@ class Service:
     def is_runner(self) -> bool:
         """Whether this process executes the home's runs."""
         return self._kernel.runner is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this process executes a run right now."""
+        return self._kernel.runner is not None and self._kernel.runner.busy
 
     def changed(self, run: Run) -> None:
         """The engine tells of a change of a run's record."""
@@ -328,6 +336,7 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
+        apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
@@ -335,8 +344,13 @@ async def open_service(
         lock,
     )
     told.append(service)
+    index = open_search_index(database)
+    indexer = service.kernel.indexer = Indexer(
+        deps, index, enabled=settings.search, busy=lambda: service.is_busy
+    )
     try:
         if serve:
+            indexer.start()
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
             service.start_retention()
@@ -345,8 +359,10 @@ async def open_service(
         await service.stop_retention()
         if service.is_runner:
             await service.stop_runner()
+        await indexer.close()
         await connections.close()
         await deps.sandbox.close()
+        await deps.apart.close()
         await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()

@@ -51,7 +51,7 @@ from redrive.service.views import (
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -68,6 +68,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     StartRequest,
     TokenView,
     UploadView,
@@ -194,8 +195,16 @@ class Redrives(Protocol):
 
 class Search(Protocol):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]: ...
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage: ...
+    async def status(self) -> SearchStatus: ...
+    async def rebuild(self) -> SearchStatus: ...
 
 
 class Ledger(Protocol):

@@ -617,3 +617,21 @@ cache_pages = Table(
     Index(None, "cache_id", "entry", "id"),
     Index(None, "digest"),
 )
+
+# Runs whose payloads are not all in the search index yet, or not as they are now.
+search_queue = Table(
+    "search_queue",
+    metadata,
+    _id("run_id"),
+    # 0: new; 1: look again, something of it went away; 2: so that nothing is left in the index either
+    Column("again", SmallInteger, nullable=False),
+)
+
+search_state = Table(
+    "search_state",
+    metadata,
+    _id(),
+    # Which index the queue was emptied into, and how far: another or an older one is built anew.
+    Column("generation", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
+)

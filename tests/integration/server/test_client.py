@@ -136,7 +136,10 @@ async def test_redrives_and_the_rest(client, service):
 async def test_flows(client, service):
     documents = [("f.yaml", "flow: ü".encode())]
     assert (await client.flows.import_documents(documents, deploy=True, rename={"a": "b"}))[0].version == 4
-    assert service.asked("flows.import_documents") == ((documents,), {"deploy": True, "rename": {"a": "b"}})
+    assert service.asked("flows.import_documents") == (
+        (documents,),
+        {"deploy": True, "rename": {"a": "b"}, "note": None},
+    )
     assert (await client.flows.check(documents)).warnings
     assert (await client.flows.list()).items[0].name == "orders"
     assert (await client.flows.get("orders")).draft

@@ -494,6 +494,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_runs_status_id"), "runs", ["status", "id"], unique=False)
     op.create_table(
+        "search_queue",
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("again", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_search_queue")),
+    )
+    op.create_table(
+        "search_state",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_state")),
+    )
+    op.create_table(
         "start_keys",
         sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),

@@ -61,6 +61,7 @@ from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
+from redrive.store.numbers import highest
 from redrive.store.opening import mark_home, open_database
 from redrive.store.search_opening import open_search_index
 from redrive.store.secrets import SecretBox
@@ -343,7 +344,7 @@ async def open_service(
         contents=contents,
         connections=connections,
         flows=FlowCache(reader, registry),
-        ids=Ids(clock),
+        ids=Ids(clock, await asyncio.to_thread(reader.here, highest)),
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,

@@ -142,7 +142,7 @@ async def test_a_redrive_inside_a_path_goes_on_there(product, warehouse, broken)
     }  # fmt: skip
     assert warehouse.counts == {"0": 1, "3": 1, "6": 1}
     run = await product.redrive(broken.id, at="slim", items="id in 3,5")
-    (joined,) = [one for one in run.steps if one.step == "all"][0].payloads_out
+    (joined,) = next(one for one in run.steps if one.step == "all").payloads_out
     assert json.loads(await product.bytes(joined.id)) == [{"id": 3}, {"id": 5}]
     with pytest.raises(NotFound) as told:
         await product.redrive(broken.id, at="send-hom")

@@ -53,6 +53,7 @@ JSON = {
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
     "stop": "RunRow",
     "find": "list of FindItem, with `note`",
+    "connections authorize": "ConnectionView",
     "search": "SearchStatus",
     "search status": "SearchStatus",
     "search rebuild": "SearchStatus",

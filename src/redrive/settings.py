@@ -135,6 +135,12 @@ class Settings:
         choices=("text", "json"),
         help="Form of the process log: `event key=value` lines, or one JSON object per line.",
     )
+    max_call_depth: int = _setting(
+        10,
+        least=1,
+        most=100,
+        help="How many flows may call one another (`run_flow`), one inside the other.",
+    )
     max_running_runs: int = _setting(
         64,
         unit="runs",

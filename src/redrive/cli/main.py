@@ -56,6 +56,7 @@ VERBS: Final[dict[str, Verb]] = {
     "lookups": Verb("lookups:app", "List, import, export and change cross-reference tables.", _BUILD),
     "pools": Verb("pools:app", "List, import, export and clear data pools.", _BUILD),
     "caches": Verb("caches:app", "List, show and clear caches.", _BUILD),
+    "groups": Verb("groups:app", "List, set, test and delete notification groups.", _BUILD),
     "schema": Verb("documents:schema", "Print the JSON Schema of a document.", _BUILD),
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "search": Verb("find:app", "Show the search index, or build it anew.", _HOME),

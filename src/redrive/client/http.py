@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from redrive.client.groups import HttpGroups
 from redrive.client.problems import not_redrive
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
@@ -483,6 +484,7 @@ class HttpClient:
         self.lookups = HttpLookups(self._to)
         self.pools = HttpPools(self._to)
         self.caches = HttpCaches(self._to)
+        self.groups = HttpGroups(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
 

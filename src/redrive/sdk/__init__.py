@@ -1,6 +1,8 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
+from redrive.core.dates import parse_instant, spell_instant, zone
+from redrive.core.durations import duration_s
 from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
 from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
@@ -11,6 +13,7 @@ from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
+from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
 from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
@@ -65,6 +68,7 @@ __all__ = [
     "Cache",
     "CacheScope",
     "CachedPayload",
+    "Called",
     "Claim",
     "Condition",
     "ConditionField",
@@ -97,6 +101,7 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Level",
     "Limits",
     "Lookup",
     "Match",
@@ -140,6 +145,7 @@ __all__ = [
     "check_script",
     "compile_value",
     "decode",
+    "duration_s",
     "elements",
     "encode",
     "indexable",
@@ -147,8 +153,11 @@ __all__ = [
     "item_reader",
     "members",
     "nearest",
+    "parse_instant",
     "render",
     "spell",
+    "spell_instant",
     "spelt",
     "unreadable",
+    "zone",
 ]

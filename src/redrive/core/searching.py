@@ -12,7 +12,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -25,9 +25,10 @@ MOST_WORDS: Final = 8
 """Of a searched text; a longer one is looked up by its first words, and compared as a whole."""
 MAX_DEPTH: Final = 200
 _WORD: Final = re.compile(r"\w+")
-# Strings (with what stands behind a name), numbers, literals. In what is no JSON it finds no less.
+# Names are matched and not taken; then strings, numbers, literals. In what is no JSON it finds no less.
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR: Final = re.compile(
-    rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:([ \t\r\n]*+:)?+)|(-?[0-9][0-9.eE+-]*+)|(true|false)', re.DOTALL
+    _STRING + rb"[ \t\r\n]*+:|(" + _STRING + rb"|-?[0-9][0-9.eE+-]*+|true|false)", re.DOTALL
 )
 _XML: Final = re.compile(
     r'>([^<>]+)(?=<|\Z)|=\s*"([^"<]*)"|=\s*\'([^\'<]*)\'|<!\[CDATA\[(.*?)\]\]>', re.DOTALL
@@ -73,12 +74,16 @@ class Query:
         )
 
 
-def tokens(texts: Iterable[str]) -> set[int]:
+def tokens(values: Collection[str]) -> set[int]:
     """The tokens of values and of the words in them."""
-    values = {folded(text) for text in texts}
-    values.update(_WORD.findall("\n".join(values)))
-    values.discard("")
-    return {crc32(value.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS) for value in values}
+    # Of all at once: a call for each would cost several times as much.
+    joined = folded("\0".join(values))
+    known = set(joined.split("\0"))
+    if joined.count("\0") >= len(values):  # there is one in a value, which is a value all the same
+        known.update(map(folded, values))
+    known.update(_WORD.findall(joined))
+    known.discard("")
+    return {crc32(value.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS) for value in known}
 
 
 def values_of(data: bytes, media_type: str) -> list[str]:
@@ -94,22 +99,17 @@ def values_of(data: bytes, media_type: str) -> list[str]:
 
 
 def _json_values(data: bytes) -> list[str]:
-    plain: list[bytes] = []
-    found: list[str] = []
-    for string, name, number, literal in _SCALAR.findall(data):
-        if name:
-            continue
-        if b"\\" in string:
-            found.append(_unescaped(string))
-        else:
-            plain.append(string or number or literal)
-    # One decoding for all; no value holds a raw NUL in JSON that parses.
-    found += b"\0".join(plain).decode("utf-8", "replace").split("\0") if plain else ()
-    return found
+    found = list(filter(None, _SCALAR.findall(data)))
+    if not found:
+        return []
+    # No value holds a raw NUL in JSON that parses. Each string loses its quotes.
+    joined = b"\0" + b"\0".join(found) + b"\0"
+    text = joined.replace(b'"\0', b"\0").replace(b'\0"', b"\0")[1:-1].decode("utf-8", "replace")
+    values = text.split("\0")
+    return [_unescaped(one) if "\\" in one else one for one in values] if "\\" in text else values
 
 
-def _unescaped(string: bytes) -> str:
-    text = string.decode("utf-8", "replace")
+def _unescaped(text: str) -> str:
     try:
         return str(json.loads(f'"{text}"', strict=False))
     except ValueError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from redrive.core import formats
@@ -15,8 +16,11 @@ from redrive.core.run import PayloadRow
 from redrive.core.searching import Match, Query, header_of, matches, values_of
 from redrive.engine.buckets import as_payload
 from redrive.engine.deps import Deps
+from redrive.engine.taking_up import DOCUMENT_BYTES
 from redrive.errors import PayloadError, RedriveError
+from redrive.sdk.content import Content
 from redrive.store import search_queue as queue
+from redrive.store.database import Rows
 from redrive.store.search_index import Document, Part, Payloads, SearchIndex, Window
 
 CANDIDATES: Final = 32
@@ -79,50 +83,80 @@ class Searching:
 
     async def _in_document(self, document: Document) -> AsyncIterator[Hit]:
         number = 0
-        for part in document.parts:
-            for payload in await self._payloads(part):
+        for part, payload, held in await self._deps.reader.run(partial(self._look, document)):
+            if held is not False:
                 try:
-                    async for item, match in self._in_payload(part, payload):
+                    async for item, match in self._in_payload(part, payload, held):
                         if self._field is None or match.field == self._field:
                             number += 1
                             yield Hit(document.id, number, payload, item, match)
                 except RedriveError:
                     continue  # gone, or damaged: not to be found
 
-    async def _payloads(self, part: Part) -> list[PayloadRow]:
-        first, stop = (
-            (part.first, part.stop) if isinstance(part, Payloads) else (part.position, part.position + 1)
-        )
-        found = await self._deps.reader.run(
-            lambda rows: queue.payloads_of(rows, part.bucket, first, stop, stop - first)
-        )
-        return [payload for payload in found if payload.digest and payload.size_bytes]
+    def _look(self, document: Document, rows: Rows) -> list[tuple[Part, PayloadRow, bytes | bool | None]]:
+        """The payloads of a document, with their bytes where they are rows: False where they do not hold
+        it, None where they are not known here. In a thread, and at once: a hop for each costs more.
+        """
+        found: list[tuple[Part, PayloadRow, bytes | bool | None]] = []
+        seen: dict[bytes, bytes | bool | None] = {}
+        for part in document.parts:
+            whole = isinstance(part, Payloads)
+            first, stop = (part.first, part.stop) if isinstance(part, Payloads) else _alone(part)
+            for payload in queue.payloads_of(rows, part.bucket, first, stop, stop - first):
+                if not payload.digest or not payload.size_bytes:
+                    continue
+                held = seen.get(payload.digest) if whole else None
+                if held is None and whole and payload.size_bytes <= DOCUMENT_BYTES:
+                    held = self._held(rows, payload)
+                    seen[payload.digest] = held
+                found.append((part, payload, held))
+        return found
 
-    async def _in_payload(self, part: Part, payload: PayloadRow) -> AsyncIterator[tuple[int, Match]]:
-        content = self._deps.contents.known(payload.digest, payload.size_bytes)
+    def _held(self, rows: Rows, payload: PayloadRow) -> bytes | bool | None:
+        try:
+            data = self._deps.contents.look_ahead(rows, payload.digest)
+        except RedriveError:
+            return False
+        if data is None:
+            return None
+        self._bytes += len(data)
+        return data if any(map(self._query.fits, values_of(data, payload.media_type))) else False
+
+    async def _in_payload(
+        self, part: Part, payload: PayloadRow, held: bytes | bool | None
+    ) -> AsyncIterator[tuple[int, Match]]:
+        known = held if isinstance(held, bytes) else None
+        content = self._deps.contents.known(payload.digest, payload.size_bytes, known)
         if isinstance(part, Window):
             self._bytes += part.stop - part.start
             data = await content.read(part.start, min(part.stop, payload.size_bytes))
             for found in await self._in_window(part, payload, data):
                 yield found
             return
-        self._bytes += payload.size_bytes
         data = await content.read()
-        if not any(map(self._query.fits, values_of(data, payload.media_type))):
-            return
-        header = header_of(data[:HEAD_BYTES].split(b"\n", 1)[0], payload.media_type)
+        if known is None:
+            self._bytes += payload.size_bytes
+            if not any(map(self._query.fits, values_of(data, payload.media_type))):
+                return
         hit = False
+        async for item, match in self._in_items(payload, content, data):
+            hit = True
+            yield item, match
+        if not hit:
+            for match in matches(data, payload.media_type, self._query):
+                yield NO_ITEM, match
+
+    async def _in_items(
+        self, payload: PayloadRow, content: Content, data: bytes
+    ) -> AsyncIterator[tuple[int, Match]]:
+        header = header_of(data[:HEAD_BYTES].split(b"\n", 1)[0], payload.media_type)
         try:
             async for items in as_payload(payload.position, payload, content).chunks():
                 for item in items:
                     for match in matches(item.raw, payload.media_type, self._query, header):
-                        hit = True
                         yield item.number, match
         except PayloadError:
-            hit = False  # not what its media type says
-        if not hit:
-            for match in matches(data, payload.media_type, self._query):
-                yield NO_ITEM, match
+            return  # not what its media type says: what was found until there counts
 
     async def _in_window(self, window: Window, payload: PayloadRow, data: bytes) -> list[tuple[int, Match]]:
         media = payload.media_type
@@ -144,6 +178,10 @@ class Searching:
             for number, raw in enumerate(raws)
             for match in matches(raw, media, self._query, header)
         ]
+
+
+def _alone(window: Window) -> tuple[int, int]:
+    return window.position, window.position + 1
 
 
 def _items(data: bytes, payload: PayloadRow, header: bytes) -> list[bytes]:

@@ -107,9 +107,7 @@ def test_a_part_that_is_mostly_dead_is_written_anew(index):
     while index.compact():
         pass
     wanted = index.rewrites(100)
-    index.apply(
-        Changes(entries=[entry(run, "a") for run in wanted], progress=dict.fromkeys(wanted, None))
-    )
+    index.apply(Changes(entries=[entry(run, "a") for run in wanted], progress=dict.fromkeys(wanted, None)))
     assert index.rewrites(100) == []
     assert set(runs(index, "a")) == living
     assert not index.compact()

@@ -13,7 +13,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
 from redrive.core.formats.base import is_csv, is_json, is_ndjson, is_xml, parameter
@@ -54,24 +54,35 @@ def token(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS)
 
 
+Stage = Literal["any", "equal", "within"]
+
+
 class Query:
     """A text to search for. `whole` and `words` are the tokens of what may hold it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, stage: Stage = "any") -> None:
         self.text = folded(text)
-        self.whole = token(self.text)
         words = list(dict.fromkeys(_WORD.findall(self.text)))[:MOST_WORDS]
-        self.words = () if words == [self.text] else tuple(map(token, words))
+        self.whole = token(self.text) if stage != "within" else None
+        self.words = () if words == [self.text] or stage == "equal" else tuple(map(token, words))
+        self._equal = stage != "within"
         before = r"(?<!\w)" if _WORD.match(self.text[:1]) else ""
         after = r"(?!\w)" if _WORD.match(self.text[-1:]) else ""
-        self._inside = re.compile(before + re.escape(self.text) + after) if words else None
+        inside = re.compile(before + re.escape(self.text) + after)
+        self._inside = inside if words and stage != "equal" else None
+
+    def stages(self) -> tuple[Query, ...]:
+        """What to ask for, one after another: of several words first the values that are equal, because the
+        words alone may meet in many places.
+        """
+        return (Query(self.text, "equal"), Query(self.text, "within")) if self.words else (self,)
 
     def fits(self, value: str) -> bool:
         """Whether a value is, or holds, what is searched for."""
         found = folded(value)
-        return found == self.text or (
-            self._inside is not None and self.text in found and self._inside.search(found) is not None
-        )
+        if found == self.text:
+            return self._equal
+        return self._inside is not None and self.text in found and self._inside.search(found) is not None
 
 
 def tokens(values: Collection[str]) -> set[int]:

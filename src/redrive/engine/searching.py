@@ -15,10 +15,10 @@ from redrive.core import formats
 from redrive.core.run import PayloadRow
 from redrive.core.searching import Match, Query, header_of, matches, values_of
 from redrive.engine.buckets import as_payload
+from redrive.engine.contents import StoredContent
 from redrive.engine.deps import Deps
 from redrive.engine.taking_up import DOCUMENT_BYTES
 from redrive.errors import PayloadError, RedriveError
-from redrive.sdk.content import Content
 from redrive.store import search_queue as queue
 from redrive.store.database import Rows
 from redrive.store.search_index import Document, Part, Payloads, SearchIndex, Window
@@ -42,11 +42,15 @@ class Hit(NamedTuple):
     match: Match
 
 
+Spot = tuple[int, int, int]
+"""Where to go on: the stage, a document, and how many of its hits were given."""
+
+
 class Found(NamedTuple):
-    """`next` is where to go on: a document, and how many of its hits were given. None: that was all."""
+    """`next` None: that was all."""
 
     hits: list[Hit]
-    next: tuple[int, int] | None
+    next: Spot | None
 
 
 class Searching:
@@ -55,15 +59,28 @@ class Searching:
     def __init__(self, deps: Deps, index: SearchIndex, query: Query, field: str | None) -> None:
         self._deps = deps
         self._index = index
+        self._stages = query.stages()
         self._query = query
         self._field = field
         self._bytes = 0
+        self._until = 0.0
 
-    async def find(self, place: tuple[int, int], at_most: int) -> Found:
-        """Up to so many hits from a place on, the newest document first; fewer where much is to be read."""
+    async def find(self, spot: Spot, at_most: int) -> Found:
+        """Up to so many hits from a place on; of each stage the newest document first. Fewer where much
+        is to be read.
+        """
         hits: list[Hit] = []
-        document, skip = place
-        until = time.monotonic() + MOST_S
+        self._until = time.monotonic() + MOST_S
+        stage, document, given = spot
+        while stage < len(self._stages):
+            self._query = self._stages[stage]
+            at = await self._stage(hits, document, given, at_most)
+            if at is not None:
+                return Found(hits, (stage, *at))
+            stage, (_, document, given) = stage + 1, EVERYWHERE
+        return Found(hits, None)
+
+    async def _stage(self, hits: list[Hit], document: int, skip: int, at_most: int) -> tuple[int, int] | None:
         while True:
             found = await asyncio.to_thread(self._index.find, self._query, document + 1, CANDIDATES)
             for candidate in found:
@@ -73,12 +90,12 @@ class Searching:
                     if candidate.id == document and given <= skip:
                         continue
                     if len(hits) == at_most:
-                        return Found(hits, (candidate.id, given - 1))
-                    hits.append(hit._replace(number=given))
-                if len(hits) >= at_most or self._bytes > MOST_BYTES or time.monotonic() > until:
-                    return Found(hits, (candidate.id - 1, 0))
+                        return candidate.id, given - 1
+                    hits.append(hit)
+                if len(hits) >= at_most or self._bytes > MOST_BYTES or time.monotonic() > self._until:
+                    return candidate.id - 1, 0
             if len(found) < CANDIDATES:
-                return Found(hits, None)
+                return None
             document, skip = found[-1].id - 1, 0
 
     async def _in_document(self, document: Document) -> AsyncIterator[Hit]:
@@ -147,7 +164,7 @@ class Searching:
                 yield NO_ITEM, match
 
     async def _in_items(
-        self, payload: PayloadRow, content: Content, data: bytes
+        self, payload: PayloadRow, content: StoredContent, data: bytes
     ) -> AsyncIterator[tuple[int, Match]]:
         header = header_of(data[:HEAD_BYTES].split(b"\n", 1)[0], payload.media_type)
         try:
@@ -200,5 +217,5 @@ def _items(data: bytes, payload: PayloadRow, header: bytes) -> list[bytes]:
     return reader.feed(data) + reader.close()
 
 
-EVERYWHERE: Final = (1 << 40, 0)
+EVERYWHERE: Final[Spot] = (0, 1 << 40, 0)
 """The place before the newest document."""

@@ -47,7 +47,7 @@ def test_a_damaged_file_is_an_empty_index(index, tmp_path, where):
         state = again.state()
         if not state.generation:
             break
-        with pytest.raises(Exception, match="malformed|no such|disk image"):
+        with pytest.raises(Exception, match=r"malformed|no such|disk image"):
             again.apply(Changes(entries=[Entry(2, (), tokens(["secret"]), old=False)], dropped=[1]))
     again.begin(9, 0)
     assert again.state().generation == 9

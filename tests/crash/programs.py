@@ -126,6 +126,14 @@ async def erase(home: str, value: str) -> None:
         print(json.dumps({"erased": len((await service.erasures.list()).items)}), flush=True)
 
 
+async def find(home: str, value: str) -> None:
+    """Bring the search index up to date, and print how many items hold a value."""
+    async with home_service(home) as service:
+        page = await service.search.find(value, everywhere=True, limit=500)
+        status = await service.search.status()
+        print(json.dumps({"found": len(page.items), "documents": status.documents}), flush=True)
+
+
 def cli(*words: str) -> int:
     return command_line(list(words))
 
@@ -138,6 +146,7 @@ PROGRAMS: dict[str, Any] = {
     "serve": serve,
     "retain": retain,
     "erase": erase,
+    "find": find,
     "cli": cli,
 }
 

@@ -52,7 +52,7 @@ JSON = {
     "queue": "list of QueueItem",
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
     "stop": "RunRow",
-    "find": "list of FindItem, with `note`",
+    "find": "list of FindItem; with `note` where the answer does not show all",
     "groups": "list of GroupView",
     "groups list": "list of GroupView",
     "groups show": "GroupView",
@@ -134,6 +134,8 @@ JSON = {
     "restore": "`{home, made_at, rows, objects, stopped, unknown, secrets}`",
     "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
+    "search": "SearchStatus",
+    "search rebuild": "SearchStatus",
     "doctor": "list of Finding",
 }
 

@@ -39,6 +39,8 @@ WALK_S = 0.03
 LISTED = 100
 """Payloads of each list in a run's view; the rest is behind its cursor."""
 
+MOST_CALLED = 1000
+
 STATUSES: tuple[str, ...] = get_args(RunStatus)
 PRIORITIES: tuple[str, ...] = get_args(Priority)
 
@@ -183,12 +185,23 @@ class RunLog:
                 raise unknown("run", run_id)
             steps = run_store.step_runs(rows, number)
             redrives = store.redrives_of(rows, [number]).get(number, [])
-            return run, redrives, [(step, _lists(rows, step)) for step in steps]
+            called: dict[str, list[int]] = {}
+            for one, step in rows.all(run_store.CALLED_BY, run_id=number, after=0, at_most=MOST_CALLED):
+                called.setdefault(step, []).append(one)
+            return run, redrives, [(step, _lists(rows, step)) for step in steps], called
 
-        run, redrives, steps = await self._kernel.deps.reader.run(read)
-        healed = await Healing(self._kernel.deps).healed_by(run) if redrives else None
+        run, redrives, steps, called = await self._kernel.deps.reader.run(read)
         now = self._kernel.deps.clock.micros()
-        views = {step.step: present.step_view(step, run, lists, now) for step, lists in steps}
+        views = {
+            step.step: present.step_view(step, run, lists, now, called.get(step.step, ())[:LISTED])
+            for step, lists in steps
+        }
+        healed = None
+        if redrives:
+            healing = Healing(self._kernel.deps)
+            healed = await healing.healed_by(run)
+            for name, payloads in (await healing.payloads(run)).items():
+                views[name] = present.healed_view(views[name], payloads)
         if (built := self._built(run)) is not None:
             ordered = [
                 views.pop(node.id) if node.id in views else present.pending_step(node)
@@ -255,13 +268,25 @@ class RunLog:
         size = page_size(limit)
         start = max(0, (place_of(cursor, int) or (0,))[0])
         number, position, _ = await self._place(run_id, step)
+        healed = await self._healed(number, step) if side == "failed" else {}
 
         def read(rows: Rows) -> Any:
             record = next((s for s in run_store.step_runs(rows, number) if s.position == position), None)
             return _page(rows, record, side, start, size + 1) if record is not None else []
 
         found = await self._kernel.deps.reader.run(read)
-        return page(found, size, lambda row: present.payload_view(row[1]), lambda row: cursor_of(row[0] + 1))
+        return page(
+            found,
+            size,
+            lambda row: present.payload_view(row[1], healed.get(row[1].id)),
+            lambda row: cursor_of(row[0] + 1),
+        )
+
+    async def _healed(self, number: int, step: str) -> dict[int, int | None]:
+        """The failed payloads of a step, with the runs by which they were made good."""
+        run = await self._kernel.deps.reader.run(lambda rows: run_store.get_run(rows, number))
+        healed = await Healing(self._kernel.deps).payloads(run) if run is not None else {}
+        return healed.get(step, {})
 
     async def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
         """The exact bytes of a request or an answer; none where it had no body.

@@ -265,14 +265,14 @@ class Retention:
         if not days:
             return
         before = lowest_at(self._deps.clock.micros() // 1000 - int(days * 86_400_000))
-        known = await self._read(partial(loose.fact, name=_UPLOADS))
-        after = int(known or b"0")
+        known = int(await self._read(partial(loose.fact, name=_UPLOADS)) or b"0")
+        after = known if known <= before else 0  # the clock was ahead when that was noted
         while page := await self._read(partial(loose.uploads, after=after, before=before, at_most=PIECE)):
             for bucket in page:
                 await self._until(partial(store.delete_bucket, bucket=bucket, at_most=PIECE))
                 counts.uploads += 1
                 after = bucket
-        if before > int(known or b"0"):
+        if before != known:
             await self._write(lambda tx: loose.put_fact(tx, _UPLOADS, b"%d" % before))
 
     async def _forget_start_keys(self, counts: Counts) -> None:

@@ -30,7 +30,7 @@ from redrive.sdk import Payload as SdkPayload
 from redrive.service.views import RedriveRequest, RetryRequest, RunView
 from tests.property.test_tree_model import Always, put
 from tests.property.tree_model import Bucket, Model, counted, lists_of_steps, named, payloads
-from tests.unit.engine.world import Crash, Desk, Home, reset
+from tests.unit.engine.world import CONNECTION, Crash, Desk, Home, reset
 
 ALL = bool(os.environ.get("REDRIVE_TEST_ALL"))
 POINTS = [name for name in NAMES if not name.startswith(("blob.", "commit.", "claim.", "send.", "settle."))]
@@ -233,6 +233,7 @@ async def sent(
     life = Life(folder)
     await life.enter()
     try:
+        await life.desk.service.flows.import_documents([("system.yaml", CONNECTION)])
         flow = [*named(dropping(steps)), SENDING]
         life.model = await put(life.desk, flow)
         clean = Model(life.model.flow).run(bucket)

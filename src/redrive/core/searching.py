@@ -63,7 +63,7 @@ class Query:
         self.words = () if words == [self.text] else tuple(map(token, words))
         before = r"(?<!\w)" if _WORD.match(self.text[:1]) else ""
         after = r"(?!\w)" if _WORD.match(self.text[-1:]) else ""
-        self._inside = re.compile(before + re.escape(self.text) + after) if self.text else None
+        self._inside = re.compile(before + re.escape(self.text) + after) if words else None
 
     def fits(self, value: str) -> bool:
         """Whether a value is, or holds, what is searched for."""

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -21,6 +21,7 @@ from redrive.core.run import PayloadRow, StepRun
 from redrive.engine.apart.attempts import Attempt, Attempts
 from redrive.engine.apart.session import Making
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
+from redrive.engine.calling import CalledRun
 from redrive.engine.context import EngineContext
 from redrive.engine.control import Stopped
 from redrive.engine.crashes import crashed
@@ -30,9 +31,10 @@ from redrive.engine.journal import Journal
 from redrive.engine.output import Origins, Output, RoutedOutput
 from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
 from redrive.log import get_logger
+from redrive.sdk.calling import Called
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.payload import Bucket, Payload
-from redrive.sdk.shape import GatherShape, Shape, ShapeBase
+from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
 from redrive.store import runs as store
 
 _log = get_logger(__name__)
@@ -118,6 +120,7 @@ class StepExecution:
                 young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
             )
         self._attempting = Attempts(deps.apart, shape, node.settings, context, self._state_ahead)
+        context.inputs = inputs
         self._failed_before = step.failed
         self._recorded_at = 0
         self._wary = wary
@@ -134,8 +137,8 @@ class StepExecution:
             await self._journal.barrier()
         failpoints.hit("step.begun")
         try:
-            if isinstance(self._shape, GatherShape):
-                await self._gather(self._shape)
+            if self._shape.gathers:
+                await self._gather(cast("GatherShape", self._shape))
             elif isinstance(self._shape, Shape):
                 await self._each(self._shape)
         finally:
@@ -220,6 +223,7 @@ class StepExecution:
         async with aclosing(self._attempting.of_each(shape, rows)) as at_work:
             async for number, row, content, payload, attempt in at_work:
                 self._check_stop()
+                self._context.row = row, content
                 origins = [(number, 0, 1 if row.items is None else row.items)]
                 await self._finish_payload(number, payload, row, content, attempt, origins)
                 if self._stopping_error is not None:
@@ -254,7 +258,7 @@ class StepExecution:
                 self._context.names(number, payload)
                 yield payload
 
-        bucket = Bucket(_Again(payloads), self._step.payloads_in)
+        bucket = Bucket(_Again(payloads), self._step.payloads_in, without_data=self._without_data)
         origins: list[tuple[int, int, int]] = []
         error = await self._attempts(0, self._attempting.of_bucket(shape, bucket), origins, seen)
         if error is None:
@@ -268,7 +272,7 @@ class StepExecution:
                 self._journal.add(
                     store.INSERT_FAILED,
                     (self._step.run_id, self._step.position, number, row.id, self._step.attempts,
-                     packed, None),
+                     packed, self._reached(0) if number == 0 else None),
                 )  # fmt: skip
                 if self.failures is not None:
                     self.failures.append(Failure(row, content, error))
@@ -337,7 +341,7 @@ class StepExecution:
             step.attempts = max(step.attempts, attempt)
             context.attempt = context.ledger.attempt = attempt
             context.state = self._state(number)
-            limit = asyncio.timeout(self._node.timeout_s)
+            limit = context.pauses.limit = asyncio.timeout(self._node.timeout_s)
             try:
                 async with limit:
                     await self._once(run, origins, seen)
@@ -399,7 +403,10 @@ class StepExecution:
             async for out in outs:
                 if seen is not None and (isinstance(out, Making) or out.content is not None):
                     origins = [(number, 0, items) for number, items in seen.items()]
-                await self._output.put(out, origins)
+                if isinstance(out, Out) and out.hand_on is not None:
+                    await self._hand_on(out.hand_on)
+                else:
+                    await self._output.put(out, origins)
                 if out.checkpoint is not None:
                     step.checkpoint = encode(out.checkpoint)
                     self._output.keep()
@@ -413,6 +420,13 @@ class StepExecution:
         finally:
             if (close := getattr(outs, "aclose", None)) is not None:
                 await close()
+
+    async def _hand_on(self, what: Bucket | Called) -> None:
+        """Buckets that go on as they are, by reference."""
+        own = None if self._without_data else self._inputs
+        buckets = what.buckets if isinstance(what, CalledRun) else own
+        assert isinstance(self._output, Output)
+        self._output.take(buckets, await self._buckets.totals(buckets or []))
 
     async def _back_off(self, error: StepError, attempt: int) -> None:
         settings = self._deps.settings

@@ -27,6 +27,11 @@ NAMES: tuple[str, ...] = (
     "catch.filling",  # the payloads for `catch` are on their way, no record names their bucket
     "catch.filled",  # the record that does is on its way
     "paths.joined",  # the last record of a step that owns paths is on its way
+    "state.reached",  # a step has made a checkpoint of its own durable
+    "call.drafted",  # a called run is about to be queued
+    "call.queued",  # it is queued, durably
+    "call.ended",  # it has ended, and the step that called it has seen it
+    "notice.sent",  # a message has reached its group, nothing of it is recorded
     "run.ending",  # all steps done, the run not ended
     "commit.before",  # inside the transaction of a group
     "commit.after",  # it is durable, nobody has been told

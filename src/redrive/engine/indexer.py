@@ -383,11 +383,14 @@ class _Batch:
             if _TORN in known:
                 self.changes.dropped.append(run.run_id)
                 known = {}
+        before = dict(known)
         if run.status is not None and indexer.searched(run):
             known = self._take(run, known, old=old)
-        self.changes.progress[run.run_id] = None if run.ended else msgspec.msgpack.encode(known)
         if run.ended:
+            self.changes.progress[run.run_id] = None
             self._taken.append((run.run_id, run.again))
+        elif known != before or run.run_id in self.changes.dropped:
+            self.changes.progress[run.run_id] = msgspec.msgpack.encode(known)
 
     def _take(self, run: Waiting, known: dict[int, int], *, old: bool) -> dict[int, int]:
         indexer = self._indexer

@@ -17,7 +17,7 @@ from redrive.engine.clock import Ids
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
-from redrive.engine.stored import routed_so_far
+from redrive.engine.stored import Inputs, as_text, buckets_of, routed_so_far
 from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
@@ -67,6 +67,16 @@ class Output:
         self.position = step.out
         # With what is put out and may still be dropped; the step record counts only what stays.
         self._items, self._bytes = step.items_out, step.bytes_out
+        self._taken: Inputs = []
+        self._taken_payloads = 0
+
+    def take(self, buckets: Inputs, totals: tuple[int, int, int]) -> None:
+        """Hand buckets on as they are; `totals` are their payloads, items and bytes."""
+        self._taken = None if buckets is None else [*(self._taken or ()), *buckets]
+        payloads, items, size = totals
+        self._taken_payloads += payloads
+        self._items += items
+        self._bytes += size
 
     async def put(self, out: Out | Making, default_origins: Origins) -> bool:
         """Write one payload. False where it has no item and is not put out."""
@@ -165,16 +175,24 @@ class Output:
 
     def keep(self) -> None:
         """All payloads put out so far stay, whatever happens next."""
-        self._step.out = self._step.payloads_out = self.position
-        self._step.items_out, self._step.bytes_out = self._items, self._bytes
+        step = self._step
+        step.payloads_out += self.position - step.out + self._taken_payloads
+        step.out = self.position
+        step.items_out, step.bytes_out = self._items, self._bytes
+        if self._taken is None:
+            step.taken = as_text(None)
+        elif self._taken:
+            step.taken = as_text([*(buckets_of(step.taken) or []), *self._taken])
+        self._taken, self._taken_payloads = [], 0
 
     def drop(self) -> None:
         """Take back what was put out since the last `keep`."""
         step = self._step
+        self._taken, self._taken_payloads = [], 0
+        self._items, self._bytes = step.items_out, step.bytes_out
         if self.position == step.out:
             return
         self.position = step.out
-        self._items, self._bytes = step.items_out, step.bytes_out
         if self.young is not None:
             for _, content in self.young.payloads[step.out :]:
                 self.young.bytes -= len(content.data or b"") + 300

@@ -467,7 +467,7 @@ def _begin(transaction: Transaction, run_id: int, verdict: str) -> tuple[int, in
         store.set_retention(transaction, run_id, stage)
     if stage in {store.WHOLE, store.EXPIRED}:
         return None
-    root = found.root_run if found.root_run is not None else run_id
+    root = found.family or (found.root_run if found.root_run is not None else run_id)
     return stage, root, store.named_by(transaction, run_id, found.plan)
 
 

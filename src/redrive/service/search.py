@@ -186,7 +186,11 @@ def _described(rows: Rows, hits: Sequence[Hit]) -> list[FindItem]:
         if place is None:
             continue
         at = Place(place.run_id, max(place.position, 0), hit.payload.id, hit.item)
-        step = next((one for one in tracing.steps(place.run_id) if one.position == place.position), None)
+        # What was handed to a run stands in the input of the step that it began with.
+        handed = place.position == payload_store.HANDED
+        begun = place.start_step if handed else place.step
+        steps = tracing.steps(place.run_id)
+        step = next((one for one in steps if one.step == begun), steps[0] if handed and steps else None)
         flow, queued_at = runs.get(place.run_id, ("", 0))
         try:
             delivery = tracing.outcome(at) if hit.item >= 0 else None
@@ -197,7 +201,7 @@ def _described(rows: Rows, hits: Sequence[Hit]) -> list[FindItem]:
             FindItem(
                 run=to_text("r", place.run_id),
                 flow=flow,
-                step=place.step or place.start_step or "",
+                step=step.step if step is not None else "",
                 payload=to_text("p", hit.payload.id),
                 item=hit.item,
                 field=hit.match.field,

@@ -64,7 +64,8 @@ class SqliteSearchIndex(SearchIndex):
     def __init__(self, path: Path, *, shelf: int = SHELF) -> None:
         self._path = path
         self._shelf = shelf
-        self._lock = FileLock(path.with_suffix(".lock"))
+        # Taken by one thread, given back by another.
+        self._lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self._claimed = False
         self._damaged = False
         self._writer: sqlite3.Connection | None = None
@@ -165,6 +166,9 @@ class SqliteSearchIndex(SearchIndex):
                         raise
                     return IndexState()
         with self._writing:
+            if self._identity() is None:  # a question makes no file
+                self._close_writer()
+                return IndexState()
             try:
                 if not self._damaged:
                     return _state(self._opened())

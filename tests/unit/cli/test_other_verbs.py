@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from redrive.service.views import Finding, FindPage
+from redrive.service.views import Finding, FindItem, FindPage
+from tests.unit.server.recording import AT
+
+FOUND = FindItem(
+    run="r1", flow="f", step="s", payload="p1", item=0, field="note", value="blue", delivery=None, at=AT
+)
 
 
 @pytest.fixture
@@ -117,7 +122,7 @@ def test_search(redrive, service):
     assert redrive("search", "--json").json["waiting_runs"] == 3
     shown = redrive("search", "status").out
     assert "catching up" in shown
-    assert "4.0 MB" in shown
+    assert "3.8 MiB" in shown
     assert redrive("search", "rebuild").code == 0
     assert service.asked("search.rebuild")
 

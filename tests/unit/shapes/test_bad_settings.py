@@ -52,8 +52,10 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
     "convert": [
         (
             {"to": "jsn"},
-            "setting to: 'jsn' is not known here; expected json, ndjson, csv, xml or text; "
-            "did you mean 'json'?",
+            (
+                "setting to: 'jsn' is not known here; expected json, ndjson, csv, xml or text; "
+                "did you mean 'json'?"
+            ),
         )
     ],
     "dedupe": [

@@ -134,8 +134,6 @@ JSON = {
     "restore": "`{home, made_at, rows, objects, stopped, unknown, secrets}`",
     "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
-    "search": "SearchStatus",
-    "search rebuild": "SearchStatus",
     "doctor": "list of Finding",
 }
 

@@ -1,7 +1,8 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
-from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.formats import JSON, XML, ItemReader, ItemsInvalid, is_json, is_xml, item_reader
+from redrive.core.formats.xml_values import XmlValues
 from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
 from redrive.core.items import Item
@@ -58,6 +59,7 @@ __all__ = [
     "MAX_KEY_BYTES",
     "MAX_VALUE_BYTES",
     "MISSING",
+    "XML",
     "Answer",
     "Asked",
     "Authorizes",
@@ -134,6 +136,7 @@ __all__ = [
     "TreeShape",
     "UnknownRequest",
     "Whole",
+    "XmlValues",
     "apply",
     "as_text",
     "batched",
@@ -144,6 +147,7 @@ __all__ = [
     "encode",
     "indexable",
     "is_json",
+    "is_xml",
     "item_reader",
     "members",
     "nearest",

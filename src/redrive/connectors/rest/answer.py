@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 import aiohttp
 import msgspec
 
+from redrive.connectors.rest.coding import Undecodable
 from redrive.connectors.rest.mask import Masker
 from redrive.sdk import (
     XML,
@@ -225,6 +226,8 @@ class _Tap:
                 if waits >= PIECE_BYTES:
                     yield self._seen(b"".join(waiting))
                     waiting, waits = [], 0
+        except Undecodable as error:
+            reply.failure = Failure("garbage", str(error))
         except TimeoutError:
             reply.failure = Failure("timeout", f"the answer stopped after {size} bytes and its time ran out")
         except (aiohttp.ClientError, OSError):

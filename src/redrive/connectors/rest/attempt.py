@@ -173,7 +173,8 @@ class Attempts:
         body = None
         if stored.body is not None:
             media_type = next((v for name, v in headers if name.casefold() == "content-type"), JSON)
-            body = Body(stored.body, media_type, masked=not self._renderer.passes_bytes)
+            coded = next((v for name, v in headers if name.casefold() == "content-encoding"), None)
+            body = Body(stored.body, media_type, not self._renderer.passes_bytes, coded)
         idempotency = None
         if self._endpoint.idempotency is not None and stored.idempotency_key is not None:
             idempotency = (self._endpoint.idempotency.header, stored.idempotency_key)

@@ -19,6 +19,7 @@ from redrive.connectors.rest.parts import (
     RateLimit,
     Statuses,
     Timeouts,
+    Tls,
 )
 from redrive.sdk import (
     ConnectorConditionField,
@@ -224,6 +225,10 @@ class ConnectorModel(Model):
     rate_limit: RateLimit | None = Field(None, help="Most requests in a span of time. Default: no limit.")
     concurrency: int = Field(8, help="Most requests at the same time.", ge=1, le=1000, unit="requests")
     timeouts: Timeouts = Field(default_factory=Timeouts, help="How long to wait.")
+    proxy: ConnectorTemplatedValue | None = Field(
+        None, help="Address of a proxy, with user name and password where it wants them. Default: none."
+    )
+    tls: Tls | None = Field(None, help="Certificates, where those of the machine are not enough.")
     max_answer_bytes: int = Field(
         4 << 30, help="Largest answer, decompressed. A larger one is an error.", ge=1, unit="bytes"
     )

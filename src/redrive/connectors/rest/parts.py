@@ -96,6 +96,20 @@ class Timeouts(Model):
     )
 
 
+class Tls(Model):
+    """Certificates, each a PEM text. The other side's certificate is always checked."""
+
+    ca: ConnectorTemplatedValue | None = Field(
+        None, help="Authorities that are trusted for this system, instead of those of the machine."
+    )
+    certificate: ConnectorTemplatedValue | None = Field(
+        None, help="Our certificate, with those between it and the authority."
+    )
+    key: ConnectorTemplatedValue | None = Field(
+        None, help="Its private key; usually `{{ connection.key }}`, a secret from a file."
+    )
+
+
 class GraphQL(Model):
     """A GraphQL operation. An answer with `errors`, with a field of an error type (`__typename` ends in
     `Error`) or with `userErrors` is an error.

@@ -101,7 +101,7 @@ class Pull:
             if reply.status not in _REDIRECTS or not target or rendered.method not in {"GET", "HEAD"}:
                 return reply
             url = urljoin(reply.url, target)
-            if not _reachable(url):
+            if not (_reachable(url) and client.allows(url)):
                 raise RemoteRejected(
                     f"{self.label} redirects to an address that connections may not reach",
                     code="answer.redirect",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus, urlsplit
@@ -55,6 +55,7 @@ class Body:
     content: Content
     media_type: str
     masked: bool = False
+    compress: str | None = None
 
     @property
     def place(self) -> Place:
@@ -155,6 +156,11 @@ class Renderer:
         return pairs
 
     async def body(self, scope: Mapping[str, Any], subject: Subject | None, ctx: StepContext) -> Body | None:
+        """As `_made`, to be compressed on its way where the document says so."""
+        made = await self._made(scope, subject, ctx)
+        return replace(made, compress=self.compress) if made is not None and self.compress else made
+
+    async def _made(self, scope: Mapping[str, Any], subject: Subject | None, ctx: StepContext) -> Body | None:
         """The body, stored, with secrets masked. A `{{ payload }}` alone is the stored payload itself."""
         if self._form is not None:
             pairs = [

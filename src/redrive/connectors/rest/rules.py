@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -162,6 +163,23 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         if (text := headers.get(name)) is not None and (seconds := _seconds(text.strip(), now)) is not None:
             return seconds
     return None
+
+
+def spent_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How long nothing more is allowed, where an answer says that it used the last of what was."""
+    left = next((headers[name] for name in _REMAINING if name in headers), None)
+    if left is not None and left.strip() == "0":
+        return retry_after_s(headers, now)
+    # RateLimit: "default";r=0;t=30 (as the IETF's draft spells it), or limit=100, remaining=0, reset=30.
+    if (text := headers.get("ratelimit")) is not None:
+        facts = dict(_FACT.findall(text.lower()))
+        if facts.get("r", facts.get("remaining")) == "0":
+            return _seconds(facts.get("t") or facts.get("reset") or "", now)
+    return None
+
+
+_REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
+_FACT = re.compile(r"\b(r|t|remaining|reset)\s*=\s*(\d{1,10})\b")
 
 
 def _seconds(text: str, now: datetime) -> float | None:

@@ -147,14 +147,6 @@ async def erase(home: str, value: str) -> None:
         print(json.dumps({"erased": len((await service.erasures.list()).items)}), flush=True)
 
 
-async def find(home: str, value: str) -> None:
-    """Bring the search index up to date, and print how many items hold a value."""
-    async with home_service(home) as service:
-        page = await service.search.find(value, everywhere=True, limit=500)
-        status = await service.search.status()
-        print(json.dumps({"found": len(page.items), "documents": status.documents}), flush=True)
-
-
 def cli(*words: str) -> int:
     return command_line(list(words))
 
@@ -169,7 +161,6 @@ PROGRAMS: dict[str, Any] = {
     "find": find,
     "work_at": work_at,
     "erase": erase,
-    "find": find,
     "cli": cli,
 }
 

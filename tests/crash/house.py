@@ -129,6 +129,33 @@ steps:
           - {id: ids, shape: map, automatic: false, fields: [{to: counted, from: id}]}
   - {id: all, shape: flow_control, size: 1000}
 """
+SHARED = """
+flow: shared
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - {id: new, shape: dedupe, on: id, pool: seen}
+  - {id: one-each, shape: flow_control, size: 1}
+  - id: form
+    shape: map
+    automatic: true
+    fields: [{to: terms, value: "as agreed in the frame contract of this year, without any deduction"}]
+  - {id: keep, shape: add_to_cache, cache: orders, entry: all, append: true}
+  - {id: one, shape: flow_control, size: 1000}
+  - {id: kept, shape: load_from_cache, cache: orders, entry: all}
+  - {id: batch, shape: flow_control, size: 25}
+  - id: send
+    shape: connector
+    connection: site
+    endpoint: idempotent
+    key: id
+    with: {case: "{{ vars.case }}"}
+"""
 MODES = ("bare", "idempotent", "lookup")
 STEPS = ("pull", "paid", "form", "batch", "send")
 
@@ -136,7 +163,12 @@ STEPS = ("pull", "paid", "form", "batch", "send")
 def documents(url: str) -> list[tuple[str, bytes]]:
     text = DOCUMENTS.format(url=url)
     flows = [(f"{mode}.yaml", FLOW.format(mode=mode).encode()) for mode in (*MODES, "each")]
-    return [("site.yaml", text.encode()), *flows, ("tree.yaml", TREE.encode())]
+    return [
+        ("site.yaml", text.encode()),
+        *flows,
+        ("tree.yaml", TREE.encode()),
+        ("shared.yaml", SHARED.encode()),
+    ]
 
 
 class Zygote:

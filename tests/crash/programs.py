@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from redrive.service.app import Service, open_service
 from redrive.service.kept_views import EraseRequest
 from redrive.service.views import StartRequest
 from redrive.settings import load
+from tests.crash.loss import watched
 
 SIGNALLED = 7
 
@@ -42,6 +44,7 @@ async def work(home: str, flow: str, case: str) -> None:
         run = await started(service, flow, case)
         print(json.dumps({"run": run}), flush=True)
         row = await service.execute_until(run)
+        await service.kernel.deps.contents.families.settle()
         print(json.dumps({"run": run, "status": row.status}), flush=True)
 
 
@@ -52,6 +55,23 @@ async def counted(home: str, flow: str, case: str) -> None:
     await work(home, flow, case)
     failpoints.action = None
     print(json.dumps(passed), flush=True)
+
+
+async def lose_power(home: str, flow: str, case: str, point: str) -> None:
+    """As `work`, but dies at that pass of a failpoint (`name:n`), with notes of what is durable."""
+    name, _, number = point.partition(":")
+    passes = itertools.count(1)
+
+    with watched(Path(home)) as watch:
+
+        def at(passed: str) -> None:
+            if passed == name and next(passes) == int(number):
+                with watch.still:
+                    watch.write()
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        failpoints.action = at
+        await work(home, flow, case)
 
 
 async def die_in_back_off(home: str, flow: str, case: str) -> None:
@@ -113,6 +133,7 @@ def cli(*words: str) -> int:
 PROGRAMS: dict[str, Any] = {
     "work": work,
     "counted": counted,
+    "lose_power": lose_power,
     "die_in_back_off": die_in_back_off,
     "serve": serve,
     "retain": retain,

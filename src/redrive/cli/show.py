@@ -107,6 +107,7 @@ def print_run(output: Output, run: RunView, *, payloads: bool = False) -> None:
             ("clock", run.clock),
             ("variables", run.variables or None),
             ("source run", run.source_run),
+            ("called by", f"step {run.parent_step} of run {run.parent_run}" if run.parent_run else None),
             ("start", run.start_step),
             ("redrives", ", ".join(run.redrives) or None),
             ("healed by", run.healed_by),

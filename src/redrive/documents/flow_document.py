@@ -337,6 +337,7 @@ def _settings(form: SettingsForm) -> FlowSettings:
         use_queued_time=form.use_queued_time,
         timeout_s=form.timeout,
         retention=Keep(payloads=_by_state(form.retention.payloads), runs=_by_state(form.retention.runs)),
+        search=form.search,
         notify_on_failure=tuple(form.notify_on_failure),
         labels=tuple(form.labels),
     )

@@ -34,6 +34,7 @@ from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT, pin
 from redrive.store.database import Rows
+from redrive.store.search_queue import ENQUEUE, NEW
 from redrive.store.statements import row
 
 MAX_PATCH_BYTES = 256 << 10
@@ -68,6 +69,7 @@ class Draft(msgspec.Struct):
             if bucket not in self.buckets:
                 retention.require_whole(transaction, bucket)
         transaction.insert(store.INSERT_RUN, row(self.run))
+        transaction.insert(ENQUEUE, (self.run.id, NEW))
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))
             for payload, content in held.payloads:

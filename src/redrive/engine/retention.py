@@ -24,7 +24,7 @@ from redrive.engine.rewriting import Rewriter
 from redrive.errors import RedriveError
 from redrive.log import get_logger
 from redrive.settings import Settings
-from redrive.store import backups, contents, loose, sweep
+from redrive.store import backups, contents, loose, search_queue, sweep
 from redrive.store import retention as store
 from redrive.store.blobs.base import Blobs
 from redrive.store.committer import Transaction
@@ -214,7 +214,7 @@ class Retention:
             failpoints.hit("retention.bucket")
         if stage == store.EXPIRING:
             await self._pages(lambda tx, at: store.strip_exchanges(tx, run_id, at, PIECE), 0)
-            await self._write(lambda tx: store.set_retention(tx, run_id, store.EXPIRED))
+            await self._write(partial(_expired, run_id=run_id))
             return True
         await self._pages(lambda tx, at: store.strip_exchanges(tx, run_id, at, PIECE), 0)
         for piece in store.PIECES:
@@ -222,7 +222,7 @@ class Retention:
             failpoints.hit("retention.piece")
         failpoints.hit("retention.emptied")
         await self._write(partial(loose.drop_cached, run_id=run_id))
-        await self._write(lambda tx: store.delete_run(tx, run_id))
+        await self._write(partial(_deleted, run_id=run_id))
         return True
 
     async def _take_bucket(self, run_id: int, root: int, bucket: int, *, delete: bool) -> None:
@@ -453,8 +453,18 @@ def _begin(transaction: Transaction, run_id: int, verdict: str) -> tuple[int, in
         store.set_retention(transaction, run_id, stage)
     if stage in {store.WHOLE, store.EXPIRED}:
         return None
-    root = found.root_run if found.root_run is not None else run_id
+    root = found.family or (found.root_run if found.root_run is not None else run_id)
     return stage, root, store.named_by(transaction, run_id, found.plan)
+
+
+def _expired(transaction: Transaction, run_id: int) -> None:
+    store.set_retention(transaction, run_id, store.EXPIRED)
+    search_queue.look_again(transaction, run_id)
+
+
+def _deleted(transaction: Transaction, run_id: int) -> None:
+    store.delete_run(transaction, run_id)
+    search_queue.look_again(transaction, run_id)
 
 
 def _at(piece: Callable[[Transaction, int], int | None], at: int, transaction: Transaction) -> int | None:

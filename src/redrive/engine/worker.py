@@ -23,6 +23,7 @@ from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
+from redrive.engine.notices import at_end
 from redrive.engine.settling import settling
 from redrive.engine.steps import PreviewEnded, Scope, StepFailed, Steps
 from redrive.engine.target import Counted
@@ -121,7 +122,8 @@ class Execution:
         run.status = status
         run.finished_at = self._deps.clock.micros()
         run.summary = self._summary(status, error)
-        self._end(settle)
+        groups = self._built.flow.settings.notify_on_failure
+        self._end(settle, at_end(self._deps, run, groups, status, run.summary, error))
         await journal.barrier()
 
     def _partial(self) -> bool:
@@ -132,7 +134,9 @@ class Execution:
             if step.step in self._built.shapes
         )
 
-    def _end(self, settle: Callable[[Transaction], None] | None) -> None:
+    def _end(
+        self, settle: Callable[[Transaction], None] | None, tell: Callable[[Transaction], None] | None
+    ) -> None:
         run = self._run
         at = self._deps.clock.micros()
         sequence = self._deps.ids.next()
@@ -145,6 +149,8 @@ class Execution:
             ordinary = run.source_run is None and not run.overridden
             if run.status == "success" and ordinary:
                 transaction.run(store.LAST_SUCCESS, flow_id=run.flow_id, b_clock=run.clock)
+            if tell is not None:
+                tell(transaction)
 
         self._journal.work(work)
         self._journal.run_changed()

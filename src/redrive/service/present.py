@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -54,6 +54,8 @@ def run_fields(run: Run, redrives: list[int], now: int, healed_by: int | None = 
         "source_run": to_text("r", run.source_run) if run.source_run else None,
         "start_step": run.start_step,
         "redrives": [to_text("r", number) for number in redrives],
+        "parent_run": to_text("r", run.parent_run) if run.parent_run else None,
+        "parent_step": run.parent_step,
         "healed_by": to_text("r", healed_by) if healed_by is not None else None,
         "pinned": run.pinned,
         "payloads_expired": run.retention != 0,
@@ -93,7 +95,7 @@ def pending_step(node: StepNode) -> StepRunView:
     )
 
 
-def step_view(step: StepRun, run: Run, lists: Lists, now: int) -> StepRunView:
+def step_view(step: StepRun, run: Run, lists: Lists, now: int, called: Sequence[int] = ()) -> StepRunView:
     ended = step.finished_at
     if ended is None and step.status != "running":
         ended = step.started_at
@@ -120,6 +122,8 @@ def step_view(step: StepRun, run: Run, lists: Lists, now: int) -> StepRunView:
         ),
         error=ErrorView.model_validate(decode(step.error)) if step.error else None,
         next_attempt_at=_instant(step.next_attempt_at),
+        waits=msgspec.json.decode(step.waits) if step.waits else None,
+        called=[to_text("r", one) for one in called],
         **lists,
     )
 

@@ -35,6 +35,8 @@ from redrive.store.database import Rows
 LISTED = 100
 """Payloads of each list in a run's view; the rest is behind its cursor."""
 
+MOST_CALLED = 1000
+
 STATUSES: tuple[str, ...] = get_args(RunStatus)
 PRIORITIES: tuple[str, ...] = get_args(Priority)
 
@@ -151,11 +153,17 @@ class RunLog:
                 raise unknown("run", run_id)
             steps = run_store.step_runs(rows, number)
             redrives = store.redrives_of(rows, [number]).get(number, [])
-            return run, redrives, [(step, _lists(rows, step)) for step in steps]
+            called: dict[str, list[int]] = {}
+            for one, step in rows.all(run_store.CALLED_BY, run_id=number, after=0, at_most=MOST_CALLED):
+                called.setdefault(step, []).append(one)
+            return run, redrives, [(step, _lists(rows, step)) for step in steps], called
 
-        run, redrives, steps = await self._kernel.deps.reader.run(read)
+        run, redrives, steps, called = await self._kernel.deps.reader.run(read)
         now = self._kernel.deps.clock.micros()
-        views = {step.step: present.step_view(step, run, lists, now) for step, lists in steps}
+        views = {
+            step.step: present.step_view(step, run, lists, now, called.get(step.step, ())[:LISTED])
+            for step, lists in steps
+        }
         healed = None
         if redrives:
             healing = Healing(self._kernel.deps)

@@ -99,6 +99,10 @@ class StepRunView(View):
     next_attempt_at: datetime | None = None
     healed_by: OnlySet = None
     """The last of the runs by which all its failed payloads were made good. Written only where they were."""
+    waits: dict[str, str] | None = None
+    """What a running step waits for: `{"until": instant}`, or `{"run": id}` of a called run."""
+    called: list[str] = []
+    """Runs that the step has started, the first 100."""
 
 
 class RunRow(View):
@@ -120,6 +124,9 @@ class RunRow(View):
     source_run: str | None
     start_step: str | None
     redrives: list[str]
+    parent_run: str | None = None
+    """The run that called this one's flow, and the step by which it did."""
+    parent_step: str | None = None
     healed_by: str | None = None
     """The later run by which everything that had failed in this one was made good."""
     pinned: OnlyTrue = False
@@ -204,6 +211,28 @@ class FindItem(View):
     at: datetime
 
 
+class FindPage(Page[FindItem]):
+    """`note` says what the answer does not show, if there is anything."""
+
+    note: str | None = None
+
+
+class SearchStatus(View):
+    """The search index: what it holds, and what it has not taken up yet."""
+
+    enabled: bool
+    state: Literal["off", "missing", "building", "behind", "complete"]
+    waiting_runs: int
+    """Runs that have begun and are not in it, or not all of them."""
+    waiting_payloads: int
+    waiting_since: datetime | None
+    """When the first of those that ended did."""
+    older_runs: int
+    """Runs that a new index has yet to take up; the newest come first."""
+    documents: int
+    size_bytes: int
+
+
 class DeliveryEvent(View):
     run: str
     status: str
@@ -277,6 +306,14 @@ class ConnectionView(View):
     settings: dict[str, Any]
     secrets: dict[str, str]
     """By name: where it comes from (`stored`, `env:NAME`, `file:PATH`), never the value."""
+
+
+class AuthorizationView(View):
+    """`url` is the page on which a person agrees; `authorized` says that it is done."""
+
+    connection: str
+    url: str | None = None
+    authorized: bool = False
 
 
 class ConnectorView(View):

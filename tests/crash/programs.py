@@ -100,10 +100,10 @@ async def serve(home: str) -> int:
 
 
 class LaterClock(Clock):
-    """The wall clock, some days on."""
+    """The wall clock, some days ahead, or behind."""
 
-    def __init__(self, days: int) -> None:
-        self._ahead = days * 86_400_000_000
+    def __init__(self, days: float) -> None:
+        self._ahead = int(days * 86_400_000_000)
 
     def micros(self) -> int:
         return super().micros() + self._ahead
@@ -117,6 +117,27 @@ async def retain(home: str, days: str) -> None:
         print(json.dumps(result.model_dump()), flush=True)
 
 
+async def find(home: str, value: str) -> None:
+    """Bring the search index up to date and find a value anywhere; prints in which payloads it is."""
+    async with home_service(home) as service:
+        assert service.kernel.indexer is not None
+        await service.kernel.indexer.catch_up(60)
+        page = await service.search.find(value)
+        print(
+            json.dumps(sorted((one.step or "", one.payload or "", one.item or 0) for one in page.items)),
+            flush=True,
+        )
+
+
+async def work_at(home: str, flow: str, case: str, days: str) -> None:
+    """As `work`, in a process whose clock is so many days ahead, or behind."""
+    settings = load(options={"home": home})
+    async with open_service(Path(home), settings, clock=LaterClock(float(days))) as service:
+        run = await started(service, flow, case)
+        row = await service.execute_until(run)
+        print(json.dumps({"run": run, "status": row.status}), flush=True)
+
+
 async def erase(home: str, value: str) -> None:
     """Erase a value, or go on with it."""
     async with home_service(home) as service:
@@ -124,6 +145,14 @@ async def erase(home: str, value: str) -> None:
         if not (await service.erasures.list()).items:
             await service.erasures.erase(EraseRequest(value=value, reason="a test", confirm=True))
         print(json.dumps({"erased": len((await service.erasures.list()).items)}), flush=True)
+
+
+async def find(home: str, value: str) -> None:
+    """Bring the search index up to date, and print how many items hold a value."""
+    async with home_service(home) as service:
+        page = await service.search.find(value, everywhere=True, limit=500)
+        status = await service.search.status()
+        print(json.dumps({"found": len(page.items), "documents": status.documents}), flush=True)
 
 
 def cli(*words: str) -> int:
@@ -137,7 +166,10 @@ PROGRAMS: dict[str, Any] = {
     "die_in_back_off": die_in_back_off,
     "serve": serve,
     "retain": retain,
+    "find": find,
+    "work_at": work_at,
     "erase": erase,
+    "find": find,
     "cli": cli,
 }
 

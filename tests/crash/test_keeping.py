@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from redrive.engine.failpoints import BACKUP, ERASE, RETENTION
+from redrive.engine.failpoints import BACKUP, ERASE, RETENTION, SEARCH
 from tests.crash.house import KILLED, House
 
 Made = Callable[..., House]
@@ -90,6 +90,23 @@ def test_an_erasing_that_is_killed_goes_on(ran: Callable[..., House], point: str
     assert house.run("erase", str(house.path), value) == 0, house.errors()
     whole(house)
     assert not stands_in(house, value)
+
+
+@pytest.mark.parametrize("point", SEARCH)
+def test_a_search_index_that_is_cut_off_is_brought_up_to_date(
+    ran: Callable[..., House], point: str, store: str
+) -> None:
+    house = ran(point, store)
+    value = str(house.case.orders(2)[2]["total"])
+    assert house.run("find", str(house.path), value, REDRIVE_FAILPOINT=f"{point}:1") == KILLED
+    whole(house)
+    assert house.run("find", str(house.path), value) == 0, house.errors()
+    (found,) = house.printed()
+    assert {step for step, *_ in found} >= {"pull", "paid", "form", "batch"}
+    assert len(found) == len({tuple(one) for one in found})
+    # What was found once stands there once, also when it is taken in again.
+    assert house.run("find", str(house.path), value) == 0, house.errors()
+    assert house.printed() == [found]
 
 
 def stands_in(house: House, value: str) -> bool:

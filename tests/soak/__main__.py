@@ -25,7 +25,7 @@ from tests.soak.people import People
 from tests.soak.system import System, documents
 
 SAMPLE_S = 5.0
-LIVES_S = (15.0, 60.0)
+LIVES_S = (20.0, 90.0)
 """How long the server lives until it is killed."""
 KILLED = 0.7
 BACKUP_S = 90.0

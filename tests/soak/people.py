@@ -15,6 +15,8 @@ from tests.soak.system import FLOWS, System
 
 END_S = 300.0
 """A run that has not ended after so long, deaths of the server included, never will."""
+PAUSE_S = 1.0
+"""The most that a person rests after a batch: a load that a shared machine bears."""
 MOST_RETRIES = 40
 SETTLED = frozenset({"success", "partial_success"})
 
@@ -36,6 +38,7 @@ class People:
         while not self.ending.is_set():
             self.batches += 1
             await self._see_through(self.batches)
+            await asyncio.sleep(self._chance.random() * PAUSE_S)
             for what in (self._redrive, self._look):
                 if self._through and self._chance.random() < 0.3:
                     await what(self._chance.choice(self._through[-40:]))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 from redrive.core.ids import IdMaker
+from redrive.log import get_logger
 
+LEAP_S = 3600.0
+HOLD_S = 86_400.0
+
+_log = get_logger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,6 +23,12 @@ class Clock:
 
     def micros(self) -> int:
         return time.time_ns() // 1000
+
+    def steady_s(self) -> float:
+        """Seconds that nobody can set; where the system counts them, those that it slept too."""
+        if sys.platform == "linux":
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.monotonic()
 
     def waits(self, seconds: float) -> float:
         """How long a wait of so many seconds really takes: no time at all where time is played."""
@@ -51,3 +63,36 @@ class Ids:
         """So many ids in a row; none made later stands among them."""
         with self._lock:
             return self._maker.block(count)
+
+
+class Leaps:
+    """Whether the clock is to be trusted with taking things away.
+
+    A clock that leaps ahead by more than an hour makes what is kept look old. What is done by age in the
+    background then waits for a day; if the clock is set back meanwhile, as it is when the leap was an
+    error, nothing has happened. Otherwise that is the time from then on.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset_s = self._apart_s()
+        self._since: float | None = None
+
+    def holds(self) -> bool:
+        ahead_s = self._apart_s() - self._offset_s
+        if ahead_s <= LEAP_S:
+            self._offset_s += min(ahead_s, 0.0)  # it was set back
+            self._since = None
+            return False
+        now = self._clock.steady_s()
+        if self._since is None:
+            self._since = now
+            _log.warning("clock.leapt", ahead_s=round(ahead_s), retention_waits_s=round(HOLD_S))
+        if now - self._since < HOLD_S:
+            return True
+        self._offset_s += ahead_s
+        self._since = None
+        return False
+
+    def _apart_s(self) -> float:
+        return self._clock.micros() / 1e6 - self._clock.steady_s()

@@ -322,7 +322,7 @@ class StepExecution:
         if self._journal.full or error is not None or context.ledger.keyed:
             self._record(OUTCOME_S)
             await self._journal.pace()
-        elif self._deps.clock.micros() - self._recorded_at > PROGRESS_S * 1_000_000:
+        elif abs(self._deps.clock.micros() - self._recorded_at) > PROGRESS_S * 1_000_000:
             self._record(PROGRESS_S)  # slow payloads: a crash may cost that much work and no more
             await self._journal.pace()
 

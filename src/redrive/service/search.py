@@ -10,6 +10,7 @@ from redrive.core.searching import Query
 from redrive.engine.clock import instant
 from redrive.engine.indexer import Indexer, Lag
 from redrive.engine.searching import EVERYWHERE, Hit, Searching
+from redrive.engine.searching import Spot as SearchSpot
 from redrive.errors import StateConflict, UsageError
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
@@ -136,7 +137,7 @@ class Search:
         value: str,
         field: str | None,
         size: int,
-        place: tuple[int, int] | None,
+        place: SearchSpot | None,
     ) -> FindPage:
         deps = self._kernel.deps
         if not deps.settings.search:
@@ -155,13 +156,13 @@ class Search:
         )
 
 
-def _places(cursor: str | None) -> tuple[tuple[Any, ...] | None, tuple[int, int] | None]:
+def _places(cursor: str | None) -> tuple[tuple[Any, ...] | None, SearchSpot | None]:
     """A cursor among the exact rows, or among those of any value. Errors: `cursor.invalid`."""
     try:
         return place_of(cursor, int, int, int, int, str), None
     except UsageError:
-        document, given = place_of(cursor, int, int) or EVERYWHERE
-        return None, (document, given)
+        stage, document, given = place_of(cursor, int, int, int) or EVERYWHERE
+        return None, (max(stage, 0), document, given)
 
 
 def _note(lag: Lag) -> str | None:

@@ -9,11 +9,12 @@ import msgspec
 from blake3 import blake3
 
 from redrive.connectors.rest.answer import Failure, Reply
+from redrive.connectors.rest.bodies import JSON
 from redrive.connectors.rest.client import Client, Outgoing
 from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.mask import MASKED
 from redrive.connectors.rest.pull import judged, refusal
-from redrive.connectors.rest.render import JSON, Body, Rendered, Renderer
+from redrive.connectors.rest.render import Body, Rendered, Renderer
 from redrive.connectors.rest.results import ResultsReader
 from redrive.connectors.rest.rules import Judge, Verdict
 from redrive.connectors.rest.subject import Subject
@@ -172,7 +173,8 @@ class Attempts:
         body = None
         if stored.body is not None:
             media_type = next((v for name, v in headers if name.casefold() == "content-type"), JSON)
-            body = Body(stored.body, media_type, masked=not self._renderer.passes_bytes)
+            coded = next((v for name, v in headers if name.casefold() == "content-encoding"), None)
+            body = Body(stored.body, media_type, not self._renderer.passes_bytes, coded)
         idempotency = None
         if self._endpoint.idempotency is not None and stored.idempotency_key is not None:
             idempotency = (self._endpoint.idempotency.header, stored.idempotency_key)
@@ -204,7 +206,7 @@ class Attempts:
             if reply.failure is not None:
                 outcomes, sent = self._failed(reply.failure, list(entries))
             else:
-                verdict = await judged(self._judge, reply, scope)
+                verdict = await judged(self._judge, reply, scope, ctx)
                 outcomes, sent = await self._judged(
                     verdict, reply, list(entries), names, scope=scope, ctx=ctx
                 )

@@ -12,6 +12,7 @@ from typing import Any
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
 from redrive.connectors.rest.manifest import ConnectorModel, EndpointModel, Lookup
+from redrive.connectors.rest.paging import GraphQLCursor
 from redrive.connectors.rest.parts import Call
 from redrive.connectors.rest.pull import Pull
 from redrive.connectors.rest.receive import Receiver
@@ -127,13 +128,15 @@ class RestConnection:
     def _label(self, name: str) -> str:
         return f"endpoint {name!r} of connection {self.info.name!r}"
 
-    def _renderer(self, call: Call) -> Renderer:
-        return Renderer(call, self._model.headers, self._client.scopes, self._client.masker)
+    def _renderer(self, call: Call, cursor: str | None = None) -> Renderer:
+        return Renderer(call, self._model.headers, self._client.scopes, self._client.masker, cursor=cursor)
 
     def _receiver(self, name: str) -> Receiver:
         if name not in self._receivers:
             model = self._model.endpoints[name]
-            renderer = self._renderer(model.request)
+            paginate = model.paginate
+            cursor = paginate.variable if isinstance(paginate, GraphQLCursor) else None
+            renderer = self._renderer(model.request, cursor)
             self._receivers[name] = Receiver(self._label(name), model, self._client, renderer)
         return self._receivers[name]
 

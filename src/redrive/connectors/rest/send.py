@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from redrive.connectors.rest.attempt import Attempts, Prepared, Sent, counted
+from redrive.connectors.rest.bodies import JSON
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
 from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.progress import Progress, ranges
-from redrive.connectors.rest.render import JSON, Renderer
+from redrive.connectors.rest.render import Renderer
 from redrive.connectors.rest.scope import SkipItem
 from redrive.connectors.rest.subject import Subject
 from redrive.errors import RemoteRejected, StepError

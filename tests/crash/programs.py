@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -24,6 +25,7 @@ from redrive.settings import load
 from tests.crash.loss import watched
 
 SIGNALLED = 7
+BALLAST = "ballast"
 
 
 @asynccontextmanager
@@ -72,6 +74,32 @@ async def lose_power(home: str, flow: str, case: str, point: str) -> None:
 
         failpoints.action = at
         await work(home, flow, case)
+
+
+async def fill_disk(place: str, point: str, program: str, *words: str) -> int | None:
+    """As another program, but at that pass of a failpoint the file system of `place` becomes full."""
+    name, _, number = point.partition(":")
+    passes = itertools.count(1)
+
+    def at(passed: str) -> None:
+        if passed == name and next(passes) == int(number or 1):
+            with (Path(place) / BALLAST).open("wb", buffering=0) as file:
+                for size in (1 << 16, 1 << 12, 1):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            file.write(bytes(size))
+
+    failpoints.action = at
+    result: int | None = await PROGRAMS[program](*words)
+    return result
+
+
+async def back_up(home: str, file: str) -> None:
+    """Make a backup of a home into a file."""
+    async with home_service(home) as service:
+        with Path(file).open("wb") as archive:  # noqa: ASYNC230 - nothing else goes on here
+            async for chunk in service.backups.create(name="b"):
+                archive.write(chunk)
 
 
 async def die_in_back_off(home: str, flow: str, case: str) -> None:
@@ -155,6 +183,8 @@ PROGRAMS: dict[str, Any] = {
     "work": work,
     "counted": counted,
     "lose_power": lose_power,
+    "fill_disk": fill_disk,
+    "back_up": back_up,
     "die_in_back_off": die_in_back_off,
     "serve": serve,
     "retain": retain,

@@ -147,6 +147,14 @@ class Settings:
         least=1,
         help="Most runs that execute at the same time; further ones wait in the queue.",
     )
+    helpers: int | None = _setting(
+        None,
+        unit="processes",
+        least=0,
+        most=64,
+        help="Most helper processes, which work on large payloads; each takes about 50 MB while there is "
+        "work for it. 0: none. Default: one less than there are cores, at least 1, at most 4.",
+    )
     inline_payload_bytes: int = _setting(
         32_768,
         unit="bytes",
@@ -172,6 +180,16 @@ class Settings:
         secret=True,
         help="Secret key (S3), account key (Azure) or service account as JSON (Google) for `objects`. "
         "Default: the provider's own variables.",
+    )
+    search: bool = _setting(
+        True,
+        help="Whether any value in any payload can be found. Off: no search index is kept; delivery keys and "
+        "tracked fields are found all the same.",
+    )
+    allowed_hosts: str | None = _setting(
+        None,
+        help="Hosts that connections may reach, separated by commas; `*.example.com` stands for all below "
+        "it. Default: all. Link-local addresses, where clouds keep their credentials, are never reached.",
     )
     payload_display_bytes: int = _setting(
         65_536,

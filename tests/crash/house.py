@@ -161,6 +161,33 @@ steps:
     key: id
     with: {case: "{{ vars.case }}"}
 """
+SHARED = """
+flow: shared
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - {id: new, shape: dedupe, on: id, pool: seen}
+  - {id: one-each, shape: flow_control, size: 1}
+  - id: form
+    shape: map
+    automatic: true
+    fields: [{to: terms, value: "as agreed in the frame contract of this year, without any deduction"}]
+  - {id: keep, shape: add_to_cache, cache: orders, entry: all, append: true}
+  - {id: one, shape: flow_control, size: 1000}
+  - {id: kept, shape: load_from_cache, cache: orders, entry: all}
+  - {id: batch, shape: flow_control, size: 25}
+  - id: send
+    shape: connector
+    connection: site
+    endpoint: idempotent
+    key: id
+    with: {case: "{{ vars.case }}"}
+"""
 MODES = ("bare", "idempotent", "lookup")
 STEPS = ("pull", "paid", "form", "batch", "send")
 
@@ -172,6 +199,7 @@ def documents(url: str) -> list[tuple[str, bytes]]:
         ("site.yaml", text.encode()),
         *flows,
         ("tree.yaml", TREE.encode()),
+        ("shared.yaml", SHARED.encode()),
         ("calls.yaml", CALLS.encode()),
     ]
 

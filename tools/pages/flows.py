@@ -151,7 +151,8 @@ def _flow() -> str:
         _table(grammar.KeepForm, linked=_KEEP),
         as_yaml(_SETTINGS),
         "## Tests",
-        "Each entry is a test of the flow; [Test a flow](../howto/test-a-flow.md) tells how they are written and run.",
+        "Each entry is a test of the flow; [Test a flow](../howto/test-a-flow.md) tells how they are written "
+        "and run.",
         _table(FlowTestForm, linked=_TEST_PARTS),
         *(
             part

@@ -36,6 +36,7 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -43,7 +44,7 @@ from redrive.service.views import (
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -61,6 +62,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     SettingView,
     StartRequest,
     TokenView,
@@ -174,6 +176,16 @@ class _Flows(_Noun):
 
     async def export_connection(self, name: str) -> bytes:
         return await self._to.call("GET", ("connections", name, "document"))
+
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView:
+        body = {"redirect_uri": redirect_uri}
+        return await self._to.post(AuthorizationView, "connections", name, "authorizations", body=body)
+
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView:
+        body = {"url": url}
+        return await self._to.post(
+            AuthorizationView, "connections", name, "authorizations", "complete", body=body
+        )
 
     async def schema(self, kind: Kind) -> dict[str, Any]:
         body = await self._to.call("GET", ("schemas", kind))
@@ -339,11 +351,22 @@ class _Redrives(_Noun):
 
 class _Search(_Noun):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]:
-        return await self._to.get(
-            Page[FindItem], "find", value=value, field=field, limit=limit, cursor=cursor
-        )
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage:
+        query = {"value": value, "field": field, "everywhere": everywhere, "limit": limit, "cursor": cursor}
+        return await self._to.get(FindPage, "find", **query)
+
+    async def status(self) -> SearchStatus:
+        return await self._to.get(SearchStatus, "search", "status")
+
+    async def rebuild(self) -> SearchStatus:
+        return await self._to.post(SearchStatus, "search", "rebuild", body={})
 
 
 class _Ledger(_Noun):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from redrive.engine.ledger import StepLedger
 from redrive.engine.notices import putting
 from redrive.engine.pauses import Pauses
 from redrive.engine.references import EngineCache, EngineLookup, EnginePool, RunReferences
+from redrive.engine.roots import Roots
 from redrive.sdk.calling import Level
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
@@ -36,50 +37,6 @@ from redrive.store.notices import get_group
 
 MAX_LOG_DATA_BYTES = 8 << 10
 MAX_SLEEP_S = 60.0
-
-
-class Scope(Mapping[str, Any]):
-    """The roots of templates; what is expensive is made when it is asked for."""
-
-    __slots__ = ("_context", "_item", "_payload", "_value")
-
-    def __init__(self, context: EngineContext, payload: Payload | None, value: Any, item: Any) -> None:
-        self._context = context
-        self._payload = payload
-        self._value = value
-        self._item = item
-
-    def __getitem__(self, root: str) -> Any:
-        context = self._context
-        match root:
-            case "payload":
-                return self._value
-            case "item":
-                return self._item
-            case "meta":
-                return dict(self._payload.meta) if self._payload is not None else {}
-            case "vars":
-                return context.vars
-            case "now":
-                return context.now()
-            case "last_success":
-                return context.last_success
-            case "run":
-                run = context.run
-                return {
-                    "id": run.id,
-                    "flow": run.flow,
-                    "version": run.version,
-                    "trigger": run.trigger,
-                    "source_run": run.source_run,
-                }
-        raise KeyError(root)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(("payload", "item", "meta", "vars", "run", "now", "last_success"))
-
-    def __len__(self) -> int:
-        return 7
 
 
 class EngineLog:
@@ -177,7 +134,7 @@ class EngineContext:
     def scope(self, payload: Payload | None = None, value: Any = None, item: Any = None) -> Mapping[str, Any]:
         # A start without data has no payload to look into: its paths find nothing.
         nothing = payload is None or not payload.size_bytes
-        return Scope(self, payload, MISSING if value is None and nothing else value, item)
+        return Roots(self, payload, MISSING if value is None and nothing else value, item)
 
     def set_variable(self, name: str, value: Any) -> None:
         self._variables[name] = value

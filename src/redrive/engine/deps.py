@@ -9,6 +9,7 @@ import msgspec
 
 from redrive.core.jsonvalue import decode
 from redrive.core.run import Run
+from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -39,6 +40,7 @@ class Deps(msgspec.Struct):
     settings: Settings
     changed: Callable[[Run], None]
     """Told of every change of a run's own record."""
+    apart: Apart = msgspec.field(default_factory=Apart)
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
     waits: Waits = msgspec.field(default_factory=Waits)
     ends: Ends = msgspec.field(default_factory=Ends)

@@ -11,6 +11,7 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, StepRun
+from redrive.engine.apart.session import Making
 from redrive.engine.buckets import YoungBucket
 from redrive.engine.clock import Ids
 from redrive.engine.contents import ContentStore, StoredContent
@@ -77,8 +78,11 @@ class Output:
         self._items += items
         self._bytes += size
 
-    async def put(self, out: Out, default_origins: Origins) -> bool:
+    async def put(self, out: Out | Making, default_origins: Origins) -> bool:
         """Write one payload. False where it has no item and is not put out."""
+        if isinstance(out, Making):
+            await self._put_made(out, default_origins)
+            return True
         writing = await Writing.begin(out)
         if writing is None:
             return False
@@ -106,6 +110,25 @@ class Output:
         failpoints.hit("payload.recorded")
         return True
 
+    async def _put_made(self, made: Making, default_origins: Origins) -> None:
+        if made.whole is not None and made.like is not None and made.items:
+            content = await self._contents.put_like(made.whole, made.items, made.like.content)
+        elif made.whole is not None:
+            content = await self._contents.put(made.whole)
+        else:
+            base = made.like.content if made.like is not None else None
+            content = await self._contents.put_pieces(made.pieces(), base)
+        end = made.end
+        assert end is not None
+        lineage = end.lineage
+        if end.from_content:
+            builder = LineageBuilder()
+            builder.add_all(default_origins if end.origins is None else end.origins, end.count or 0)
+            lineage = builder.encode()
+        failpoints.hit("payload.written")
+        self._record(made, content, end.count, lineage)
+        failpoints.hit("payload.recorded")
+
     async def _put_whole(self, whole: bytes, items: Sequence[Item], like: Payload | None) -> StoredContent:
         if like is None or not items or any(item.payload != like.position for item in items):
             return await self._contents.put(whole)
@@ -120,7 +143,7 @@ class Output:
             yield piece.data, [item.raw for item in piece.items] if alike else ()
 
     def _record(
-        self, writing: Writing, content: StoredContent, count: int | None, lineage: bytes | None
+        self, writing: Writing | Making, content: StoredContent, count: int | None, lineage: bytes | None
     ) -> None:
         step = self._step
         if not self._begun:
@@ -243,9 +266,14 @@ class RoutedOutput:
             )
         self.keep()
 
-    async def put(self, out: Out, default_origins: Origins) -> bool:
+    async def put(self, out: Out | Making, default_origins: Origins) -> bool:
         if out.path is not None:
             return await self._outputs[out.path].put(out, default_origins)
+        if isinstance(out, Making):
+            async for _ in out.pieces():
+                pass
+            self.unrouted += (out.end.count if out.end is not None else 0) or 0
+            return False
         writing = await Writing.begin(out)
         if writing is not None:
             async for _ in writing.pieces():

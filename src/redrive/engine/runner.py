@@ -52,6 +52,11 @@ class Runner:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nothing executes any more
             self._loop.call_soon_threadsafe(self._halt, error)
 
+    @property
+    def busy(self) -> bool:
+        """Whether runs are under way."""
+        return bool(self._tasks)
+
     def wake(self) -> None:
         """Something was queued or requested in this process."""
         self._wake.set()

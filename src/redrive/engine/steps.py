@@ -238,7 +238,8 @@ class Steps:
                 self._log_once(step, "the step has no key: no deliveries are recorded")
             if self.counted is not None and direction == "send":
                 counted = Counted(step=node.id)
-                self.counted.append(counted)
+                if target.keyed:  # else nobody knows what it would send
+                    self.counted.append(counted)
         context_ledger = StepLedger(
             target=target,
             asker=self._asker(target),

@@ -149,7 +149,7 @@ class Graph:
             return
         if step.failed and await self._through_called(step, wanted, failed=True):
             return
-        failed = await self._failed(step)
+        failed = await self.failed_payloads(step)
         outcomes: dict[int, dict[int, str]] = {}
         for payload_id, item, status in await self._deps.reader.run(
             lambda rows: rows.all(store.OUTCOMES_OF_STEP, run_id=self._run.id, position=step.position)
@@ -219,7 +219,7 @@ class Graph:
                     items = [origin for item in items for _, origin in lineage.origins(item)]
                 await self._add_payload(row.edited_from, items, wanted)
 
-    async def _failed(self, step: StepRun) -> set[int]:
+    async def failed_payloads(self, step: StepRun) -> set[int]:
         """The ids of a step's failed payloads."""
         found: set[int] = set()
         start = 0

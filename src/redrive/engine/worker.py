@@ -162,14 +162,23 @@ class Execution:
         if status == "stopped":
             return f"stopped at {self._at()}"
         steps = list(self._steps.records.values())
+        parts = [self._caught()] if status == "partial_success" else []
         sent = sum(step.delivered for step in steps)
         left = sum(step.skipped for step in steps)
-        parts = []
         if sent or left:
             parts.append(f"{sent} delivered")
         if left:
             parts.append(f"{left} left out")
-        return ", ".join(parts)
+        return ", ".join(filter(None, parts))
+
+    def _caught(self) -> str:
+        """What failed in `try`, step by step; the first says why."""
+        records = self._steps.records
+        failed = [step for node in self._built.flow.walk() if (step := records.get(node.id)) and step.failed]
+        told = [f"{step.step}: {_payloads(step.failed)} failed" for step in failed]
+        if failed and (error := failed[0].error) is not None:
+            told[0] += f" ({decode(error)['detail'][:300]})"
+        return ", ".join(told)[:500]
 
     def _at(self) -> str:
         unfinished = [step.step for step in self._steps.records.values() if step.status not in DONE]
@@ -186,3 +195,7 @@ class Execution:
         except StepFailed as failed:
             error = decode(failed.step.error) if failed.step.error else {"detail": "it fails"}
             self.notes.append(f"{failed.step.step} would fail: {error['detail']}")
+
+
+def _payloads(count: int) -> str:
+    return "1 payload" if count == 1 else f"{count} payloads"

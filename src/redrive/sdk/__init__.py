@@ -3,7 +3,8 @@
 from redrive.core.conditions import Condition
 from redrive.core.dates import parse_instant, spell_instant, zone
 from redrive.core.durations import duration_s
-from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.formats import JSON, XML, ItemReader, ItemsInvalid, is_json, is_xml, item_reader
+from redrive.core.formats.xml_values import XmlValues
 from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
 from redrive.core.items import Item
@@ -30,6 +31,7 @@ from redrive.sdk.fields import (
     PathId,
     PathText,
     PlainName,
+    SigningTemplatedValue,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
@@ -50,6 +52,7 @@ from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.resolving import Resolver
 from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape, TreeShape
+from redrive.sdk.tokens import Authorizes, MemoryTokens, Token, TokenStore
 
 __all__ = [
     "CHUNK_BYTES",
@@ -59,8 +62,10 @@ __all__ = [
     "MAX_KEY_BYTES",
     "MAX_VALUE_BYTES",
     "MISSING",
+    "XML",
     "Answer",
     "Asked",
+    "Authorizes",
     "Bucket",
     "Cache",
     "CacheScope",
@@ -103,6 +108,7 @@ __all__ = [
     "Lookup",
     "Match",
     "MemoryContent",
+    "MemoryTokens",
     "Missing",
     "Out",
     "Outcome",
@@ -123,15 +129,19 @@ __all__ = [
     "Segment",
     "Session",
     "Shape",
+    "SigningTemplatedValue",
     "StepContext",
     "StepLog",
     "TemplateMissing",
     "Templated",
     "TemplatedValue",
     "TextFields",
+    "Token",
+    "TokenStore",
     "TreeShape",
     "UnknownRequest",
     "Whole",
+    "XmlValues",
     "apply",
     "as_text",
     "batched",
@@ -143,6 +153,7 @@ __all__ = [
     "encode",
     "indexable",
     "is_json",
+    "is_xml",
     "item_reader",
     "members",
     "nearest",

@@ -124,6 +124,14 @@ class ShapeBase(BaseModel):
         return frozenset()
 
     @property
+    def separable(self) -> bool:
+        """Whether `run` needs no more of its context than what can be told beforehand (`run step attempt
+        missing state preview vars now wall_now scope`), `log` and `track`. Where payloads are large it
+        then runs in a helper process, which imports the class by its module and name.
+        """
+        return False
+
+    @property
     def gathers(self) -> bool:
         """Whether `run` gets the whole bucket instead of one payload after the other."""
         return isinstance(self, GatherShape)

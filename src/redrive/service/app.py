@@ -14,6 +14,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -21,10 +22,12 @@ from redrive.engine.deps import Deps
 from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
+from redrive.engine.indexer import Indexer
 from redrive.engine.messengers import Messengers
 from redrive.engine.notices import Sender
 from redrive.engine.runner import Runner
 from redrive.engine.target import LedgerSignal
+from redrive.engine.tokens import StoredTokens
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
@@ -62,7 +65,9 @@ from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
+from redrive.store.numbers import highest
 from redrive.store.opening import mark_home, open_database
+from redrive.store.search_opening import open_search_index
 from redrive.store.secrets import SecretBox
 
 SERVER_FILE = "server.json"
@@ -117,6 +122,11 @@ class Service:
     def is_runner(self) -> bool:
         """Whether this process executes the home's runs."""
         return self._kernel.runner is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this process executes a run right now."""
+        return self._kernel.runner is not None and self._kernel.runner.busy
 
     def changed(self, run: Run) -> None:
         """The engine tells of a change of a run's record."""
@@ -326,9 +336,20 @@ async def open_service(
         return protocol.open(info) if playback is None else played(protocol, info, playback)
 
     committer = Committer(database, failpoints.hit)
+
+    def tokens(connection: str) -> StoredTokens:
+        return StoredTokens(connection, reader, committer, secrets, clock.micros)
+
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
-    connections = Connections(reader, secrets, parse, open_connection)
+    connections = Connections(
+        reader,
+        secrets,
+        parse,
+        open_connection,
+        tokens=tokens,
+        allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
+    )
     told: list[Service] = []
     deps = Deps(
         committer=committer,
@@ -336,10 +357,11 @@ async def open_service(
         contents=contents,
         connections=connections,
         flows=FlowCache(reader, registry),
-        ids=Ids(clock),
+        ids=Ids(clock, await asyncio.to_thread(reader.here, highest)),
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
+        apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
@@ -347,8 +369,13 @@ async def open_service(
         lock,
     )
     told.append(service)
+    index = open_search_index(database)
+    indexer = service.kernel.indexer = Indexer(
+        deps, index, enabled=settings.search, busy=lambda: service.is_busy
+    )
     try:
         if serve:
+            indexer.start()
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
             service.start_retention()
@@ -357,8 +384,10 @@ async def open_service(
         await service.stop_retention()
         if service.is_runner:
             await service.stop_runner()
+        await indexer.close()
         await connections.close()
         await deps.sandbox.close()
+        await deps.apart.close()
         await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()

@@ -16,6 +16,7 @@ from blake3 import blake3
 
 from redrive.documents.check import check
 from redrive.documents.load import Loaded, load_one
+from redrive.engine.clock import instant
 from redrive.engine.contents import ContentStore
 from redrive.errors import FlowInvalid, PayloadGone, RedriveError, StoreCorrupt
 from redrive.service.importing import endpoints_of
@@ -51,6 +52,7 @@ async def doctor(kernel: Kernel) -> list[Finding]:
         ("flows", _flows),
         ("runner", _runner),
         ("deliveries", _deliveries),
+        ("search", _search),
         ("notices", _notices),
     )
     findings: list[Finding] = []
@@ -301,6 +303,24 @@ async def _deliveries(kernel: Kernel) -> Sequence[Finding]:
             "`redrive deliveries --status unknown` lists them, `redrive resolve` settles one.",
         )
     ]
+
+
+async def _search(kernel: Kernel) -> Sequence[Finding]:
+    if kernel.indexer is None or not kernel.deps.settings.search:
+        return [_good("search", "off: only delivery keys and tracked values are found")]
+    lag = await kernel.indexer.lag()
+    if not lag.built:
+        detail = "the index is not built yet: `redrive up` does so, and the first `redrive find`"
+    elif lag.complete:
+        detail = f"the index is complete: {_count(lag.documents, 'document', 'documents')}"
+    else:
+        runs = _count(lag.runs, "run", "runs")
+        since = f" since {instant(lag.since):%Y-%m-%d %H:%M} UTC" if lag.since is not None else ""
+        older = f", {lag.older} older to take up" if lag.older else ""
+        detail = (
+            f"the index lags: {runs} with {_count(lag.payloads, 'payload', 'payloads')} wait{since}{older}"
+        )
+    return [_good("search", detail)]
 
 
 def _count(number: int, one: str, many: str) -> str:

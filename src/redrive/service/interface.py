@@ -45,6 +45,7 @@ from redrive.service.reference_views import (
     TableImported,
 )
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -52,7 +53,7 @@ from redrive.service.views import (
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -69,6 +70,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     StartRequest,
     TokenView,
     UploadView,
@@ -113,6 +115,8 @@ class Flows(Protocol):
     async def connections(self) -> Page[ConnectionView]: ...
     async def export_connector(self, name: str) -> bytes: ...
     async def export_connection(self, name: str) -> bytes: ...
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView: ...
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView: ...
     async def schema(self, kind: Kind) -> dict[str, Any]: ...
 
 
@@ -195,8 +199,16 @@ class Redrives(Protocol):
 
 class Search(Protocol):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]: ...
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage: ...
+    async def status(self) -> SearchStatus: ...
+    async def rebuild(self) -> SearchStatus: ...
 
 
 class Ledger(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -151,8 +151,17 @@ def payload_fields(payload: PayloadRow) -> dict[str, Any]:
     }
 
 
-def payload_view(payload: PayloadRow) -> PayloadView:
-    return PayloadView(**payload_fields(payload))
+def payload_view(payload: PayloadRow, healed_by: int | None = None) -> PayloadView:
+    healed = to_text("r", healed_by) if healed_by is not None else None
+    return PayloadView(**payload_fields(payload), healed_by=healed)
+
+
+def healed_view(view: StepRunView, healed: Mapping[int, int | None]) -> StepRunView:
+    """The step with what was made good of its failed payloads, by their ids."""
+    names = {to_text("p", payload): to_text("r", by) for payload, by in healed.items() if by is not None}
+    failed = [one.model_copy(update={"healed_by": names.get(one.id)}) for one in view.failed_payloads]
+    whole = to_text("r", max(by for by in healed.values() if by)) if len(names) == len(healed) else None
+    return view.model_copy(update={"failed_payloads": failed, "healed_by": whole})
 
 
 def log_line(row: LogRow, names: dict[int, str]) -> LogLine:

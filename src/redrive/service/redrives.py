@@ -414,7 +414,7 @@ class Redrives:
             for node in ahead_of(built, draft)
             if node.shape == "connector" and await self._sends(built, node)
         ]
-        notes += unseen(counted, ahead_of(built, draft))
+        notes += unseen(counted, built.flow, ahead_of(built, draft))
         number = drafted.chosen.number
         return PlanView(
             source_run=to_text("r", draft.run.source_run or 0),

@@ -108,6 +108,17 @@ connections = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+connection_tokens = Table(
+    "connection_tokens",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+    Column("token", Text),  # sealed: values, of, expires_at
+    Column("holder", Text),  # who asks for a new one just now, and since when
+    Column("held_at", BigInteger),
+    Column("pending", Text),  # sealed: what is awaited from the page where a person agrees
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -144,6 +155,13 @@ runs = Table(
     Column("family", BigInteger),
     Index(None, "flow_id", "id"),
     Index(None, "status", "id"),
+    Index(None, "trigger", "id"),
+)
+Index(
+    "ix_runs_warned",
+    runs.c.id,
+    sqlite_where=text("warnings > 0"),
+    postgresql_where=text("warnings > 0"),
 )
 Index(
     "ix_runs_source_run",
@@ -669,4 +687,22 @@ cache_pages = Table(
     Column("expires_at", BigInteger),
     Index(None, "cache_id", "entry", "id"),
     Index(None, "digest"),
+)
+
+# Runs whose payloads are not all in the search index yet, or not as they are now.
+search_queue = Table(
+    "search_queue",
+    metadata,
+    _id("run_id"),
+    # 0: new; 1: look again, something of it went away; 2: so that nothing is left in the index either
+    Column("again", SmallInteger, nullable=False),
+)
+
+search_state = Table(
+    "search_state",
+    metadata,
+    _id(),
+    # Which index the queue was emptied into, and how far: another or an older one is built anew.
+    Column("generation", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
 )

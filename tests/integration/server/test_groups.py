@@ -82,9 +82,8 @@ def test_groups_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    code, out, _ = redrive(
-        "groups", "set", "ops", "--url", SECRET, "--url", "file:/nowhere", "--quiet-hours", "22:00-07:00", "--json"
-    )  # fmt: skip
+    urls = ("--url", SECRET, "--url", "file:/nowhere")
+    code, out, _ = redrive("groups", "set", "ops", *urls, "--quiet-hours", "22:00-07:00", "--json")
     assert code == 0
     assert json.loads(out)["urls"] == ["sealed (json)", "file /nowhere"]
     assert json.loads(out)["quiet_hours"] == {"start": "22:00", "end": "07:00", "timezone": "UTC"}

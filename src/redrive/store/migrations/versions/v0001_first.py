@@ -87,6 +87,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
     op.create_table(
+        "connection_tokens",
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("serial", sa.BigInteger(), nullable=False),
+        sa.Column("token", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("holder", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("held_at", sa.BigInteger(), nullable=True),
+        sa.Column("pending", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_connection_tokens")),
+    )
+    op.create_table(
         "connections",
         sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -549,6 +559,35 @@ def upgrade() -> None:
         postgresql_where=sa.text("source_run IS NOT NULL"),
     )
     op.create_index(op.f("ix_runs_status_id"), "runs", ["status", "id"], unique=False)
+    op.create_index(op.f("ix_runs_trigger_id"), "runs", ["trigger", "id"], unique=False)
+    op.create_index(
+        "ix_runs_warned",
+        "runs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("warnings > 0"),
+        postgresql_where=sa.text("warnings > 0"),
+    )
+    op.create_table(
+        "search_queue",
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("again", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_search_queue")),
+    )
+    op.create_table(
+        "search_state",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_state")),
+    )
     op.create_table(
         "start_keys",
         sa.Column("key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),

@@ -1,6 +1,6 @@
 """Compression, proxies, certificates, redirects and limits, over real sockets."""
 
-# ruff: noqa: E501, SIM117 - first the server, then the connection to it
+# ruff: noqa: SIM117 - first the server, then the connection to it
 from __future__ import annotations
 
 import contextlib

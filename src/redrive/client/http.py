@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from redrive.client.groups import HttpGroups
 from redrive.client.problems import not_redrive
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
@@ -43,7 +44,7 @@ from redrive.service.views import (
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -61,6 +62,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     SettingView,
     StartRequest,
     TokenView,
@@ -349,11 +351,22 @@ class _Redrives(_Noun):
 
 class _Search(_Noun):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]:
-        return await self._to.get(
-            Page[FindItem], "find", value=value, field=field, limit=limit, cursor=cursor
-        )
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage:
+        query = {"value": value, "field": field, "everywhere": everywhere, "limit": limit, "cursor": cursor}
+        return await self._to.get(FindPage, "find", **query)
+
+    async def status(self) -> SearchStatus:
+        return await self._to.get(SearchStatus, "search", "status")
+
+    async def rebuild(self) -> SearchStatus:
+        return await self._to.post(SearchStatus, "search", "rebuild", body={})
 
 
 class _Ledger(_Noun):
@@ -471,6 +484,7 @@ class HttpClient:
         self.lookups = HttpLookups(self._to)
         self.pools = HttpPools(self._to)
         self.caches = HttpCaches(self._to)
+        self.groups = HttpGroups(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
 

@@ -14,6 +14,7 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.group_views import GroupRequest, GroupView
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.kept_views import (
@@ -35,6 +36,7 @@ from redrive.service.views import (
     ExchangeView,
     Finding,
     FindItem,
+    FindPage,
     FlowView,
     Imported,
     LogLine,
@@ -48,6 +50,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     StartRequest,
     StepRunView,
     UploadView,
@@ -70,11 +73,14 @@ __all__ = [
     "ErasureView",
     "ExchangeView",
     "FindItem",
+    "FindPage",
     "Finding",
     "FlowDiff",
     "FlowTestReport",
     "FlowTestResult",
     "FlowView",
+    "GroupRequest",
+    "GroupView",
     "Imported",
     "Kind",
     "LimitView",
@@ -96,6 +102,7 @@ __all__ = [
     "RetryRequest",
     "RunRow",
     "RunView",
+    "SearchStatus",
     "SettingChange",
     "ShapeView",
     "Side",

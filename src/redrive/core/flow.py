@@ -124,6 +124,7 @@ class FlowSettings(msgspec.Struct, frozen=True, kw_only=True):
     use_queued_time: bool = True
     timeout_s: float | None = None
     retention: Keep = Keep()
+    search: bool = True
     notify_on_failure: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 

@@ -336,6 +336,9 @@ class SettingsForm(Form):
         default_factory=lambda: RetentionForm.model_validate({}),
         description="How long runs and payloads are kept.",
     )
+    search: bool = Field(
+        True, description="Whether values in the payloads of its runs can be found (`redrive find`)."
+    )
     notify_on_failure: list[Name] = Field([], description="Notification groups told of a failed run.")
     labels: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(
         [], description="Words to find the flow by."

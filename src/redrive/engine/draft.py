@@ -13,6 +13,7 @@ import jsonpatch
 import msgspec
 
 from redrive.core.formats import parses
+from redrive.core.formats.item_values import ItemValue, item_value
 from redrive.core.ids import from_text, to_text
 from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
@@ -33,6 +34,7 @@ from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT, pin
 from redrive.store.database import Rows
+from redrive.store.search_queue import ENQUEUE, NEW
 from redrive.store.statements import row
 
 MAX_PATCH_BYTES = 256 << 10
@@ -67,6 +69,7 @@ class Draft(msgspec.Struct):
             if bucket not in self.buckets:
                 retention.require_whole(transaction, bucket)
         transaction.insert(store.INSERT_RUN, row(self.run))
+        transaction.insert(ENQUEUE, (self.run.id, NEW))
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))
             for payload, content in held.payloads:
@@ -380,12 +383,19 @@ class Drafting:
 async def _fitting(
     payload: Payload, fits: Callable[[bytes], bool], failed: set[tuple[int, int]] | None
 ) -> AsyncIterator[list[Item]]:
+    value: ItemValue | None = None
     async for items in payload.chunks():
-        chosen = [
-            item
-            for item in items
-            if (failed is None or (item.payload, item.number) in failed) and fits(item.raw)
-        ]
+        try:
+            if value is None and items:
+                value = item_value(payload.media_type, (await payload.opening()).prefix, items[0].raw)
+            chosen = [
+                item
+                for item in items
+                if (failed is None or (item.payload, item.number) in failed)
+                and (value is None or fits(value(item.raw)))
+            ]
+        except ValueError as error:
+            raise PayloadError(f"payload {payload.position}: {error}") from None
         if chosen:
             yield chosen
 

@@ -26,7 +26,7 @@ from redrive.engine.retention import Counts, Retention
 from redrive.engine.rewriting import Rewriter
 from redrive.engine.tombstones import Rewritten, without_items, without_records
 from redrive.errors import PayloadGone, StoreCorrupt
-from redrive.store import checks, loose, sweep
+from redrive.store import checks, loose, search_queue, sweep
 from redrive.store import contents as content_store
 from redrive.store import erasures as store
 from redrive.store.committer import Transaction
@@ -227,6 +227,7 @@ class _Pass:
         self._insert(transaction, found)
         store.put_items(transaction, self._erasure_id, payload_id, found.items)
         store.move_payload(transaction, payload_id, old, found.content.digest, found.content.size_bytes)
+        search_queue.changed(transaction, payload_id, erase=True)
         sweep.condemn(transaction, [old])
 
     def _insert(self, transaction: Transaction, found: Rewritten) -> None:

@@ -1,6 +1,8 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
+from redrive.core.dates import parse_instant, spell_instant, zone
+from redrive.core.durations import duration_s
 from redrive.core.formats import JSON, XML, ItemReader, ItemsInvalid, is_json, is_xml, item_reader
 from redrive.core.formats.xml_values import XmlValues
 from redrive.core.functions import Asked, Functions
@@ -12,6 +14,7 @@ from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
+from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
 from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
@@ -67,6 +70,7 @@ __all__ = [
     "Cache",
     "CacheScope",
     "CachedPayload",
+    "Called",
     "Claim",
     "Condition",
     "ConditionField",
@@ -99,6 +103,7 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Level",
     "Limits",
     "Lookup",
     "Match",
@@ -143,6 +148,7 @@ __all__ = [
     "check_script",
     "compile_value",
     "decode",
+    "duration_s",
     "elements",
     "encode",
     "indexable",
@@ -151,8 +157,11 @@ __all__ = [
     "item_reader",
     "members",
     "nearest",
+    "parse_instant",
     "render",
     "spell",
+    "spell_instant",
     "spelt",
     "unreadable",
+    "zone",
 ]

@@ -55,7 +55,8 @@ class Example:
     `bytes`. `gives` is the list of payloads that come out, compared as JSON values. `fails` is
     the error code instead. `meta` and `variables` set the scene; `gives_variables` and
     `gives_meta` (one map per payload out) say what must come of them. `lookups` are tables as {from: to},
-    `pools` the keys that a data pool holds, `caches` the documents of an entry, named SCOPE/CACHE/ENTRY.
+    `pools` the keys that a data pool holds, `caches` the documents of an entry, named SCOPE/CACHE/ENTRY,
+    `flows` the documents that a flow which is called puts out.
     """
 
     title: str
@@ -72,6 +73,7 @@ class Example:
     lookups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     caches: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    flows: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

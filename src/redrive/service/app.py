@@ -14,6 +14,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -21,6 +22,9 @@ from redrive.engine.deps import Deps
 from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
+from redrive.engine.indexer import Indexer
+from redrive.engine.messengers import Messengers
+from redrive.engine.notices import Sender
 from redrive.engine.runner import Runner
 from redrive.engine.target import LedgerSignal
 from redrive.engine.tokens import StoredTokens
@@ -31,11 +35,13 @@ from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
 from redrive.service.backups import Backups
 from redrive.service.caches import Caches
+from redrive.service.calls import CalledRuns
 from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
 from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
+from redrive.service.groups import Groups
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
@@ -59,7 +65,9 @@ from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
+from redrive.store.numbers import highest
 from redrive.store.opening import mark_home, open_database
+from redrive.store.search_opening import open_search_index
 from redrive.store.secrets import SecretBox
 
 SERVER_FILE = "server.json"
@@ -86,10 +94,12 @@ class Service:
         self._kernel = kernel
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
+        self._sender: Sender | None = None
         self.flows = Flows(kernel)
         self.runs = Runs(kernel)
         self.payloads = Payloads(kernel)
         self.redrives = Redrives(kernel, self.runs)
+        kernel.deps.calls = CalledRuns(kernel, self.redrives)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
         self.retention = Retention(kernel, self.runs.row)
@@ -99,6 +109,7 @@ class Service:
         self.lookups = Lookups(kernel)
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
+        self.groups = Groups(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
 
@@ -111,6 +122,11 @@ class Service:
     def is_runner(self) -> bool:
         """Whether this process executes the home's runs."""
         return self._kernel.runner is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this process executes a run right now."""
+        return self._kernel.runner is not None and self._kernel.runner.busy
 
     def changed(self, run: Run) -> None:
         """The engine tells of a change of a run's record."""
@@ -149,6 +165,8 @@ class Service:
     def start_runner(self, up_to: int | None = None) -> Runner:
         """Begin to execute: first the runs that a dead process left. Needs the lock."""
         runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
+        self._sender = Sender(self._kernel.deps, Messengers(self._kernel.secrets))
+        self._sender.start()
         self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
@@ -177,6 +195,10 @@ class Service:
         if self._main is not None:
             await self._main
             self._main = None
+        if self._sender is not None:
+            # A command that has executed its own run tells of it before it ends.
+            await self._sender.close(last_words=patient)
+            self._sender = None
         self._lock.release()
 
     async def execute_until(self, run_id: str) -> RunRow:
@@ -335,10 +357,11 @@ async def open_service(
         contents=contents,
         connections=connections,
         flows=FlowCache(reader, registry),
-        ids=Ids(clock),
+        ids=Ids(clock, await asyncio.to_thread(reader.here, highest)),
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
+        apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
@@ -346,8 +369,13 @@ async def open_service(
         lock,
     )
     told.append(service)
+    index = open_search_index(database)
+    indexer = service.kernel.indexer = Indexer(
+        deps, index, enabled=settings.search, busy=lambda: service.is_busy
+    )
     try:
         if serve:
+            indexer.start()
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
             service.start_retention()
@@ -356,8 +384,10 @@ async def open_service(
         await service.stop_retention()
         if service.is_runner:
             await service.stop_runner()
+        await indexer.close()
         await connections.close()
         await deps.sandbox.close()
+        await deps.apart.close()
         await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()

@@ -16,6 +16,7 @@ from blake3 import blake3
 
 from redrive.documents.check import check
 from redrive.documents.load import Loaded, load_one
+from redrive.engine.clock import instant
 from redrive.engine.contents import ContentStore
 from redrive.errors import FlowInvalid, PayloadGone, RedriveError, StoreCorrupt
 from redrive.service.importing import endpoints_of
@@ -25,6 +26,7 @@ from redrive.store import checks
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
 from redrive.store import lookups as lookup_store
+from redrive.store import notices as notice_store
 from redrive.store.connections import ConnectionRow
 from redrive.store.database import SCHEMA, Rows
 from redrive.store.secrets import KEY_FILE
@@ -50,6 +52,8 @@ async def doctor(kernel: Kernel) -> list[Finding]:
         ("flows", _flows),
         ("runner", _runner),
         ("deliveries", _deliveries),
+        ("search", _search),
+        ("notices", _notices),
     )
     findings: list[Finding] = []
     for name, look in checklist:
@@ -274,6 +278,19 @@ def _locked(kernel: Kernel) -> bool:
         lock.close()
 
 
+async def _notices(kernel: Kernel) -> Sequence[Finding]:
+    failed = await kernel.deps.reader.run(notice_store.count_failed)
+    if not failed:
+        return [_good("notices", "every notice was sent, or waits for its time")]
+    return [
+        _bad(
+            "notices",
+            f"{_count(failed, 'notice was', 'notices were')} given up",
+            "`redrive groups sent --status failed` says why; `redrive groups test NAME` tries a group.",
+        )
+    ]
+
+
 async def _deliveries(kernel: Kernel) -> Sequence[Finding]:
     count = await kernel.deps.reader.run(checks.count_unknown_deliveries)
     if not count:
@@ -286,6 +303,24 @@ async def _deliveries(kernel: Kernel) -> Sequence[Finding]:
             "`redrive deliveries --status unknown` lists them, `redrive resolve` settles one.",
         )
     ]
+
+
+async def _search(kernel: Kernel) -> Sequence[Finding]:
+    if kernel.indexer is None or not kernel.deps.settings.search:
+        return [_good("search", "off: only delivery keys and tracked values are found")]
+    lag = await kernel.indexer.lag()
+    if not lag.built:
+        detail = "the index is not built yet: `redrive up` does so, and the first `redrive find`"
+    elif lag.complete:
+        detail = f"the index is complete: {_count(lag.documents, 'document', 'documents')}"
+    else:
+        runs = _count(lag.runs, "run", "runs")
+        since = f" since {instant(lag.since):%Y-%m-%d %H:%M} UTC" if lag.since is not None else ""
+        older = f", {lag.older} older to take up" if lag.older else ""
+        detail = (
+            f"the index lags: {runs} with {_count(lag.payloads, 'payload', 'payloads')} wait{since}{older}"
+        )
+    return [_good("search", detail)]
 
 
 def _count(number: int, one: str, many: str) -> str:

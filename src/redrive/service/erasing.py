@@ -33,6 +33,7 @@ Listed: TypeAlias = list[BackupView]
 LEAST = 2
 MAX_VALUE = 1_000
 LISTED = 500
+FORGET_S = 60.0
 SLACK_US = 60_000_000
 
 
@@ -74,6 +75,9 @@ class Erasures:
             erasure_id = await self._begin(request)
             failpoints.hit("erase.begun")
             await self._engine.resume()
+            if self._kernel.indexer is not None:
+                # Where no server keeps the index, it knows nothing of it either before this is told.
+                await self._kernel.indexer.catch_up(FORGET_S)
         found_page = await self.list(limit=LISTED)
         return next(one for one in found_page.items if one.id == to_text("e", erasure_id))
 

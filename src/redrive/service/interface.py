@@ -21,6 +21,7 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.group_views import GroupRequest, GroupView, NoticeStatus, NoticeView, TestSent
 from redrive.service.kept_views import (
     BackupView,
     Deleted,
@@ -52,7 +53,7 @@ from redrive.service.views import (
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -69,6 +70,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     StartRequest,
     TokenView,
     UploadView,
@@ -197,8 +199,16 @@ class Redrives(Protocol):
 
 class Search(Protocol):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]: ...
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage: ...
+    async def status(self) -> SearchStatus: ...
+    async def rebuild(self) -> SearchStatus: ...
 
 
 class Ledger(Protocol):
@@ -305,6 +315,25 @@ class Caches(Protocol):
     async def delete(self, cache: str) -> Removed: ...
 
 
+class Groups(Protocol):
+    """Notification groups, and what became of their notices."""
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[GroupView]: ...
+    async def get(self, name: str) -> GroupView: ...
+    async def set(self, name: str, request: GroupRequest) -> GroupView: ...
+    async def delete(self, name: str) -> Removed: ...
+    async def test(self, name: str) -> TestSent: ...
+    async def sent(
+        self,
+        *,
+        group: str | None = None,
+        status: NoticeStatus | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[NoticeView]: ...
+    async def send_again(self, notice_id: str) -> NoticeView: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -356,6 +385,8 @@ class Services(Protocol):
     def pools(self) -> Pools: ...
     @property
     def caches(self) -> Caches: ...
+    @property
+    def groups(self) -> Groups: ...
     @property
     def tokens(self) -> Tokens: ...
     @property

@@ -142,7 +142,7 @@ def get(source: Source, digest: bytes) -> ContentRow | None:
 
 def content_row(found: tuple[Any, ...]) -> ContentRow:
     """A row as it comes from either database."""
-    digest, size, form, data, base, offset, number = found
+    digest, size, form, data, base, offset, number = found[:7]
     packed = None if data is None else bytes(data)
     return ContentRow(
         bytes(digest), size, form, packed, None if base is None else bytes(base), offset, number

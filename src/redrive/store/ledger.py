@@ -142,7 +142,7 @@ def secret_of(source: Rows | Transaction) -> bytes | None:
     return fact(source, ERASING)
 
 
-def known(source: Rows | Transaction, target_id: int, key: str, secret: bytes | None) -> Known | None:
+def known(source: Rows | Transaction, target_id: int, key: str, secret: bytes | None = None) -> Known | None:
     """What the ledger holds for a key of a target, also where the item was erased."""
     found = source.one(_GET, key=key, target_id=target_id)
     if found is not None:

@@ -85,7 +85,7 @@ def _copy(given: Rows, taking: Connection, target: Database, told: Told) -> list
 
 
 def _copy_table(table: Table, given: Rows, taking: Connection, target: Database, told: Told) -> Copied:
-    insert = Insert(table).on(target.dialect).text
+    insert = Insert(table, whole=True).on(target.dialect).text
 
     def passed_on() -> Iterator[list[tuple[Any, ...]]]:
         done = 0

@@ -127,6 +127,20 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise self.error(error) from error
 
+    # ---- for what lies beside the records
+
+    def session(self, role: str) -> Session:
+        """A session of its own, without a transaction."""
+        return self._opened(role)
+
+    def lock_key(self, what: str) -> int:
+        """The number of an advisory lock of this store."""
+        session = self._opened(what)
+        try:
+            return self._key(session, what)
+        finally:
+            session.close()
+
     # ---- schema
 
     def exists(self) -> bool:

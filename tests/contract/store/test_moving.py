@@ -66,7 +66,7 @@ def fill(database: Database, rows: int) -> None:
     connection = database.connect_writer()
     connection.execute(database.begin_write)
     for table in metadata.sorted_tables:
-        insert = Insert(table).on(database.dialect).text
+        insert = Insert(table, whole=True).on(database.dialect).text
         made = [tuple(value(one, n, chance) for one in table.columns) for n in range(1, rows + 1)]
         connection.executemany(insert, made)
     database.commit(connection)

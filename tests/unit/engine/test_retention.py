@@ -90,7 +90,7 @@ async def texts(home: Home, run: Run) -> list[bytes | None]:
     rows = home.kernel.deps.reader.rows()
     steps = run_store.step_runs(rows, run.id)
     found: list[bytes | None] = []
-    home.kernel.deps.contents._cache = type(home.kernel.deps.contents._cache)()
+    home.kernel.deps.contents.forget()
     for bucket in msgspec.json.decode(steps[0].outputs):
         for payload in run_store.payloads_from(rows, bucket, 0, 10):
             try:

@@ -58,6 +58,7 @@ from redrive.service.views import (
     ExchangeView,
     Finding,
     FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -74,6 +75,7 @@ from redrive.service.views import (
     QueueItem,
     RunRow,
     RunView,
+    SearchStatus,
     StepRunView,
     TokenView,
     UploadView,
@@ -481,10 +483,10 @@ class Redrives(Noun):
 
 
 class Search(Noun):
-    async def find(self, value: str, **kwargs: Any) -> Page[FindItem]:
+    async def find(self, value: str, **kwargs: Any) -> FindPage:
         self.note("find", value, **kwargs)
         if value != "1042":
-            return Page[FindItem](items=[])
+            return FindPage(items=[])
         found = FindItem(
             run="r1",
             flow="orders",
@@ -496,7 +498,24 @@ class Search(Noun):
             delivery="delivered",
             at=AT,
         )
-        return Page[FindItem](items=[found])
+        return FindPage(items=[found])
+
+    async def status(self) -> SearchStatus:
+        self.note("status")
+        return SearchStatus(
+            enabled=True,
+            state="behind",
+            waiting_runs=3,
+            waiting_payloads=21,
+            waiting_since=AT,
+            older_runs=0,
+            documents=1200,
+            size_bytes=4_000_000,
+        )
+
+    async def rebuild(self) -> SearchStatus:
+        self.note("rebuild")
+        return await self.status()
 
 
 class Ledger(Noun):
@@ -740,7 +759,7 @@ class RecordingService:
         self.erasures = Erasures(self)
         self.tests = Tests(self)
         self.tokens = Tokens(self)
-        self.lookups = self.pools = self.caches = None  # tested on a home of their own
+        self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

@@ -8,8 +8,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    bench_log,
     bench_profile,
     bench_reference,
+    bench_responsive,
     bench_search,
     bench_shapes,
     bench_stream,
@@ -20,6 +22,8 @@ from benchmarks import (
 TITLES = {
     "reference": "The small reference run beside its floor",
     "stream": "Large payloads and long runs",
+    "responsive": "A server at rest and at work",
+    "log": "A long run log",
     "tree": "Validating a deep flow",
     "shapes": "Each item-wise shape beside a loop",
     "search": "Finding in a large store",
@@ -34,6 +38,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
     parser.add_argument("--payload-mb", type=int, default=100, help="size of the large payload (100)")
+    parser.add_argument("--log-runs", type=int, default=100_000, help="runs in the run log (100,000)")
     parser.add_argument(
         "--payloads", type=int, default=1_000_000, help="payloads of the store that is searched (1,000,000)"
     )
@@ -49,6 +54,10 @@ def main(given: list[str]) -> None:
             folder = Path(made)
             if name == "reference":
                 lines = bench_reference.main(folder, rounds=asked.rounds, runs=asked.runs)
+            elif name == "responsive":
+                lines = bench_responsive.main(folder, payload_mb=asked.payload_mb)
+            elif name == "log":
+                lines = bench_log.main(folder, runs=asked.log_runs)
             elif name == "tree":
                 lines = bench_tree.main()
             elif name == "search":

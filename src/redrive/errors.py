@@ -17,7 +17,8 @@
     │  ├─ AuthFailed                credentials refused                    (fails run)
     │  ├─ DeliveryUnknown           it may have been carried out; nobody knows
     │  ├─ StepTimeout               the step's own time is over              (backoff)
-    │  └─ ShapeCrashed              anything unforeseen, its cause kept
+    │  ├─ ShapeCrashed              anything unforeseen, its cause kept
+    │  └─ HelperLost                a helper process went away             (backoff)
     ├─ PayloadGone                  expired by retention, or missing              410     2
     └─ Fault                        Redrive or its machine                        5xx     3
        ├─ StoreBusy                 locked by another process                (backoff)
@@ -266,6 +267,12 @@ class StepTimeout(StepError):
 class ShapeCrashed(StepError):
     code = "shape.crashed"
     title = "The shape failed in a way it does not foresee"
+
+
+class HelperLost(StepError):
+    code = "helper.lost"
+    title = "The helper process that worked on the payload went away"
+    retry = "backoff"
 
 
 class PayloadGone(RedriveError):

@@ -135,11 +135,25 @@ class Settings:
         choices=("text", "json"),
         help="Form of the process log: `event key=value` lines, or one JSON object per line.",
     )
+    max_call_depth: int = _setting(
+        10,
+        least=1,
+        most=100,
+        help="How many flows may call one another (`run_flow`), one inside the other.",
+    )
     max_running_runs: int = _setting(
         64,
         unit="runs",
         least=1,
         help="Most runs that execute at the same time; further ones wait in the queue.",
+    )
+    helpers: int | None = _setting(
+        None,
+        unit="processes",
+        least=0,
+        most=64,
+        help="Most helper processes, which work on large payloads; each takes about 50 MB while there is "
+        "work for it. 0: none. Default: one less than there are cores, at least 1, at most 4.",
     )
     inline_payload_bytes: int = _setting(
         32_768,
@@ -171,6 +185,11 @@ class Settings:
         True,
         help="Whether any value in any payload can be found. Off: no search index is kept; delivery keys and "
         "tracked fields are found all the same.",
+    )
+    allowed_hosts: str | None = _setting(
+        None,
+        help="Hosts that connections may reach, separated by commas; `*.example.com` stands for all below "
+        "it. Default: all. Link-local addresses, where clouds keep their credentials, are never reached.",
     )
     payload_display_bytes: int = _setting(
         65_536,

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from redrive.client.records import RetryRequest
 from redrive.errors import UsageError
 from tests.acceptance.product import step
 
@@ -106,3 +107,60 @@ async def test_the_command_takes_the_same_expression(product, warehouse, failed,
     assert ended.code == 0, ended.err
     assert warehouse.taken == [order(9001)]
     assert json.loads(warehouse.taken[0])["id"] == 9001
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "key"), [("judge", "id"), ("take-each", "id"), ("take-each", None)], ids=str
+)
+@pytest.mark.parametrize("shape", ["alone", "in a try"])
+async def test_a_retry_sends_the_refused_items_of_a_payload(product, warehouse, endpoint, key, shape):
+    send = {"id": "send", "shape": "connector", "connection": "warehouse", "endpoint": endpoint}
+    if key:
+        send["key"] = key
+    steps = [send] if shape == "alone" else [{"id": "guard", "shape": "try", "steps": [send], "catch": []}]
+    await product.load(warehouse.documents, json.dumps({"flow": "orders", "steps": steps}))
+    payload = await product.upload(b"[" + b",".join(map(order, range(4))) + b"]", filename="orders.json")
+    warehouse.refused = {"1", "2"}
+    run = await product.run("orders", payloads=[payload])
+    assert run.status == ("failure" if shape == "alone" else "partial_success")
+    assert warehouse.counts == {"0": 1, "3": 1}
+    warehouse.refused = {"2"}
+    plan = await product.client.redrives.plan_retry(run.id, RetryRequest())
+    assert [(one.step, one.to_send) for one in plan.steps] == [("send", 2 if key else None)]
+    again = await product.retry(run.id)
+    assert again.status == run.status
+    assert warehouse.counts == {"0": 1, "1": 1, "3": 1}
+    warehouse.refused = set()
+    last = await product.retry(again.id)
+    assert last.status == "success"
+    assert warehouse.counts == {"0": 1, "1": 1, "2": 1, "3": 1}
+    assert (await product.client.runs.get(run.id)).healed_by == last.id
+
+
+@pytest.mark.parametrize(
+    ("media_type", "items_path", "given", "chosen"),
+    [
+        ("text/csv", "", b'id;name\r\n1;"a\r\n;b"\r\n2;c\r\n03;d\r\n', b'id;name\r\n1;"a\r\n;b"\r\n03;d\r\n'),
+        (
+            "application/xml",
+            "orders.order",
+            (
+                b'<orders xmlns="urn:x"><order no="1"><id>1</id></order><order><id>2</id></order> '
+                b"<order><id> 03 </id></order></orders>"
+            ),
+            b'<orders xmlns="urn:x"><order no="1"><id>1</id></order></orders>',
+        ),
+        ("application/x-ndjson", "", b'{"id":1}\n{"id": "2"}\n{"id":"03"}\n', b'{"id":1}\n{"id":"03"}'),
+    ],
+    ids=["csv", "xml", "ndjson"],
+)
+async def test_items_of_other_formats_are_chosen_by_their_fields(
+    product, media_type, items_path, given, chosen
+):
+    await product.load("flow: f\nsteps:\n  - {id: on, shape: set_variables, meta: {a: b}}")
+    payload = await product.upload(given, media_type=media_type, items_path=items_path)
+    run = await product.run("f", payloads=[payload])
+    assert step(run, "on").payloads_in[0].items == 3
+    again = await product.redrive(run.id, at="on", items="id in 1,03", confirm=True)
+    (out,) = step(again, "on").payloads_out
+    assert await product.bytes(out.id) == chosen

@@ -129,6 +129,65 @@ steps:
           - {id: ids, shape: map, automatic: false, fields: [{to: counted, from: id}]}
   - {id: all, shape: flow_control, size: 1000}
 """
+CALLS = """
+flow: calls
+variables:
+  case: {type: string, required: true}
+steps:
+  - {id: a-moment, shape: wait, for: 0.05}
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - {id: paid, shape: filter, keep: {field: status, is: paid}}
+  - {id: halves, shape: flow_control, size: 7}
+  - {id: each, shape: run_flow, flow: one, per: payload}
+  - {id: all, shape: run_flow, flow: whole, variables: {case: "{{ vars.case }}"}}
+  - {id: tell, shape: notify, message: done, groups: [ops]}
+---
+flow: one
+steps:
+  - {id: same, shape: filter, keep: {field: id, exists: true}}
+---
+flow: whole
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: send
+    shape: connector
+    connection: site
+    endpoint: idempotent
+    key: id
+    with: {case: "{{ vars.case }}"}
+"""
+SHARED = """
+flow: shared
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - {id: new, shape: dedupe, on: id, pool: seen}
+  - {id: one-each, shape: flow_control, size: 1}
+  - id: form
+    shape: map
+    automatic: true
+    fields: [{to: terms, value: "as agreed in the frame contract of this year, without any deduction"}]
+  - {id: keep, shape: add_to_cache, cache: orders, entry: all, append: true}
+  - {id: one, shape: flow_control, size: 1000}
+  - {id: kept, shape: load_from_cache, cache: orders, entry: all}
+  - {id: batch, shape: flow_control, size: 25}
+  - id: send
+    shape: connector
+    connection: site
+    endpoint: idempotent
+    key: id
+    with: {case: "{{ vars.case }}"}
+"""
 MODES = ("bare", "idempotent", "lookup")
 STEPS = ("pull", "paid", "form", "batch", "send")
 
@@ -136,7 +195,13 @@ STEPS = ("pull", "paid", "form", "batch", "send")
 def documents(url: str) -> list[tuple[str, bytes]]:
     text = DOCUMENTS.format(url=url)
     flows = [(f"{mode}.yaml", FLOW.format(mode=mode).encode()) for mode in (*MODES, "each")]
-    return [("site.yaml", text.encode()), *flows, ("tree.yaml", TREE.encode())]
+    return [
+        ("site.yaml", text.encode()),
+        *flows,
+        ("tree.yaml", TREE.encode()),
+        ("shared.yaml", SHARED.encode()),
+        ("calls.yaml", CALLS.encode()),
+    ]
 
 
 class Zygote:
@@ -231,6 +296,7 @@ class House:
         self.output = self.path.with_name(f"{self.path.name}-{self.processes}.out")
         if self.store is not None:
             environment["REDRIVE_STORE"] = self.store
+        environment["OPS_URL"] = f"{self.case.url.replace('http', 'json', 1)}/{self.case.name}/tell"
         return self.zygote.fork(program, words, environment, self.output)
 
     def run(self, program: str, *words: str, **environment: str) -> int:

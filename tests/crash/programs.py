@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -20,8 +22,10 @@ from redrive.service.app import Service, open_service
 from redrive.service.kept_views import EraseRequest
 from redrive.service.views import StartRequest
 from redrive.settings import load
+from tests.crash.loss import watched
 
 SIGNALLED = 7
+BALLAST = "ballast"
 
 
 @asynccontextmanager
@@ -42,6 +46,7 @@ async def work(home: str, flow: str, case: str) -> None:
         run = await started(service, flow, case)
         print(json.dumps({"run": run}), flush=True)
         row = await service.execute_until(run)
+        await service.kernel.deps.contents.families.settle()
         print(json.dumps({"run": run, "status": row.status}), flush=True)
 
 
@@ -52,6 +57,49 @@ async def counted(home: str, flow: str, case: str) -> None:
     await work(home, flow, case)
     failpoints.action = None
     print(json.dumps(passed), flush=True)
+
+
+async def lose_power(home: str, flow: str, case: str, point: str) -> None:
+    """As `work`, but dies at that pass of a failpoint (`name:n`), with notes of what is durable."""
+    name, _, number = point.partition(":")
+    passes = itertools.count(1)
+
+    with watched(Path(home)) as watch:
+
+        def at(passed: str) -> None:
+            if passed == name and next(passes) == int(number):
+                with watch.still:
+                    watch.write()
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        failpoints.action = at
+        await work(home, flow, case)
+
+
+async def fill_disk(place: str, point: str, program: str, *words: str) -> int | None:
+    """As another program, but at that pass of a failpoint the file system of `place` becomes full."""
+    name, _, number = point.partition(":")
+    passes = itertools.count(1)
+
+    def at(passed: str) -> None:
+        if passed == name and next(passes) == int(number or 1):
+            with (Path(place) / BALLAST).open("wb", buffering=0) as file:
+                for size in (1 << 16, 1 << 12, 1):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            file.write(bytes(size))
+
+    failpoints.action = at
+    result: int | None = await PROGRAMS[program](*words)
+    return result
+
+
+async def back_up(home: str, file: str) -> None:
+    """Make a backup of a home into a file."""
+    async with home_service(home) as service:
+        with Path(file).open("wb") as archive:  # noqa: ASYNC230 - nothing else goes on here
+            async for chunk in service.backups.create(name="b"):
+                archive.write(chunk)
 
 
 async def die_in_back_off(home: str, flow: str, case: str) -> None:
@@ -80,10 +128,10 @@ async def serve(home: str) -> int:
 
 
 class LaterClock(Clock):
-    """The wall clock, some days on."""
+    """The wall clock, some days ahead, or behind."""
 
-    def __init__(self, days: int) -> None:
-        self._ahead = days * 86_400_000_000
+    def __init__(self, days: float) -> None:
+        self._ahead = int(days * 86_400_000_000)
 
     def micros(self) -> int:
         return super().micros() + self._ahead
@@ -97,6 +145,27 @@ async def retain(home: str, days: str) -> None:
         print(json.dumps(result.model_dump()), flush=True)
 
 
+async def find(home: str, value: str) -> None:
+    """Bring the search index up to date and find a value anywhere; prints in which payloads it is."""
+    async with home_service(home) as service:
+        assert service.kernel.indexer is not None
+        await service.kernel.indexer.catch_up(60)
+        page = await service.search.find(value)
+        print(
+            json.dumps(sorted((one.step or "", one.payload or "", one.item or 0) for one in page.items)),
+            flush=True,
+        )
+
+
+async def work_at(home: str, flow: str, case: str, days: str) -> None:
+    """As `work`, in a process whose clock is so many days ahead, or behind."""
+    settings = load(options={"home": home})
+    async with open_service(Path(home), settings, clock=LaterClock(float(days))) as service:
+        run = await started(service, flow, case)
+        row = await service.execute_until(run)
+        print(json.dumps({"run": run, "status": row.status}), flush=True)
+
+
 async def erase(home: str, value: str) -> None:
     """Erase a value, or go on with it."""
     async with home_service(home) as service:
@@ -106,14 +175,6 @@ async def erase(home: str, value: str) -> None:
         print(json.dumps({"erased": len((await service.erasures.list()).items)}), flush=True)
 
 
-async def find(home: str, value: str) -> None:
-    """Bring the search index up to date, and print how many items hold a value."""
-    async with home_service(home) as service:
-        page = await service.search.find(value, everywhere=True, limit=500)
-        status = await service.search.status()
-        print(json.dumps({"found": len(page.items), "documents": status.documents}), flush=True)
-
-
 def cli(*words: str) -> int:
     return command_line(list(words))
 
@@ -121,11 +182,15 @@ def cli(*words: str) -> int:
 PROGRAMS: dict[str, Any] = {
     "work": work,
     "counted": counted,
+    "lose_power": lose_power,
+    "fill_disk": fill_disk,
+    "back_up": back_up,
     "die_in_back_off": die_in_back_off,
     "serve": serve,
     "retain": retain,
-    "erase": erase,
     "find": find,
+    "work_at": work_at,
+    "erase": erase,
     "cli": cli,
 }
 

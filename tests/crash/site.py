@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -27,13 +28,17 @@ class Case:
     """What one test's systems hold and have seen."""
 
     name: str
+    url: str = ""
     big: bool = False
+    per_page: int = PER_PAGE
     honours_keys: bool = False
     pages: list[int] = field(default_factory=list)
     posts: list[list[int]] = field(default_factory=list)
     booked: Counter[int] = field(default_factory=Counter)
     answered: dict[str, list[int]] = field(default_factory=dict)
     lookups: list[int] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """What came as a message to a notification group."""
     statuses: list[int] = field(default_factory=list)
     """Answers to the next posts, before anything is booked; then 200."""
     before_page: Callable[[int], None] = field(default=lambda _page: None)
@@ -61,7 +66,7 @@ class Case:
                 "total": f"{n}.10",
                 "note": random.randbytes(NOTE_BYTES // 2).hex() if self.big else "",
             }
-            for n in range(PER_PAGE)
+            for n in range(self.per_page)
         ]
 
     def book(self, key: str | None, ids: list[int]) -> list[int]:
@@ -78,9 +83,9 @@ class Site:
         self.url = ""
         self._cases: dict[str, Case] = {}
 
-    def case(self, name: str, *, big: bool = False, honours_keys: bool = False) -> Case:
-        case = self._cases[name] = Case(name, big=big, honours_keys=honours_keys)
-        return case
+    def case(self, name: str, **case: Any) -> Case:
+        made = self._cases[name] = Case(name, url=self.url, **case)
+        return made
 
     async def list(self, request: web.Request) -> web.Response:
         case = self._cases[request.match_info["case"]]
@@ -107,6 +112,11 @@ class Site:
             return _json({"error": "no such order"}, 404)
         return _json({"id": key})
 
+    async def tell(self, request: web.Request) -> web.Response:
+        case = self._cases[request.match_info["case"]]
+        case.told.append(msgspec.json.decode(await request.read())["message"])
+        return _json({})
+
 
 def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
@@ -123,6 +133,7 @@ def serving() -> Iterator[Site]:
         app.router.add_get("/{case}/orders", site.list)
         app.router.add_post("/{case}/book", site.book)
         app.router.add_get("/{case}/booked/{key}", site.booked)
+        app.router.add_post("/{case}/tell", site.tell)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         place = web.TCPSite(runner, "127.0.0.1", 0)

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, MetaData, create_engine, inspect
 from sqlalchemy.pool import NullPool
 
 from redrive.store.database import SCHEMA
+from redrive.store.migrations import upgrade_sqlite
 from redrive.store.opening import open_database
 from redrive.store.postgres import PostgresDatabase
-from redrive.store.sqlite import SqliteDatabase
+from redrive.store.sqlite import SqliteDatabase, migrate
 from redrive.store.tables import metadata
 from tests.postgres import PostgresServer
 
@@ -67,6 +68,8 @@ def _plain(index: Any) -> Any:
 
 
 def test_the_migrations_give_the_declared_schema(address: str | None, tmp_path: Path, postgres: Any) -> None:
+    if address is None:
+        upgrade_sqlite(tmp_path / "redrive.db")
     assert open_database(tmp_path, address).migrate() is None
     with connected(tmp_path, address) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -80,6 +83,17 @@ def test_the_migrations_give_the_declared_schema(address: str | None, tmp_path: 
         metadata.create_all(connection)
         assert described(connection) == migrated
     assert set(migrated) == set(metadata.tables)
+
+
+def test_a_new_file_is_what_the_migrations_give(tmp_path: Path) -> None:
+    found = []
+    for folder, make in ((tmp_path / "a", upgrade_sqlite), (tmp_path / "b", migrate)):
+        folder.mkdir()
+        make(folder / "redrive.db")
+        with connected(folder, None) as connection:
+            version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
+            found.append((described(connection), version, inspect(connection).get_columns("alembic_version")))
+    assert str(found[0]) == str(found[1])
 
 
 def test_every_text_sorts_by_code_points(postgres: PostgresServer) -> None:

@@ -7,6 +7,7 @@ bucket is readable while a whole run owns or reads it.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,7 +164,11 @@ class World:
 
 
 @given(steps)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=200 if os.environ.get("REDRIVE_TEST_ALL") else 15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 def test_what_is_left_is_what_the_rules_say(chosen: list[tuple[Any, ...]]) -> None:
     async def live() -> None:
         with tempfile.TemporaryDirectory() as folder:

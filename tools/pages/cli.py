@@ -12,7 +12,7 @@ from cyclopts.argument import Argument
 
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
-from redrive.service import flow_views, flowtest_views, kept_views, reference_views, views
+from redrive.service import flow_views, flowtest_views, group_views, kept_views, reference_views, views
 from tools.pages.markdown import Pages, page, table
 
 # What the values of options are called where the option's own name says too little.
@@ -53,6 +53,10 @@ JSON = {
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
     "stop": "RunRow",
     "find": "list of FindItem; with `note` where the answer does not show all",
+    "connections authorize": "ConnectionView",
+    "search": "SearchStatus",
+    "search status": "SearchStatus",
+    "search rebuild": "SearchStatus",
     "payload": "PayloadDetail; ItemRange with `--items`",
     "retry": "RunView; PlanView with `--plan`",
     "redrive": "RunView; PlanView with `--plan`",
@@ -104,6 +108,13 @@ JSON = {
     "caches content": "the exact bytes, with and without `--json`",
     "caches delete": "Removed",
     "caches clear": "Removed",
+    "groups": "list of GroupView",
+    "groups show": "GroupView",
+    "groups set": "GroupView",
+    "groups delete": '`{"group", "deleted"}`',
+    "groups test": "TestSent",
+    "groups sent": "list of NoticeView",
+    "groups resend": "NoticeView",
     "schema": "the schema itself, with and without `--json`",
     "settings": "list of SettingView",
     "token create": "NewToken",
@@ -115,8 +126,6 @@ JSON = {
     "restore": "`{home, made_at, rows, objects, stopped, unknown, secrets}`",
     "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
-    "search": "SearchStatus",
-    "search rebuild": "SearchStatus",
     "doctor": "list of Finding",
 }
 
@@ -170,7 +179,7 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    modules = (views, flow_views, flowtest_views, kept_views, reference_views)
+    modules = (views, flow_views, flowtest_views, group_views, kept_views, reference_views)
     return any(hasattr(module, name) for module in modules)
 
 

@@ -21,7 +21,6 @@ NOT_YET = {
     "settings.overlap": "Runs of one flow run side by side.",
     "settings.overlap_key": "As `overlap`.",
     "settings.timeout": "A run has no time limit of its own; its steps have.",
-    "settings.notify_on_failure": "There are no notifications.",
 }
 
 _TEST_TITLES = {
@@ -152,7 +151,8 @@ def _flow() -> str:
         _table(grammar.KeepForm, linked=_KEEP),
         as_yaml(_SETTINGS),
         "## Tests",
-        "Each entry is a test of the flow; [Test a flow](../howto/test-a-flow.md) tells how they are written and run.",
+        "Each entry is a test of the flow; [Test a flow](../howto/test-a-flow.md) tells how they are written "
+        "and run.",
         _table(FlowTestForm, linked=_TEST_PARTS),
         *(
             part

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from redrive.client.groups import HttpGroups
 from redrive.client.problems import not_redrive
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
@@ -35,6 +36,7 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -174,6 +176,16 @@ class _Flows(_Noun):
 
     async def export_connection(self, name: str) -> bytes:
         return await self._to.call("GET", ("connections", name, "document"))
+
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView:
+        body = {"redirect_uri": redirect_uri}
+        return await self._to.post(AuthorizationView, "connections", name, "authorizations", body=body)
+
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView:
+        body = {"url": url}
+        return await self._to.post(
+            AuthorizationView, "connections", name, "authorizations", "complete", body=body
+        )
 
     async def schema(self, kind: Kind) -> dict[str, Any]:
         body = await self._to.call("GET", ("schemas", kind))
@@ -472,6 +484,7 @@ class HttpClient:
         self.lookups = HttpLookups(self._to)
         self.pools = HttpPools(self._to)
         self.caches = HttpCaches(self._to)
+        self.groups = HttpGroups(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
 

@@ -35,6 +35,7 @@ class LocalClient:
         self.lookups = service.lookups
         self.pools = service.pools
         self.caches = service.caches
+        self.groups = service.groups
         self.tokens = service.tokens
         self.tests = service.tests
 

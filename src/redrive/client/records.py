@@ -14,6 +14,7 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.group_views import GroupRequest, GroupView
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.kept_views import (
@@ -78,6 +79,8 @@ __all__ = [
     "FlowTestReport",
     "FlowTestResult",
     "FlowView",
+    "GroupRequest",
+    "GroupView",
     "Imported",
     "Kind",
     "LimitView",

@@ -64,6 +64,8 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     skips: list[str] = msgspec.field(default_factory=list)
     delivery: str | None = None
     reason: str | None = None
+    redriven: bool = False
+    """Of a called run: somewhere above it a run is a retry or redrive, so the delivery policy is theirs."""
     asked: dict[str, Any] = msgspec.field(default_factory=dict)
     """What the person asked for, in the words of the command: for the run log and the audit."""
 
@@ -114,11 +116,23 @@ class Run(msgspec.Struct, kw_only=True):
     """Retention passes it by."""
     retention: int = 0
     """0 whole, 1 its payloads are being taken away, 2 they are gone, 3 it is being deleted."""
+    parent_run: int | None = None
+    """The run whose step called this flow."""
+    parent_step: str | None = None
+    depth: int = 0
+    """How many calls deep it stands; 0 where nobody called it."""
+    family: int | None = None
+    """Of a run in a called flow: the first run of the lineage of the outermost caller."""
 
     @property
     def lineage_since(self) -> int:
         """When the first run of this lineage was queued."""
         return self.root_queued_at if self.root_queued_at is not None else self.queued_at
+
+    @property
+    def family_id(self) -> int:
+        """The run that all runs which may share buckets with this one go back to."""
+        return self.family or self.root_run or self.id
 
 
 class StepRun(msgspec.Struct, kw_only=True):
@@ -164,6 +178,11 @@ class StepRun(msgspec.Struct, kw_only=True):
     """JSON: STEP/PATH to the buckets that the path contributes to the join; of each that has ended."""
     error: bytes | None = None
     next_attempt_at: int | None = None
+    taken: str = "[]"
+    """JSON: buckets that the step hands on as they are: its input, or what a called flow put out. They
+    come before `bucket`."""
+    waits: str | None = None
+    """JSON: what a running step waits for: {"until": instant} or {"run": id}."""
 
 
 class PayloadRow(msgspec.Struct, kw_only=True):

@@ -142,8 +142,9 @@ class _Steps:
             if isinstance(kind, str):
                 self._unknown_shape(kind, at)
             return None
-        paths = tuple(self._path(owned, at) for owned in owned_steps(shape, data, pointer))
-        self._refuse_twin_paths(paths, at)
+        lists = list(owned_steps(shape, data, pointer))
+        paths = tuple(self._path(owned, at) for owned in lists)
+        self._refuse_twin_paths(paths, {owned.name for owned in lists if owned.element is None}, at)
         if shape.tree == "try" and not any(path.id == shape.owns_steps[0] for path in paths):
             name = shape.owns_steps[0]
             self._add(
@@ -204,10 +205,10 @@ class _Steps:
                 self._claim(given, pointer_to(owned.owner, "id"), at)
         return PathNode(id=path_id, steps=self.list_of(owned.steps, owned.pointer, at), when=when)
 
-    def _refuse_twin_paths(self, paths: tuple[PathNode, ...], at: _At) -> None:
+    def _refuse_twin_paths(self, paths: tuple[PathNode, ...], unnamed: set[str], at: _At) -> None:
         """A path may not be called as a list without an id is: `otherwise`, for example."""
         names = [path.id for path in paths]
-        for name in dict.fromkeys(name for name in names if names.count(name) > 1 and name not in self.twins):
+        for name in sorted(name for name in unnamed - self.twins if names.count(name) > 1):
             self.twins.add(name)
             self._add(
                 "id.reserved", f"{name!r} cannot be the id of a path here", at.pointer, at, "another id"
@@ -242,7 +243,7 @@ class _Steps:
             del settings[name]
             self._add(
                 "setting.connector_only",
-                f"{name!r} belongs to connector steps only; this step is a {kind}",
+                f"{name!r} belongs to connector steps only; this is a step of shape {kind}",
                 pointer_to(at.pointer, name),
                 at,
                 None,

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import random
-import traceback
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from redrive.core.flow import StepNode
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import PayloadRow, StepRun
+from redrive.engine.apart.attempts import Attempt, Attempts
+from redrive.engine.apart.session import Making
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
+from redrive.engine.calling import CalledRun
 from redrive.engine.context import EngineContext
 from redrive.engine.control import Stopped
+from redrive.engine.crashes import crashed
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
 from redrive.engine.output import Origins, Output, RoutedOutput
 from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
 from redrive.log import get_logger
+from redrive.sdk.calling import Called
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
@@ -114,6 +119,8 @@ class StepExecution:
                 ids=deps.ids,
                 young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
             )
+        self._attempting = Attempts(deps.apart, shape, node.settings, context, self._state_ahead)
+        context.inputs = inputs
         self._failed_before = step.failed
         self._recorded_at = 0
         self._wary = wary
@@ -130,8 +137,8 @@ class StepExecution:
             await self._journal.barrier()
         failpoints.hit("step.begun")
         try:
-            if isinstance(self._shape, GatherShape):
-                await self._gather(self._shape)
+            if self._shape.gathers:
+                await self._gather(cast("GatherShape", self._shape))
             elif isinstance(self._shape, Shape):
                 await self._each(self._shape)
         finally:
@@ -200,6 +207,7 @@ class StepExecution:
         step = self._step
         count, items, size = await self._buckets.totals(self._inputs)
         step.payloads_in, step.items_in, step.bytes_in = count, items, size
+        self._attempting.decide(size, count)
 
     async def _each(self, shape: Shape) -> None:
         step = self._step
@@ -211,15 +219,15 @@ class StepExecution:
                     0, empty, None, empty.content, partial(shape.run, empty, self._context), []
                 )
             return
-        async for number, row, content in self._buckets.rows(self._inputs, step.done):
-            self._check_stop()
-            payload = as_payload(number, row, content)
-            origins = [(number, 0, 1 if row.items is None else row.items)]
-            await self._finish_payload(
-                number, payload, row, content, partial(shape.run, payload, self._context), origins
-            )
-            if self._stopping_error is not None:
-                return
+        rows = self._buckets.rows(self._inputs, step.done)
+        async with aclosing(self._attempting.of_each(shape, rows)) as at_work:
+            async for number, row, content, payload, attempt in at_work:
+                self._check_stop()
+                self._context.row = row, content
+                origins = [(number, 0, 1 if row.items is None else row.items)]
+                await self._finish_payload(number, payload, row, content, attempt, origins)
+                if self._stopping_error is not None:
+                    return
 
     async def _fail_rest(self, error: StepError) -> None:
         """In a `try`, what was not tried because of one payload has failed like that one."""
@@ -250,9 +258,9 @@ class StepExecution:
                 self._context.names(number, payload)
                 yield payload
 
-        bucket = Bucket(_Again(payloads), self._step.payloads_in)
+        bucket = Bucket(_Again(payloads), self._step.payloads_in, without_data=self._without_data)
         origins: list[tuple[int, int, int]] = []
-        error = await self._attempts(0, lambda: shape.run(bucket, self._context), origins, seen)
+        error = await self._attempts(0, self._attempting.of_bucket(shape, bucket), origins, seen)
         if error is None:
             self._output.keep()
             self._step.done = self._step.payloads_in
@@ -264,7 +272,7 @@ class StepExecution:
                 self._journal.add(
                     store.INSERT_FAILED,
                     (self._step.run_id, self._step.position, number, row.id, self._step.attempts,
-                     packed, None),
+                     packed, self._reached(0) if number == 0 else None),
                 )  # fmt: skip
                 if self.failures is not None:
                     self.failures.append(Failure(row, content, error))
@@ -282,7 +290,7 @@ class StepExecution:
         payload: Payload,
         row: PayloadRow | None,
         content: Content,
-        run: Callable[[], AsyncIterator[Out]],
+        run: Attempt,
         origins: Origins,
     ) -> None:
         step, context = self._step, self._context
@@ -314,14 +322,14 @@ class StepExecution:
         if self._journal.full or error is not None or context.ledger.keyed:
             self._record(OUTCOME_S)
             await self._journal.pace()
-        elif self._deps.clock.micros() - self._recorded_at > PROGRESS_S * 1_000_000:
+        elif abs(self._deps.clock.micros() - self._recorded_at) > PROGRESS_S * 1_000_000:
             self._record(PROGRESS_S)  # slow payloads: a crash may cost that much work and no more
             await self._journal.pace()
 
     async def _attempts(
         self,
         number: int,
-        run: Callable[[], AsyncIterator[Out]],
+        run: Attempt,
         origins: Origins,
         seen: dict[int, int] | None,
     ) -> StepError | None:
@@ -333,7 +341,7 @@ class StepExecution:
             step.attempts = max(step.attempts, attempt)
             context.attempt = context.ledger.attempt = attempt
             context.state = self._state(number)
-            limit = asyncio.timeout(self._node.timeout_s)
+            limit = context.pauses.limit = asyncio.timeout(self._node.timeout_s)
             try:
                 async with limit:
                     await self._once(run, origins, seen)
@@ -354,7 +362,7 @@ class StepExecution:
                 caught.title = error.title
             except Exception as error:  # noqa: BLE001 - a shape may raise anything
                 _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
-                caught = _crashed(error)
+                caught = crashed(error)
             else:
                 return None
             context.ledger.abandon(caught.detail)
@@ -370,6 +378,10 @@ class StepExecution:
             return decode(self._step.checkpoint)
         return self._checkpoints.get(str(number))
 
+    def _state_ahead(self, number: int) -> Any:
+        """The same, also for a payload that is worked on before its turn."""
+        return self._state(number) if number == self._step.done else self._checkpoints.get(str(number))
+
     def _reached(self, number: int) -> bytes | None:
         """The checkpoint inside a payload: of this execution, else of the one that it goes on from."""
         if isinstance(self._output, RoutedOutput):
@@ -381,7 +393,7 @@ class StepExecution:
 
     async def _once(
         self,
-        run: Callable[[], AsyncIterator[Out]],
+        run: Attempt,
         origins: Origins,
         seen: dict[int, int] | None,
     ) -> None:
@@ -389,9 +401,12 @@ class StepExecution:
         outs = run()
         try:
             async for out in outs:
-                if seen is not None and out.content is not None and out.from_items is None:
+                if seen is not None and (isinstance(out, Making) or out.content is not None):
                     origins = [(number, 0, items) for number, items in seen.items()]
-                await self._output.put(out, origins)
+                if isinstance(out, Out) and out.hand_on is not None:
+                    await self._hand_on(out.hand_on)
+                else:
+                    await self._output.put(out, origins)
                 if out.checkpoint is not None:
                     step.checkpoint = encode(out.checkpoint)
                     self._output.keep()
@@ -405,6 +420,13 @@ class StepExecution:
         finally:
             if (close := getattr(outs, "aclose", None)) is not None:
                 await close()
+
+    async def _hand_on(self, what: Bucket | Called) -> None:
+        """Buckets that go on as they are, by reference."""
+        own = None if self._without_data else self._inputs
+        buckets = what.buckets if isinstance(what, CalledRun) else own
+        assert isinstance(self._output, Output)
+        self._output.take(buckets, await self._buckets.totals(buckets or []))
 
     async def _back_off(self, error: StepError, attempt: int) -> None:
         settings = self._deps.settings
@@ -439,15 +461,3 @@ class _Again:
 
     def __aiter__(self) -> AsyncIterator[Payload]:
         return self._make()
-
-
-def _crashed(error: Exception) -> ShapeCrashed:
-    """What a shape raised that it should not have. Its text may hold payload content: left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
-    crashed = ShapeCrashed(
-        f"the shape failed with {type(error).__name__} at {where}",
-        hint="This is a fault of the shape. The process log of the worker has more.",
-    )
-    crashed.__cause__ = error
-    return crashed

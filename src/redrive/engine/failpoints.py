@@ -27,6 +27,11 @@ NAMES: tuple[str, ...] = (
     "catch.filling",  # the payloads for `catch` are on their way, no record names their bucket
     "catch.filled",  # the record that does is on its way
     "paths.joined",  # the last record of a step that owns paths is on its way
+    "state.reached",  # a step has made a checkpoint of its own durable
+    "call.drafted",  # a called run is about to be queued
+    "call.queued",  # it is queued, durably
+    "call.ended",  # it has ended, and the step that called it has seen it
+    "notice.sent",  # a message has reached its group, nothing of it is recorded
     "run.ending",  # all steps done, the run not ended
     "commit.before",  # inside the transaction of a group
     "commit.after",  # it is durable, nobody has been told
@@ -35,6 +40,16 @@ NAMES: tuple[str, ...] = (
     "blob.renamed",
     "blob.folder_synced",
 )
+"""Points that a run passes; the suite knows which flows pass which."""
+
+SHARED: tuple[str, ...] = (
+    "pool.claimed",  # the keys of a step are its run's, durably
+    "cache.added",  # a page is on its way to the committer
+    "dictionary.begun",  # a step has put out enough to learn from
+    "dictionary.made",  # there is one, no record names it
+    "dictionary.stored",  # it is durable, nothing is packed with it
+)
+"""Points of what runs share: pools, caches, dictionaries."""
 
 RETENTION: tuple[str, ...] = (
     "retention.begun",  # a run is marked, nothing of it is gone
@@ -66,6 +81,10 @@ SEARCH: tuple[str, ...] = (
 )
 
 
+GROUPS: tuple[tuple[str, ...], ...] = (NAMES, SHARED, RETENTION, BACKUP, ERASE, SEARCH)
+"""All of them. A structure test compares this with what the code passes."""
+
+
 class Failpoints:
     """Counts passes; `action` is called with the name at each pass of an armed point."""
 
@@ -75,7 +94,7 @@ class Failpoints:
         self._left = 0
         if spec := os.environ.get("REDRIVE_FAILPOINT"):
             name, _, count = spec.partition(":")
-            if name not in (known := (*NAMES, *RETENTION, *BACKUP, *ERASE, *SEARCH)):
+            if name not in (known := [one for group in GROUPS for one in group]):
                 raise ValueError(f"no failpoint {name!r}; there are {', '.join(known)}")
             self._armed, self._left = name, int(count or 1)
 

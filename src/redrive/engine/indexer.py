@@ -335,7 +335,12 @@ class Indexer:
             self._commit(lambda transaction: queue.done(transaction, taken, self._generation, mark))
 
     def pause(self, worked_s: float) -> None:
-        """Leave the machine to the runs for a while, if there are any."""
+        """Leave the machine to the runs for a while, if there are any.
+
+        Errors: `Ending`, in the middle of a run however large: it is taken up again from what is kept.
+        """
+        if self._stop.is_set():
+            raise Ending
         if self._thread is not None and self._busy():
             self._stop.wait(min(worked_s * YIELD, 1.0))
 
@@ -346,6 +351,10 @@ class Indexer:
     @property
     def deps(self) -> Deps:
         return self._deps
+
+
+class Ending(Exception):
+    """The process ends."""
 
 
 class _Batch:

@@ -11,12 +11,13 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, StepRun
+from redrive.engine.apart.session import Making
 from redrive.engine.buckets import YoungBucket
 from redrive.engine.clock import Ids
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
-from redrive.engine.stored import routed_so_far
+from redrive.engine.stored import Inputs, as_text, buckets_of, routed_so_far
 from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
@@ -66,9 +67,22 @@ class Output:
         self.position = step.out
         # With what is put out and may still be dropped; the step record counts only what stays.
         self._items, self._bytes = step.items_out, step.bytes_out
+        self._taken: Inputs = []
+        self._taken_payloads = 0
 
-    async def put(self, out: Out, default_origins: Origins) -> bool:
+    def take(self, buckets: Inputs, totals: tuple[int, int, int]) -> None:
+        """Hand buckets on as they are; `totals` are their payloads, items and bytes."""
+        self._taken = None if buckets is None else [*(self._taken or ()), *buckets]
+        payloads, items, size = totals
+        self._taken_payloads += payloads
+        self._items += items
+        self._bytes += size
+
+    async def put(self, out: Out | Making, default_origins: Origins) -> bool:
         """Write one payload. False where it has no item and is not put out."""
+        if isinstance(out, Making):
+            await self._put_made(out, default_origins)
+            return True
         writing = await Writing.begin(out)
         if writing is None:
             return False
@@ -96,6 +110,25 @@ class Output:
         failpoints.hit("payload.recorded")
         return True
 
+    async def _put_made(self, made: Making, default_origins: Origins) -> None:
+        if made.whole is not None and made.like is not None and made.items:
+            content = await self._contents.put_like(made.whole, made.items, made.like.content)
+        elif made.whole is not None:
+            content = await self._contents.put(made.whole)
+        else:
+            base = made.like.content if made.like is not None else None
+            content = await self._contents.put_pieces(made.pieces(), base)
+        end = made.end
+        assert end is not None
+        lineage = end.lineage
+        if end.from_content:
+            builder = LineageBuilder()
+            builder.add_all(default_origins if end.origins is None else end.origins, end.count or 0)
+            lineage = builder.encode()
+        failpoints.hit("payload.written")
+        self._record(made, content, end.count, lineage)
+        failpoints.hit("payload.recorded")
+
     async def _put_whole(self, whole: bytes, items: Sequence[Item], like: Payload | None) -> StoredContent:
         if like is None or not items or any(item.payload != like.position for item in items):
             return await self._contents.put(whole)
@@ -110,7 +143,7 @@ class Output:
             yield piece.data, [item.raw for item in piece.items] if alike else ()
 
     def _record(
-        self, writing: Writing, content: StoredContent, count: int | None, lineage: bytes | None
+        self, writing: Writing | Making, content: StoredContent, count: int | None, lineage: bytes | None
     ) -> None:
         step = self._step
         if not self._begun:
@@ -142,16 +175,24 @@ class Output:
 
     def keep(self) -> None:
         """All payloads put out so far stay, whatever happens next."""
-        self._step.out = self._step.payloads_out = self.position
-        self._step.items_out, self._step.bytes_out = self._items, self._bytes
+        step = self._step
+        step.payloads_out += self.position - step.out + self._taken_payloads
+        step.out = self.position
+        step.items_out, step.bytes_out = self._items, self._bytes
+        if self._taken is None:
+            step.taken = as_text(None)
+        elif self._taken:
+            step.taken = as_text([*(buckets_of(step.taken) or []), *self._taken])
+        self._taken, self._taken_payloads = [], 0
 
     def drop(self) -> None:
         """Take back what was put out since the last `keep`."""
         step = self._step
+        self._taken, self._taken_payloads = [], 0
+        self._items, self._bytes = step.items_out, step.bytes_out
         if self.position == step.out:
             return
         self.position = step.out
-        self._items, self._bytes = step.items_out, step.bytes_out
         if self.young is not None:
             for _, content in self.young.payloads[step.out :]:
                 self.young.bytes -= len(content.data or b"") + 300
@@ -225,9 +266,14 @@ class RoutedOutput:
             )
         self.keep()
 
-    async def put(self, out: Out, default_origins: Origins) -> bool:
+    async def put(self, out: Out | Making, default_origins: Origins) -> bool:
         if out.path is not None:
             return await self._outputs[out.path].put(out, default_origins)
+        if isinstance(out, Making):
+            async for _ in out.pieces():
+                pass
+            self.unrouted += (out.end.count if out.end is not None else 0) or 0
+            return False
         writing = await Writing.begin(out)
         if writing is not None:
             async for _ in writing.pieces():

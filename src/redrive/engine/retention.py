@@ -35,6 +35,8 @@ T = TypeVar("T")
 PAGE: Final = 500
 PIECE: Final = 200
 """Rows of one transaction."""
+AT_ONCE: Final = 16
+"""Runs that are taken away side by side."""
 SWEEP: Final = 50_000
 """Contents that one scan of all references decides on: what they take in memory is bounded."""
 SPARED_S: Final = 3600.0
@@ -179,9 +181,13 @@ class Retention:
         for run_id in await self._read(store.under_way):
             await self.take(run_id, "go on", counts)
         async for flow, keep, flow_id in self._flows():
+            some: list[tuple[int, str, int]] = []
             async for due, verdict, size in self._due(flow_id, keep):
-                if await self.take(due.id, verdict, counts):
-                    self._count(counts, verdict, size)
+                some.append((due.id, verdict, size))
+                if len(some) == AT_ONCE:
+                    await self._take_some(some, counts)
+                    some.clear()
+            await self._take_some(some, counts)
             _log.debug("retention.flow", flow=flow, expired=counts.expired, deleted=counts.deleted)
         await self._expire_uploads(counts)
         await self._forget_start_keys(counts)
@@ -197,6 +203,13 @@ class Retention:
         retired = self._deps.clock.micros() - DAY_US
         await self._write(partial(contents.delete_dictionaries, before=retired))
         return counts
+
+    async def _take_some(self, some: Sequence[tuple[int, str, int]], counts: Counts) -> None:
+        """Several runs at once share commits: one after the other, a busy home would outrun this."""
+        taken = await asyncio.gather(*[self.take(run_id, verdict, counts) for run_id, verdict, _ in some])
+        for done, (_, verdict, size) in zip(taken, some, strict=True):
+            if done:
+                self._count(counts, verdict, size)
 
     async def take(self, run_id: int, verdict: str, counts: Counts) -> bool:
         """Take the payloads of a run away (`expire`), or the whole run (`delete`); `go on` does what was
@@ -255,7 +268,8 @@ class Retention:
         at: int | None = start
         while at is not None:
             at = await self._write(partial(_at, piece, at))
-            await asyncio.sleep(self._pause_s)
+            if at is not None:
+                await asyncio.sleep(self._pause_s)
 
     # ---- what no run owns
 
@@ -265,14 +279,15 @@ class Retention:
         if not days:
             return
         before = lowest_at(self._deps.clock.micros() // 1000 - int(days * 86_400_000))
-        known = await self._read(partial(loose.fact, name=_UPLOADS))
-        after = int(known or b"0")
+        noted: bytes | None = await self._read(partial(loose.fact, name=_UPLOADS))
+        known = int(noted or b"0")
+        after = known if known <= before else 0  # the clock was ahead when that was noted
         while page := await self._read(partial(loose.uploads, after=after, before=before, at_most=PIECE)):
             for bucket in page:
                 await self._until(partial(store.delete_bucket, bucket=bucket, at_most=PIECE))
                 counts.uploads += 1
                 after = bucket
-        if before > int(known or b"0"):
+        if before != known:
             await self._write(lambda tx: loose.put_fact(tx, _UPLOADS, b"%d" % before))
 
     async def _forget_start_keys(self, counts: Counts) -> None:
@@ -453,7 +468,7 @@ def _begin(transaction: Transaction, run_id: int, verdict: str) -> tuple[int, in
         store.set_retention(transaction, run_id, stage)
     if stage in {store.WHOLE, store.EXPIRED}:
         return None
-    root = found.root_run if found.root_run is not None else run_id
+    root = found.family or (found.root_run if found.root_run is not None else run_id)
     return stage, root, store.named_by(transaction, run_id, found.plan)
 
 

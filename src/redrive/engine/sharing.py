@@ -60,7 +60,7 @@ class Sharing:
         finder, parts = self._finder, Parts()
         at = 0
         for item in items:
-            begin = data.find(item, at) if item else -1
+            begin = ranges.find(data, item, at) if item else -1
             if begin < 0 or self.gave_up:
                 break
             found = await self._find(item)

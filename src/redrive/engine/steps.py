@@ -19,6 +19,7 @@ from redrive.engine.execution import PROGRESS_S, Failure, StepExecution
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
+from redrive.engine.pauses import Pauses
 from redrive.engine.references import RunReferences
 from redrive.engine.stored import Inputs, as_text, begin_of, outputs_of
 from redrive.engine.target import Counted, Target
@@ -163,10 +164,11 @@ class Steps:
         shape = self.built.shapes[node.id]
         execution = await self._execution(node, shape, step, inputs, scope, resumed=resumed, caught=caught)
         if self.preview and shape.effects and not self.counts(node):
-            self.notes.append(f"{node.id} reaches out again: what it brings is not known before it runs")
+            self.notes.append(f"{node.id} {shape.unforeseen}")
             raise PreviewEnded
         try:
-            await execution.execute()
+            with self.control.working():
+                await execution.execute()
         except Stopped:
             self._interrupted(execution, step)
             raise
@@ -236,7 +238,8 @@ class Steps:
                 self._log_once(step, "the step has no key: no deliveries are recorded")
             if self.counted is not None and direction == "send":
                 counted = Counted(step=node.id)
-                self.counted.append(counted)
+                if target.keyed:  # else nobody knows what it would send
+                    self.counted.append(counted)
         context_ledger = StepLedger(
             target=target,
             asker=self._asker(target),
@@ -264,6 +267,8 @@ class Steps:
             stop=self.control.sleep,
             preview=self.preview,
             references=self.references,
+            pauses=Pauses(self.control, self.journal, step),
+            plan=self.plan,
         )
         begin = begin_of(self.plan, node.id)
         return StepExecution(
@@ -297,7 +302,7 @@ class Steps:
             epoch=run.epoch,
             root=run.root_run or run.id,
             since=run.lineage_since,
-            redriven=run.source_run is not None,
+            redriven=run.source_run is not None or self.plan.redriven,
             policy=target.policy,
         )
 
@@ -312,7 +317,8 @@ class Steps:
         except RedriveError:
             # The shape meets the same error and reports it as the step's.
             return Target("", "", "", "send_changed", keyed=False), None, "receive"
-        default = "skip_delivered" if self._run.source_run is not None else "send_changed"
+        again = self._run.source_run is not None or self.plan.redriven
+        default = "skip_delivered" if again else "send_changed"
         policy: Any = self.plan.delivery or shape.delivery or default
         target = Target(
             ledger=shape.ledger or f"{self._run.flow}/{node.id}",

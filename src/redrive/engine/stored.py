@@ -34,10 +34,14 @@ def begin_of(plan: Plan, step: str) -> Begin | None:
     return None if begin is None or begin.after else begin
 
 
-def outputs_of(plan: Plan, step: StepRun) -> list[int]:
+def outputs_of(plan: Plan, step: StepRun) -> Inputs:
     """The buckets that a step has put out as far as it got."""
     begin = begin_of(plan, step.step)
     outputs = list(begin.finished) if begin is not None else []
+    taken = buckets_of(step.taken)
+    if taken is None and not outputs and step.bucket is None:
+        return None  # a start without data goes on as one
+    outputs += taken or []
     return [*outputs, step.bucket] if step.bucket is not None else outputs
 
 

@@ -8,6 +8,9 @@ through routes, joins and catches without knowing the tree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+
+import msgspec
 
 from redrive.core.flow import Flow, Place
 from redrive.core.lineage import Lineage
@@ -103,6 +106,8 @@ class Graph:
 
     async def into_inputs(self, step: StepRun, wanted: Wanted) -> None:
         """Add, for wanted items of what a step wrote, those of its input that they were made from."""
+        if buckets_of(step.taken):
+            await self._through_called(step, wanted, failed=False)
         for bucket in await self.written_by(step):
             if not (places := wanted.get(bucket)):
                 continue
@@ -142,7 +147,9 @@ class Graph:
         inputs = buckets_of(step.inputs) or []
         if not inputs or step.status == "kept":
             return
-        failed = await self._failed(step)
+        if step.failed and await self._through_called(step, wanted, failed=True):
+            return
+        failed = await self.failed_payloads(step)
         outcomes: dict[int, dict[int, str]] = {}
         for payload_id, item, status in await self._deps.reader.run(
             lambda rows: rows.all(store.OUTCOMES_OF_STEP, run_id=self._run.id, position=step.position)
@@ -161,7 +168,58 @@ class Graph:
             if bad:
                 wanted.setdefault(row.bucket, set()).update((row.position, item) for item in bad)
 
-    async def _failed(self, step: StepRun) -> set[int]:
+    async def _through_called(self, step: StepRun, wanted: Wanted, *, failed: bool) -> bool:
+        """As `into_inputs` through the runs that the step has called, or with `failed` as `add_failed`, of
+        those that failed. Whether these know of anything.
+        """
+        known = False
+        called = await self._called_by(step)
+        retried = {run.source_run for run in called}
+        for run in reversed(called):
+            ended = run.id not in retried
+            if failed and ended and run.status == "success":
+                continue
+            graph = Graph(self._deps, run)
+            steps = await self._deps.reader.run(partial(store.step_runs, run_id=run.id))
+            for inner in reversed(steps):
+                if failed and ended:
+                    before = sum(map(len, wanted.values()))
+                    await graph.add_failed(inner, wanted)
+                    known = known or sum(map(len, wanted.values())) > before
+                await graph.into_inputs(inner, wanted)
+            await graph.into_caller(wanted)
+        return known
+
+    async def _called_by(self, step: StepRun) -> list[Run]:
+        """The runs that a step of this run has started, the first one first."""
+
+        def read(rows: Rows) -> list[Run]:
+            found: list[Run] = []
+            after = 0
+            while page := rows.all(store.CALLED_BY, run_id=self._run.id, after=after, at_most=PAGE):
+                after = page[-1][0]
+                runs = (store.get_run(rows, number) for number, name in page if name == step.step)
+                found += [run for run in runs if run is not None]
+            return found
+
+        return await self._deps.reader.run(read)
+
+    async def into_caller(self, wanted: Wanted) -> None:
+        """Add, for wanted items of what this run began with, those of the payloads that it was made from."""
+        plan = msgspec.json.decode(self._run.plan, type=Plan) if self._run.plan else Plan()
+        for bucket in plan.waiting:
+            if not (places := wanted.get(bucket)):
+                continue
+            async for number, row, _ in self.buckets.rows([bucket]):
+                items = [item for at, item in places if at == number]
+                if row.edited_from is None or not items:
+                    continue
+                if row.lineage is not None:
+                    lineage = Lineage(row.lineage, items=row.items or 0)
+                    items = [origin for item in items for _, origin in lineage.origins(item)]
+                await self._add_payload(row.edited_from, items, wanted)
+
+    async def failed_payloads(self, step: StepRun) -> set[int]:
         """The ids of a step's failed payloads."""
         found: set[int] = set()
         start = 0

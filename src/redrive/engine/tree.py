@@ -378,7 +378,7 @@ class Tree:
         first = steps.records[failures[0].id] if failures else None
         told = decode(first.error)["detail"] if first is not None and first.error else "see its steps"
         error = StepError(
-            f"{count} payloads failed in it: {told}"[:2000],
+            f"{'1 payload' if count == 1 else f'{count} payloads'} failed in it: {told}"[:2000],
             code="try.failed",
             at=first.step if first is not None else None,
             hint="A retry tries these payloads again.",

@@ -23,6 +23,7 @@ from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
+from redrive.engine.notices import at_end
 from redrive.engine.settling import settling
 from redrive.engine.steps import PreviewEnded, Scope, StepFailed, Steps
 from redrive.engine.target import Counted
@@ -121,7 +122,8 @@ class Execution:
         run.status = status
         run.finished_at = self._deps.clock.micros()
         run.summary = self._summary(status, error)
-        self._end(settle)
+        groups = self._built.flow.settings.notify_on_failure
+        self._end(settle, at_end(self._deps, run, groups, status, run.summary, error))
         await journal.barrier()
 
     def _partial(self) -> bool:
@@ -132,7 +134,9 @@ class Execution:
             if step.step in self._built.shapes
         )
 
-    def _end(self, settle: Callable[[Transaction], None] | None) -> None:
+    def _end(
+        self, settle: Callable[[Transaction], None] | None, tell: Callable[[Transaction], None] | None
+    ) -> None:
         run = self._run
         at = self._deps.clock.micros()
         sequence = self._deps.ids.next()
@@ -145,6 +149,8 @@ class Execution:
             ordinary = run.source_run is None and not run.overridden
             if run.status == "success" and ordinary:
                 transaction.run(store.LAST_SUCCESS, flow_id=run.flow_id, b_clock=run.clock)
+            if tell is not None:
+                tell(transaction)
 
         self._journal.work(work)
         self._journal.run_changed()
@@ -156,14 +162,23 @@ class Execution:
         if status == "stopped":
             return f"stopped at {self._at()}"
         steps = list(self._steps.records.values())
+        parts = [self._caught()] if status == "partial_success" else []
         sent = sum(step.delivered for step in steps)
         left = sum(step.skipped for step in steps)
-        parts = []
         if sent or left:
             parts.append(f"{sent} delivered")
         if left:
             parts.append(f"{left} left out")
-        return ", ".join(parts)
+        return ", ".join(filter(None, parts))
+
+    def _caught(self) -> str:
+        """What failed in `try`, step by step; the first says why."""
+        records = self._steps.records
+        failed = [step for node in self._built.flow.walk() if (step := records.get(node.id)) and step.failed]
+        told = [f"{step.step}: {_payloads(step.failed)} failed" for step in failed]
+        if failed and (error := failed[0].error) is not None:
+            told[0] += f" ({decode(error)['detail'][:300]})"
+        return ", ".join(told)[:500]
 
     def _at(self) -> str:
         unfinished = [step.step for step in self._steps.records.values() if step.status not in DONE]
@@ -180,3 +195,7 @@ class Execution:
         except StepFailed as failed:
             error = decode(failed.step.error) if failed.step.error else {"detail": "it fails"}
             self.notes.append(f"{failed.step.step} would fail: {error['detail']}")
+
+
+def _payloads(count: int) -> str:
+    return "1 payload" if count == 1 else f"{count} payloads"

@@ -1,7 +1,10 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
-from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.dates import parse_instant, spell_instant, zone
+from redrive.core.durations import duration_s
+from redrive.core.formats import JSON, XML, ItemReader, ItemsInvalid, is_json, is_xml, item_reader
+from redrive.core.formats.xml_values import XmlValues
 from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
 from redrive.core.items import Item
@@ -11,6 +14,7 @@ from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
+from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
 from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
@@ -27,6 +31,7 @@ from redrive.sdk.fields import (
     PathId,
     PathText,
     PlainName,
+    SigningTemplatedValue,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
@@ -47,6 +52,7 @@ from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.resolving import Resolver
 from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
 from redrive.sdk.shape import GatherShape, Out, Shape, TreeShape
+from redrive.sdk.tokens import Authorizes, MemoryTokens, Token, TokenStore
 
 __all__ = [
     "CHUNK_BYTES",
@@ -56,12 +62,15 @@ __all__ = [
     "MAX_KEY_BYTES",
     "MAX_VALUE_BYTES",
     "MISSING",
+    "XML",
     "Answer",
     "Asked",
+    "Authorizes",
     "Bucket",
     "Cache",
     "CacheScope",
     "CachedPayload",
+    "Called",
     "Claim",
     "Condition",
     "ConditionField",
@@ -94,10 +103,12 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Level",
     "Limits",
     "Lookup",
     "Match",
     "MemoryContent",
+    "MemoryTokens",
     "Missing",
     "Out",
     "Outcome",
@@ -118,30 +129,39 @@ __all__ = [
     "Segment",
     "Session",
     "Shape",
+    "SigningTemplatedValue",
     "StepContext",
     "StepLog",
     "TemplateMissing",
     "Templated",
     "TemplatedValue",
     "TextFields",
+    "Token",
+    "TokenStore",
     "TreeShape",
     "UnknownRequest",
     "Whole",
+    "XmlValues",
     "apply",
     "as_text",
     "batched",
     "check_script",
     "compile_value",
     "decode",
+    "duration_s",
     "elements",
     "encode",
     "indexable",
     "is_json",
+    "is_xml",
     "item_reader",
     "members",
     "nearest",
+    "parse_instant",
     "render",
     "spell",
+    "spell_instant",
     "spelt",
     "unreadable",
+    "zone",
 ]

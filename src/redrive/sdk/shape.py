@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from redrive.core.items import Item
+from redrive.sdk.calling import Called
 from redrive.sdk.content import Content
 from redrive.sdk.context import StepContext
 from redrive.sdk.fields import Example
@@ -52,6 +53,8 @@ class Out:
     path: for a shape with `tree = "route"`: the path that gets it, by its id, or by its name in the
         document where it has none (`otherwise`). Without a path its items go nowhere: the step
         reports how many there were.
+    hand_on: instead of items or content: stored payloads as they are, by reference. The bucket that
+        came in, or what a flow called by `ctx.call` put out.
     checkpoint: anything JSON can hold. Once this payload is durable, a crash or a further
         attempt goes on from here: `ctx.state` is this value, and payloads put out before stay.
         Without a checkpoint the step begins its input payload again, and what it had put out
@@ -69,6 +72,7 @@ class Out:
     checkpoint: Any = None
     envelope: Envelope | None = None
     unwrap_single: bool = False
+    hand_on: Bucket | Called | None = None
 
 
 class ShapeBase(BaseModel):
@@ -84,6 +88,8 @@ class ShapeBase(BaseModel):
     examples: ClassVar[tuple[Example, ...]] = ()
     # Effects outside the run (a request, a message): a plan stops before such a step.
     effects: ClassVar[bool] = False
+    # What a plan says behind the id of a step that it stops before.
+    unforeseen: ClassVar[str] = "reaches out again: what it brings is not known before it runs"
     # Settings that hold lists of steps, for shapes that own paths: ("steps", "catch") or
     # ("paths[].steps", "otherwise.steps").
     owns_steps: ClassVar[tuple[str, ...]] = ()
@@ -116,6 +122,19 @@ class ShapeBase(BaseModel):
     def lookups(self) -> frozenset[str]:
         """The lookups that the settings name: `redrive check` and a start look whether they are there."""
         return frozenset()
+
+    @property
+    def separable(self) -> bool:
+        """Whether `run` needs no more of its context than what can be told beforehand (`run step attempt
+        missing state preview vars now wall_now scope`), `log` and `track`. Where payloads are large it
+        then runs in a helper process, which imports the class by its module and name.
+        """
+        return False
+
+    @property
+    def gathers(self) -> bool:
+        """Whether `run` gets the whole bucket instead of one payload after the other."""
+        return isinstance(self, GatherShape)
 
     @classmethod
     def own_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from redrive.server.routes import (
     caches,
     erasures,
     flows,
+    groups,
     health,
     ledger,
     lookups,
@@ -36,7 +37,7 @@ from redrive.service.interface import Services
 API = "/api/v1"
 _NOUNS = (
     flows, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools, caches,
-    tests, tokens, health,
+    groups, tests, tokens, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 

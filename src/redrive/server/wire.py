@@ -122,6 +122,18 @@ class RestoreBody(_Body):
     note: str | None = Note
 
 
+class AuthorizeBody(_Body):
+    redirect_uri: str = Field(
+        min_length=1, max_length=2000, description="Where the page leads back to; known to the system."
+    )
+
+
+class AuthorizedBody(_Body):
+    url: str = Field(
+        min_length=1, max_length=8000, description="The whole address that the page led back to."
+    )
+
+
 class FlowChangeBody(_Body):
     enabled: bool
 

@@ -14,6 +14,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -22,8 +23,11 @@ from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
 from redrive.engine.indexer import Indexer
+from redrive.engine.messengers import Messengers
+from redrive.engine.notices import Sender
 from redrive.engine.runner import Runner
 from redrive.engine.target import LedgerSignal
+from redrive.engine.tokens import StoredTokens
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
@@ -31,11 +35,13 @@ from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
 from redrive.service.backups import Backups
 from redrive.service.caches import Caches
+from redrive.service.calls import CalledRuns
 from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
 from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
+from redrive.service.groups import Groups
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
@@ -59,6 +65,7 @@ from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
+from redrive.store.numbers import highest
 from redrive.store.opening import mark_home, open_database
 from redrive.store.search_opening import open_search_index
 from redrive.store.secrets import SecretBox
@@ -87,10 +94,12 @@ class Service:
         self._kernel = kernel
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
+        self._sender: Sender | None = None
         self.flows = Flows(kernel)
         self.runs = Runs(kernel)
         self.payloads = Payloads(kernel)
         self.redrives = Redrives(kernel, self.runs)
+        kernel.deps.calls = CalledRuns(kernel, self.redrives)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
         self.retention = Retention(kernel, self.runs.row)
@@ -100,6 +109,7 @@ class Service:
         self.lookups = Lookups(kernel)
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
+        self.groups = Groups(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
 
@@ -155,6 +165,8 @@ class Service:
     def start_runner(self, up_to: int | None = None) -> Runner:
         """Begin to execute: first the runs that a dead process left. Needs the lock."""
         runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
+        self._sender = Sender(self._kernel.deps, Messengers(self._kernel.secrets))
+        self._sender.start()
         self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
@@ -183,6 +195,10 @@ class Service:
         if self._main is not None:
             await self._main
             self._main = None
+        if self._sender is not None:
+            # A command that has executed its own run tells of it before it ends.
+            await self._sender.close(last_words=patient)
+            self._sender = None
         self._lock.release()
 
     async def execute_until(self, run_id: str) -> RunRow:
@@ -320,9 +336,20 @@ async def open_service(
         return protocol.open(info) if playback is None else played(protocol, info, playback)
 
     committer = Committer(database, failpoints.hit)
+
+    def tokens(connection: str) -> StoredTokens:
+        return StoredTokens(connection, reader, committer, secrets, clock.micros)
+
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
-    connections = Connections(reader, secrets, parse, open_connection)
+    connections = Connections(
+        reader,
+        secrets,
+        parse,
+        open_connection,
+        tokens=tokens,
+        allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
+    )
     told: list[Service] = []
     deps = Deps(
         committer=committer,
@@ -330,10 +357,11 @@ async def open_service(
         contents=contents,
         connections=connections,
         flows=FlowCache(reader, registry),
-        ids=Ids(clock),
+        ids=Ids(clock, await asyncio.to_thread(reader.here, highest)),
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
+        apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
@@ -359,6 +387,7 @@ async def open_service(
         await indexer.close()
         await connections.close()
         await deps.sandbox.close()
+        await deps.apart.close()
         await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()

@@ -26,6 +26,7 @@ from redrive.store import checks
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
 from redrive.store import lookups as lookup_store
+from redrive.store import notices as notice_store
 from redrive.store.connections import ConnectionRow
 from redrive.store.database import SCHEMA, Rows
 from redrive.store.secrets import KEY_FILE
@@ -52,6 +53,7 @@ async def doctor(kernel: Kernel) -> list[Finding]:
         ("runner", _runner),
         ("deliveries", _deliveries),
         ("search", _search),
+        ("notices", _notices),
     )
     findings: list[Finding] = []
     for name, look in checklist:
@@ -274,6 +276,19 @@ def _locked(kernel: Kernel) -> bool:
         return lock.held_elsewhere()
     finally:
         lock.close()
+
+
+async def _notices(kernel: Kernel) -> Sequence[Finding]:
+    failed = await kernel.deps.reader.run(notice_store.count_failed)
+    if not failed:
+        return [_good("notices", "every notice was sent, or waits for its time")]
+    return [
+        _bad(
+            "notices",
+            f"{_count(failed, 'notice was', 'notices were')} given up",
+            "`redrive groups sent --status failed` says why; `redrive groups test NAME` tries a group.",
+        )
+    ]
 
 
 async def _deliveries(kernel: Kernel) -> Sequence[Finding]:

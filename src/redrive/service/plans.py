@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from redrive.core.flow import StepNode
+from redrive.core.flow import Flow, StepNode
 from redrive.core.replan import Layout, steps_ahead
 from redrive.core.run import Plan, Run, StepRun
 from redrive.engine.buckets import Buckets
@@ -69,12 +69,13 @@ async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Coun
     return counted, execution.notes
 
 
-def unseen(counted: Sequence[Counted], ahead: Sequence[StepNode]) -> list[str]:
-    """Which later steps will not see the items that a send step leaves out."""
-    names = [node.id for node in ahead]
+def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) -> list[str]:
+    """Which later steps will not see the items that a send step leaves out. Other paths do see them."""
+    reached = {node.id for node in ahead}
     notes = []
     for one in counted:
-        left_out, later = one.delivered + one.newer, names[names.index(one.step) + 1 :]
+        after = [step.id for node in flow.steps_after(one.step) for step in node.walk()]
+        left_out, later = one.delivered + one.newer, [step for step in after if step in reached]
         if left_out and later:
             notes.append(
                 f"{one.step} leaves {left_out} items out, which put nothing out: "

@@ -60,6 +60,10 @@ class Redrives:
         drafted = await self._draft_retry(run_id, request)
         return await self._queue(drafted, request, idempotency_key)
 
+    async def draft_retry(self, run_id: str, request: RetryRequest) -> Drafted:
+        """A retry that somebody else queues. Errors: those of the plan."""
+        return await self._draft_retry(run_id, request)
+
     async def redrive(
         self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
     ) -> RunRow:
@@ -347,6 +351,8 @@ class Redrives:
             source_run=source.id,
             root_run=source.root_run or source.id,
             root_queued_at=source.lineage_since,
+            depth=source.depth,
+            family=source.family,
             overridden=True,
             variables=variables,
         )
@@ -408,7 +414,7 @@ class Redrives:
             for node in ahead_of(built, draft)
             if node.shape == "connector" and await self._sends(built, node)
         ]
-        notes += unseen(counted, ahead_of(built, draft))
+        notes += unseen(counted, built.flow, ahead_of(built, draft))
         number = drafted.chosen.number
         return PlanView(
             source_run=to_text("r", draft.run.source_run or 0),

@@ -14,7 +14,7 @@ from redrive.core.ids import to_text
 from redrive.core.retention import Limit
 from redrive.core.run import ENDED
 from redrive.engine import retention as engine
-from redrive.engine.clock import instant
+from redrive.engine.clock import Leaps, instant
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.log import get_logger
 from redrive.service.cursors import storable
@@ -164,10 +164,13 @@ class Retention:
     async def main(self) -> None:
         """Passes as often as the settings say, by the home's clock, until it is cancelled."""
         every = self._kernel.deps.settings.retention_every_s
+        leaps = Leaps(self._kernel.deps.clock)
         while every:
             await asyncio.sleep(min(every, LOOK_S))
             last = await self._last()
             now = self._kernel.deps.clock.micros()
+            if leaps.holds():
+                continue
             # A clock that was set back must not put the next pass off.
             if last is not None and last <= now < last + int(every * 1_000_000):
                 continue

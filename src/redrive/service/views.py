@@ -17,6 +17,9 @@ T = TypeVar("T")
 OnlyTrue = Annotated[bool, Field(exclude_if=lambda value: not value)]
 """Written only where it is true."""
 
+OnlySet = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+"""Written only where there is one."""
+
 RunStatus = Literal["queued", "running", "success", "partial_success", "failure", "stopped"]
 StepStatus = Literal[
     "pending", "running", "success", "partial_success", "failure", "skipped", "stopped", "kept"
@@ -62,6 +65,8 @@ class PayloadView(View):
     meta: dict[str, str]
     expired: OnlyTrue = False
     """Its content is no longer kept. Written only where it is so."""
+    healed_by: OnlySet = None
+    """Of a failed payload: the later run by which it was made good. Written only where it was."""
 
 
 class DeliveryCounts(View):
@@ -92,6 +97,12 @@ class StepRunView(View):
     deliveries: DeliveryCounts = DeliveryCounts()
     error: ErrorView | None = None
     next_attempt_at: datetime | None = None
+    healed_by: OnlySet = None
+    """The last of the runs by which all its failed payloads were made good. Written only where they were."""
+    waits: dict[str, str] | None = None
+    """What a running step waits for: `{"until": instant}`, or `{"run": id}` of a called run."""
+    called: list[str] = []
+    """Runs that the step has started, the first 100."""
 
 
 class RunRow(View):
@@ -113,6 +124,9 @@ class RunRow(View):
     source_run: str | None
     start_step: str | None
     redrives: list[str]
+    parent_run: str | None = None
+    """The run that called this one's flow, and the step by which it did."""
+    parent_step: str | None = None
     healed_by: str | None = None
     """The later run by which everything that had failed in this one was made good."""
     pinned: OnlyTrue = False
@@ -292,6 +306,14 @@ class ConnectionView(View):
     settings: dict[str, Any]
     secrets: dict[str, str]
     """By name: where it comes from (`stored`, `env:NAME`, `file:PATH`), never the value."""
+
+
+class AuthorizationView(View):
+    """`url` is the page on which a person agrees; `authorized` says that it is done."""
+
+    connection: str
+    url: str | None = None
+    authorized: bool = False
 
 
 class ConnectorView(View):

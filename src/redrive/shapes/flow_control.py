@@ -50,6 +50,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
 
     examples = (
         Example("three in twos", {"size": 2}, given=[[1, 2, 3]], gives=[[1, 2], [3]]),
+        Example("text has no items to batch", {"size": 2}, given=[b"<order/>"], fails="payload.invalid"),
         Example("batches go across payloads", {"size": 2}, given=[[1], [2, 3]], gives=[[1, 2], [3]]),
         Example(
             "each payload by itself",
@@ -78,6 +79,10 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
         ),
         Example("nothing in, nothing out", {}, given=[[]], gives=[]),
     )
+
+    @property
+    def separable(self) -> bool:
+        return True
 
     async def run(self, bucket: Bucket, ctx: StepContext) -> AsyncIterator[Out]:
         reader = _Reader(self._chunks(bucket), per_payload=self.per_payload)

@@ -39,6 +39,7 @@ class Split(Shape, kind="split", version=1, group="items"):
             given=[[{"id": 1, "lines": [{"sku": "a"}, {"sku": "b"}]}, {"id": 2, "lines": [{"sku": "c"}]}]],
             gives=[[{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]],
         ),
+        Example("text has no parts", {"at": "lines"}, given=[b"<order/>"], fails="payload.invalid"),
         Example(
             "one object for each item",
             {"at": "customer.address"},
@@ -53,6 +54,10 @@ class Split(Shape, kind="split", version=1, group="items"):
         ),
         Example("one document", {"at": "orders"}, given=[{"orders": [1, 2]}], gives=[[1, 2]]),
     )
+
+    @property
+    def separable(self) -> bool:
+        return True
 
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         yield Out(

@@ -49,6 +49,10 @@ class Track(Shape, kind="track", version=1, group="run log"):
         Example("not JSON", {"fields": ["id"]}, given=[b"<order/>"], fails="payload.invalid"),
     )
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         names = tuple(self.fields)
         reader = TextFields(tuple(self.fields.values()))

@@ -37,7 +37,10 @@ class Backup(msgspec.Struct, kw_only=True):
 
 _INSERT = Insert(_b)
 _RUNNING = Statement(
-    select(_b.c.id).where(_b.c.state == "running", _b.c.beat_at > bindparam("since")).limit(1)
+    select(_b.c.id)
+    # One that was in the future was written before the clock was set back.
+    .where(_b.c.state == "running", _b.c.beat_at > bindparam("since"), _b.c.beat_at < bindparam("until"))
+    .limit(1)
 )
 _BEAT = Statement(update(_b).where(_b.c.id == bindparam("backup_id")).values(beat_at=bindparam("b_at")))
 _END = Statement(
@@ -82,7 +85,8 @@ def end(
 
 def is_running(source: Source, now: int) -> bool:
     """Whether a backup is being made, so that what it may still read has to stay."""
-    return source.one(_RUNNING, since=now - STALE_S * 1_000_000) is not None
+    stale = STALE_S * 1_000_000
+    return source.one(_RUNNING, since=now - stale, until=now + stale) is not None
 
 
 def listed(source: Source, before: int, at_most: int) -> list[Backup]:

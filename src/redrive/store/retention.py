@@ -118,7 +118,7 @@ def under_way(source: Source) -> list[int]:
 # ---- one run
 
 _LOOK = Statement(
-    select(_r.c.status, _r.c.finished_at, _r.c.pinned, _r.c.retention, _r.c.root_run, _r.c.plan)
+    select(_r.c.status, _r.c.finished_at, _r.c.pinned, _r.c.retention, _r.c.root_run, _r.c.plan, _r.c.family)
     .where(_r.c.id == bindparam("run_id"))
     .with_for_update()
 )
@@ -133,7 +133,13 @@ _SET_RETENTION = Statement(
 _PIN = Statement(update(_r).where(_r.c.id == bindparam("run_id")).values(pinned=bindparam("b_pinned")))
 _FAMILY = Statement(
     select(_r.c.id, _r.c.retention, _r.c.plan)
-    .where(or_(_r.c.root_run == bindparam("root"), _r.c.id == bindparam("root_too")))
+    .where(
+        or_(
+            _r.c.root_run == bindparam("root"),
+            _r.c.id == bindparam("root_too"),
+            _r.c.family == bindparam("root_of_calls"),
+        )
+    )
     .order_by(_r.c.id)
 )
 _OWNER = Statement(
@@ -158,6 +164,7 @@ class Look(NamedTuple):
     retention: int
     root_run: int | None
     plan: bytes | None
+    family: int | None
 
 
 def look(source: Source, run_id: int) -> Look | None:
@@ -225,7 +232,7 @@ def held(source: Source, run_id: int, root: int, bucket: int, *, listed: bool = 
         return True
     return any(
         other != run_id and stage in stages and bucket in named_by(source, other, plan)
-        for other, stage, plan in source.all(_FAMILY, root=root, root_too=root)
+        for other, stage, plan in source.all(_FAMILY, root=root, root_too=root, root_of_calls=root)
     )
 
 

@@ -108,6 +108,17 @@ connections = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+connection_tokens = Table(
+    "connection_tokens",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+    Column("token", Text),  # sealed: values, of, expires_at
+    Column("holder", Text),  # who asks for a new one just now, and since when
+    Column("held_at", BigInteger),
+    Column("pending", Text),  # sealed: what is awaited from the page where a person agrees
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -138,8 +149,19 @@ runs = Table(
     Column("pinned", Boolean, nullable=False),
     # 0 whole, 1 its payloads are being taken away, 2 they are gone, 3 it is being deleted
     Column("retention", SmallInteger, nullable=False),
+    Column("parent_run", BigInteger),
+    Column("parent_step", Text),
+    Column("depth", SmallInteger, nullable=False),
+    Column("family", BigInteger),
     Index(None, "flow_id", "id"),
     Index(None, "status", "id"),
+    Index(None, "trigger", "id"),
+)
+Index(
+    "ix_runs_warned",
+    runs.c.id,
+    sqlite_where=text("warnings > 0"),
+    postgresql_where=text("warnings > 0"),
 )
 Index(
     "ix_runs_source_run",
@@ -153,6 +175,18 @@ Index(
     runs.c.root_run,
     sqlite_where=runs.c.root_run.is_not(None),
     postgresql_where=runs.c.root_run.is_not(None),
+)
+Index(
+    "ix_runs_parent_run",
+    runs.c.parent_run,
+    sqlite_where=runs.c.parent_run.is_not(None),
+    postgresql_where=runs.c.parent_run.is_not(None),
+)
+Index(
+    "ix_runs_family",
+    runs.c.family,
+    sqlite_where=runs.c.family.is_not(None),
+    postgresql_where=runs.c.family.is_not(None),
 )
 # What a retention that was cut off has left.
 Index(
@@ -197,8 +231,45 @@ step_runs = Table(
     Column("joined", Text, nullable=False),
     Column("error", LargeBinary),
     Column("next_attempt_at", BigInteger),
+    Column("taken", Text, nullable=False),
+    Column("waits", Text),
     PrimaryKeyConstraint("run_id", "position"),
     sqlite_with_rowid=False,
+)
+
+notification_groups = Table(
+    "notification_groups",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("settings", LargeBinary, nullable=False),
+    Column("urls", LargeBinary, nullable=False),  # JSON: [{env|file|sealed: text}]
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+# The outbox of messages to notification groups.
+notices = Table(
+    "notices",
+    metadata,
+    _id(),
+    Column("group_name", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("run_id", BigInteger),
+    Column("step", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("first_due_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("left", LargeBinary),  # JSON: the places of the URLs that are still to be reached
+    Column("error", Text),
+    Column("sent_at", BigInteger),
+    Index(None, "group_name", "signature", "id"),
+    Index(None, "status", "due_at"),
 )
 
 contents = Table(

@@ -173,7 +173,7 @@ async def test_the_data_version_tells_of_what_others_commit(opened: Callable[...
     before = one.reader.data_version()
     await other.insert(PUT, key("a"))
     async with asyncio.timeout(10):
-        while one.reader.data_version() == before:  # noqa: ASYNC110 - nothing else tells it
+        while one.reader.data_version() == before:
             await asyncio.sleep(0)
 
 

@@ -14,7 +14,7 @@ from redrive.connectors.rest.manifest import EndpointModel, RateLimit
 from redrive.connectors.rest.mask import Masker
 from redrive.connectors.rest.paginate import Page, links, paginator
 from redrive.connectors.rest.progress import Progress, ranges
-from redrive.connectors.rest.rules import Judge, retry_after_s
+from redrive.connectors.rest.rules import Judge, retry_after_s, spent_s
 from redrive.errors import RemoteRejected
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -49,6 +49,22 @@ def test_the_meaning_of_a_status_without_rules(status, receive, send):
 
 def judge(direction="send", **more):
     return Judge(EndpointModel.model_validate({"direction": direction, "request": {}, **more}))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"}, 12.0),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "7"}, 7.0),
+        ({"ratelimit": '"default";r=0;t=30'}, 30.0),
+        ({"ratelimit": "limit=100, remaining=0, reset=5"}, 5.0),
+        ({"ratelimit": '"default";r=1;t=30'}, None),
+        ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "12"}, None),
+        ({"x-ratelimit-remaining": "0"}, None),
+    ],
+)
+def test_an_answer_that_used_the_last_of_the_limit_says_how_long_to_wait(headers, seconds):
+    assert spent_s(headers, NOW) == seconds
 
 
 def test_the_first_rule_that_matches_wins():
@@ -229,18 +245,28 @@ def test_names_hide_their_values():
 
 @given(st.sets(st.integers(0, 200)))
 def test_progress_survives_a_checkpoint(done):
-    progress = Progress(None)
+    progress = Progress(None, "r1")
     progress.add(done)
-    again = Progress(progress.checkpoint())
+    again = Progress(progress.checkpoint(), "r1")
     assert {number for number in range(201) if number in again} == done
 
 
-def test_progress_remembers_what_was_refused():
-    progress = Progress(None)
+def test_what_was_refused_is_remembered_in_the_run_that_met_it():
+    progress = Progress(None, "r1")
     progress.add([0, 1])
     progress.reject([2], "no")
-    again = Progress(progress.checkpoint())
+    again = Progress(progress.checkpoint(), "r1")
     assert (again.rejected, again.reason, 2 in again, again.whole) == (1, "no", True, False)
+    retry = Progress(progress.checkpoint(), "r2")
+    assert (retry.rejected, retry.reason, 1 in retry, 2 in retry) == (0, None, True, False)
+
+
+def test_a_payload_that_was_refused_in_part_is_sent_again_by_a_retry():
+    progress = Progress(None, "r1")
+    progress.reject([], "no")
+    progress.whole = True
+    assert Progress(progress.checkpoint(), "r1").whole
+    assert not Progress(progress.checkpoint(), "r2").whole
 
 
 def test_ranges():

@@ -180,10 +180,10 @@ STEP_PROBLEMS = {
         "or send_all; did you mean 'send_all'?"
     ),
     "id: a\nshape: filter\nconnection: shop": (
-        "flow.yaml:5: step a setting connection: 'connection' belongs to connector steps only; this step is a filter"
+        "flow.yaml:5: step a setting connection: 'connection' belongs to connector steps only; this is a step of shape filter"
     ),
     "id: a\nshape: filter\nkey: id": (
-        "flow.yaml:5: step a setting key: 'key' belongs to connector steps only; this step is a filter"
+        "flow.yaml:5: step a setting key: 'key' belongs to connector steps only; this is a step of shape filter"
     ),
     "id: a\nshape: filter\nskip: yes": (
         "flow.yaml:5: step a setting skip: this is text; expected true or false"

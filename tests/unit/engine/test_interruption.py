@@ -20,6 +20,9 @@ from tests.unit.engine.world import SEND, Crash, Desk, Home, World
 
 TWO = ("{id: a, shape: hooked}", "{id: b, shape: hooked}")
 
+ELSEWHERE = ("blob.", "commit.", "call.", "state.", "notice.")
+"""Points that its flow does not pass, or not in the run."""
+
 
 CAUGHT = (
     "{id: t, shape: try, steps: [{id: c, shape: assert, equals: nothing}], "
@@ -99,7 +102,7 @@ async def test_a_forced_stop_leaves_what_was_under_way_in_doubt(home: Home, worl
     assert (counts.delivered, counts.unknown) == (1, 1)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("blob.", "commit."))])
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(ELSEWHERE)])
 async def test_a_forced_stop_ends_the_run_wherever_it_is(home: Home, world: World, name: str) -> None:
     async with home.open() as desk:
         await desk.put(*TWO, SEND, CAUGHT)

@@ -246,7 +246,7 @@ async def test_how_a_try_ends(home: Home, world: World, on_failure: str, status:
         assert (run.status, statuses(run)["t"], statuses(run)["end"]) == (status, status, end)
         assert statuses(run)["c"] == "success"
         if status == "failure":
-            assert run.summary == "t: 1 payloads failed in it: no"
+            assert run.summary == "t: 1 payload failed in it: no"
             second = await retried(desk, run.id)
             assert second.status == "success"
             assert await desk.values(second.id, "end", "in") == [[2], [1]]

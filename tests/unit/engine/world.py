@@ -268,7 +268,9 @@ class Crash:
             committer = self._desk.service._kernel.deps.committer
             committer.submit(lambda transaction: transaction.after_commit.append(done.set))
             assert done.wait(20)
-        shutil.copytree(self._old.path, self.home.path, ignore=shutil.ignore_patterns("redrive.db*", "lock"))
+        # The search index is being written meanwhile; without it, it is built anew.
+        others = shutil.ignore_patterns("redrive.db*", "search.*", "lock")
+        shutil.copytree(self._old.path, self.home.path, ignore=others)
         source = sqlite3.connect(self._old.path / "redrive.db")
         target = sqlite3.connect(self.home.path / "redrive.db")
         source.backup(target)

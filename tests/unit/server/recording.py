@@ -47,6 +47,7 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -288,6 +289,16 @@ class Flows(Noun):
     async def export_connector(self, name: str) -> bytes:
         self.service.known(name, "shop", "connector")
         return b"connector: shop\n"
+
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView:
+        self.service.known(name, "shop-live", "connection")
+        self.note("authorize_connection", name, redirect_uri)
+        return AuthorizationView(connection=name, url="https://auth.example/agree")
+
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView:
+        self.service.known(name, "shop-live", "connection")
+        self.note("complete_authorization", name, url)
+        return AuthorizationView(connection=name, authorized=True)
 
     async def export_connection(self, name: str) -> bytes:
         self.service.known(name, "shop-live", "connection")
@@ -748,7 +759,7 @@ class RecordingService:
         self.erasures = Erasures(self)
         self.tests = Tests(self)
         self.tokens = Tokens(self)
-        self.lookups = self.pools = self.caches = None  # tested on a home of their own
+        self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

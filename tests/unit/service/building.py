@@ -60,6 +60,9 @@ class TestClock(Clock):
     def micros(self) -> int:
         return self.now
 
+    def steady_s(self) -> float:
+        return self.now / 1_000_000  # what it is moved by has gone by
+
     def forward(self, seconds: float) -> None:
         self.now += int(seconds * 1_000_000)
 

@@ -121,6 +121,7 @@ async def test_deleted_by_hand(service):
 
 
 async def test_one_pass_at_a_time(service):
+    await service.stop_retention()
     async with service.retention._alone():
         with pytest.raises(StateConflict) as error:
             await service.retention.run()

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
-from redrive.connectors.rest.answer import Failure, PlayedBody, Reply, read_body
-from redrive.connectors.rest.auth import authenticator
+from redrive.connectors.rest.answer import Arriving, Failure, PlayedBody, Reply, read_body
+from redrive.connectors.rest.auth import Authenticator, Leaving, Sealed, authenticator, by_token
+from redrive.connectors.rest.authentication import Login, OAuth2AuthorizationCode, OAuth2ClientCredentials
+from redrive.connectors.rest.coding import ACCEPTED, Unpacked, codings, packed
 from redrive.connectors.rest.gate import Gate
-from redrive.connectors.rest.manifest import ConnectorModel, Timeouts
+from redrive.connectors.rest.hosts import Hosts
+from redrive.connectors.rest.login import LoginGrant
+from redrive.connectors.rest.manifest import ConnectorModel
 from redrive.connectors.rest.mask import Masker
-from redrive.connectors.rest.render import Body, Rendered, check_base_url, link_local
+from redrive.connectors.rest.network import proxy_of, session
+from redrive.connectors.rest.oauth2 import AuthorizationCode, ClientCredentials
+from redrive.connectors.rest.parts import Timeouts
+from redrive.connectors.rest.render import Body, Rendered, Renderer, check_base_url
+from redrive.connectors.rest.rules import spent_s
 from redrive.connectors.rest.scope import Scopes
+from redrive.connectors.rest.tokens import MOST_ANSWER_BYTES, Keeper, Private, TokenContext
+from redrive.errors import StateConflict
 from redrive.sdk import (
     CHUNK_BYTES,
     ConnectionInfo,
     Content,
+    MemoryTokens,
+    Payload,
     Playback,
     PlayedFailure,
     Request,
@@ -32,18 +45,15 @@ from redrive.sdk import (
     as_text,
 )
 
-# Short, so that an idle connection is rarely one that the other side is just closing: a send on such
-# a connection would end as unknown.
-KEEPALIVE_S: Final = 4.0
-DNS_CACHE_S: Final = 10
-
 PLAYED: Final[dict[PlayedFailure, str]] = {
     "unsent": "it cannot be reached (no connection)",
     "timeout": "the answer did not come in time",
     "cut": "the connection was cut before an answer came",
 }
 
-_AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "redrive"))
+_NOTHING: Final = Sealed(b"", hashlib.sha256().digest(), hashlib.md5(usedforsecurity=False).digest())
+_LIMITS: Final = re.compile("limit-remaining|^ratelimit$", re.IGNORECASE)
+_AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", ACCEPTED), ("User-Agent", "redrive"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Outgoing:
     headers: list[tuple[str, str]]
     body: Body | None
     shown: Request
+    signs: bool = True
 
 
 class Client:
@@ -65,15 +76,57 @@ class Client:
         self.masker = Masker(info.secrets)
         self._info = info
         self._model = model
-        self._auth = authenticator(model.authentication)
+        self._hosts = Hosts(info.name, info.allowed_hosts)
+        self.name = info.name
+        self._tokens = info.tokens or MemoryTokens()
+        self._grant: AuthorizationCode | None = None
+        self._auth = self._authenticator(model)
         self._gate = Gate(model.rate_limit, model.concurrency)
         self._timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._proxy: str | None = None
 
     @property
     def renews(self) -> bool:
         """Whether a refusal of the credentials is worth one more try."""
         return self._auth.renews
+
+    def _authenticator(self, model: ConnectorModel) -> Authenticator:
+        settings = model.authentication
+        if isinstance(settings, OAuth2ClientCredentials):
+            return by_token(settings, Keeper(ClientCredentials(settings, self), self._tokens, self))
+        if isinstance(settings, OAuth2AuthorizationCode):
+            self._grant = AuthorizationCode(settings, self, self._tokens)
+            return by_token(settings, Keeper(self._grant, self._tokens, self))
+        if isinstance(settings, Login):
+            renderer = Renderer(settings.request, model.headers, self.scopes, self.masker)
+            grant = LoginGrant(settings, self, renderer, lambda: self.base_url(self.scopes.alone()))
+            return by_token(settings, Keeper(grant, self._tokens, self), settings.token_cookie)
+        return authenticator(settings)
+
+    @property
+    def authorizing(self) -> AuthorizationCode:
+        """What a person has to agree to. Errors: `auth.not_needed`."""
+        if self._grant is None:
+            raise StateConflict(
+                f"connection {self._info.name!r} needs nobody's agreement: its connector "
+                f"{self._info.connector!r} authenticates by {self._model.authentication.method}",
+                code="auth.not_needed",
+            )
+        return self._grant
+
+    def allows(self, url: str) -> bool:
+        """Whether its host may be reached."""
+        return self._hosts.allows(url)
+
+    async def ready(self, ctx: StepContext, payload: Payload | None) -> None:
+        """Gets the token that the next request needs. Errors: `auth.failed`, `remote.*`."""
+        if self._auth.late and self._info.playback is None:
+            await self._auth.ready(ctx, payload)
+
+    def refused(self, reply: Reply) -> None:
+        """Its credentials were not accepted: the next `ready` gets other ones."""
+        self._auth.refused(reply.serial)
 
     def place(self, ctx: StepContext) -> AbstractAsyncContextManager[None]:
         """A place among the requests under way, kept while the context lasts."""
@@ -103,7 +156,11 @@ class Client:
         idempotency: tuple[str, str] | None = None,
         sign: bool = True,
     ) -> Outgoing:
-        """Adds what every request has: credentials, content type, the idempotency key."""
+        """Adds what every request has: credentials, content type, the idempotency key.
+
+        Errors: `connection.host`, `connection.incomplete`.
+        """
+        self._hosts.check(rendered.url)
         headers = list(rendered.headers)
         present = {name.casefold() for name, _ in headers}
         if idempotency is not None:
@@ -111,6 +168,8 @@ class Client:
             headers.append(idempotency)
         if body is not None and "content-type" not in present:
             headers.append(("Content-Type", body.media_type))
+        if body is not None and body.compress is not None and "content-encoding" not in present:
+            headers.append(("Content-Encoding", body.compress))
         headers += [pair for pair in _AUTOMATIC if pair[0].casefold() not in present]
         url = rendered.url
         if sign:
@@ -125,7 +184,7 @@ class Client:
             body=body.content if body else None,
             idempotency_key=idempotency[1] if idempotency else None,
         )
-        return Outgoing(rendered.method, url, headers, body, shown)
+        return Outgoing(rendered.method, url, headers, body, shown, sign)
 
     async def send(
         self,
@@ -142,20 +201,14 @@ class Client:
             return await self._played(self._info.playback, outgoing, ctx, items_path)
         loop = asyncio.get_running_loop()
         reply = Reply(url=outgoing.url)
-        data, length = await self._data(outgoing.body)
-        headers = CIMultiDict(outgoing.headers)
-        if length is not None:
-            headers["Content-Length"] = str(length)
+        url, headers = outgoing.url, outgoing.headers
+        if outgoing.signs and self._auth.late:
+            url, headers = await self._leaving(outgoing, ctx)
+            reply.serial = self._auth.serial
         begun = loop.time()
         try:
-            async with self._open().request(
-                outgoing.method,
-                URL(outgoing.url, encoded=True),
-                headers=headers,
-                data=data,
-                allow_redirects=False,
-                timeout=self._timeout(timeouts or self._model.timeouts),
-                skip_auto_headers=("Content-Type",),
+            async with await self._asked(
+                outgoing.method, url, headers, outgoing.body, timeouts or self._model.timeouts
             ) as response:
                 reply.status = response.status
                 reply.headers = list(response.headers.items())
@@ -164,7 +217,7 @@ class Client:
                 )
                 successful = 200 <= response.status < 300
                 await read_body(
-                    response,
+                    _unpacked(response),
                     reply,
                     ctx,
                     self.masker,
@@ -177,7 +230,85 @@ class Client:
                 raise
             reply.failure = failure
         reply.duration_ms = (loop.time() - begun) * 1000
+        if any(_LIMITS.search(name) for name, _ in reply.headers):
+            wait = spent_s(reply.flat_headers(), ctx.wall_now())
+            if wait:
+                self.pause(wait)
         return reply
+
+    async def _leaving(self, outgoing: Outgoing, ctx: StepContext) -> tuple[str, list[tuple[str, str]]]:
+        """Address and headers with the credentials of this moment."""
+        sealed = _NOTHING
+        if self._auth.needs_body and outgoing.body is not None:
+            sealed = await Sealed.of(self._revealed(outgoing.body))
+        leaving = Leaving(outgoing.method, outgoing.url, outgoing.headers, sealed, ctx.wall_now())
+        try:
+            return self._auth.leave(leaving, self.scopes.alone())
+        except TemplateMissing as missing:
+            raise self.scopes.incomplete(missing) from None
+
+    async def _asked(
+        self,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: Body | None,
+        timeouts: Timeouts,
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """A request that is about to leave."""
+        data, length = await self._data(body)
+        given = CIMultiDict(headers)
+        if length is not None:
+            given["Content-Length"] = str(length)
+        opened = self._open()
+        return opened.request(
+            method,
+            URL(url, encoded=True),
+            headers=given,
+            data=data,
+            allow_redirects=False,
+            timeout=self._timeout(timeouts),
+            skip_auto_headers=("Content-Type",),
+            proxy=self._proxy,
+        )
+
+    async def private(self, rendered: Rendered, body: Body | None, ctx: TokenContext) -> Private:
+        """One request outside of the pace, whose answer is a secret: it stays in memory.
+
+        Errors: `connection.host`.
+        """
+        self._hosts.check(rendered.url)
+        loop = asyncio.get_running_loop()
+        present = {name.casefold() for name, _ in rendered.headers}
+        automatic = [pair for pair in _AUTOMATIC if pair[0].casefold() not in present]
+        found = Private()
+        begun = loop.time()
+        try:
+            async with await self._asked(
+                rendered.method, rendered.url, rendered.headers + automatic, body, self._model.timeouts
+            ) as response:
+                found.status = response.status
+                found.headers = list(response.headers.items())
+                found.media_type = (
+                    (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+                )
+                parts: list[bytes] = []
+                size = 0
+                async for data in _unpacked(response).content.iter_any():
+                    size += len(data)
+                    if size > MOST_ANSWER_BYTES:
+                        found.failure = Failure("too_large", "its answer is too large for one with a token")
+                        response.close()
+                        break
+                    parts.append(data)
+                found.data = b"".join(parts)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            found.failure = failure
+        found.duration_ms = (loop.time() - begun) * 1000
+        return found
 
     async def _played(
         self, playback: Playback, outgoing: Outgoing, ctx: StepContext, items_path: str | None
@@ -218,6 +349,11 @@ class Client:
         if body is None:
             return None, None
         content = body.content
+        if body.compress is not None:
+            pieces = packed(body.compress, self._revealed(body))
+            if content.size_bytes > CHUNK_BYTES:
+                return pieces, None
+            return b"".join([piece async for piece in pieces]), None
         if content.size_bytes <= CHUNK_BYTES:
             data = await content.read()
             if body.masked:
@@ -232,17 +368,12 @@ class Client:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=0,
-                keepalive_timeout=KEEPALIVE_S,
-                ttl_dns_cache=DNS_CACHE_S,
-                resolver=_Resolver(),
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
-            )
-            # Every request that leaves is recorded, so none may be repeated behind our back.
-            self._session._retry_connection = False  # noqa: SLF001 - no public switch
+            alone = self.scopes.alone()
+            try:
+                self._proxy = proxy_of(self._model, self.name, alone)
+                self._session = session(self._model, self.name, alone)
+            except TemplateMissing as missing:
+                raise self.scopes.incomplete(missing) from None
         return self._session
 
 
@@ -257,6 +388,8 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure("unsent", "its TLS certificate or handshake is not acceptable")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Failure("unsent", "its name cannot be resolved")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Failure("unsent", f"its proxy answered {error.status}")
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.os_error.strerror or "no connection"
         return Failure(
@@ -273,26 +406,15 @@ def failure_of(error: Exception) -> Failure | None:
     return None
 
 
+def _unpacked(response: aiohttp.ClientResponse) -> Arriving:
+    """Its body without what it was packed in."""
+    names = codings(response.headers.get("Content-Encoding"))
+    return Unpacked(response, names) if names else response
+
+
 async def _passed(content: Content) -> AsyncIterator[bytes]:
     async for data in content.stream():
         yield data
-
-
-class _Resolver(AbstractResolver):
-    """Names to addresses, without those that connections may not reach."""
-
-    def __init__(self) -> None:
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        allowed = [one for one in found if not link_local(one["host"])]
-        if not allowed:
-            raise OSError(None, f"{host} has only link-local addresses")
-        return allowed
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 def redirected(rendered: Rendered, url: str) -> Rendered:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from redrive.connectors.rest.attempt import Attempts, Prepared, Sent, counted
+from redrive.connectors.rest.bodies import JSON
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
 from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.progress import Progress, ranges
-from redrive.connectors.rest.render import JSON, Renderer
+from redrive.connectors.rest.render import Renderer
 from redrive.connectors.rest.scope import SkipItem
 from redrive.connectors.rest.subject import Subject
 from redrive.errors import RemoteRejected, StepError
@@ -86,7 +87,7 @@ class _Sending:
         self._payload = payload
         self._parameters = parameters
         self._ctx = ctx
-        self._progress = Progress(ctx.state)
+        self._progress = Progress(ctx.state, ctx.run.id)
         # What could not be settled in this attempt, by exchange, and what the payload fails with.
         self._stuck: dict[str, StepError] = {}
         self._failed: StepError | None = None

@@ -87,6 +87,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
     op.create_table(
+        "connection_tokens",
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("serial", sa.BigInteger(), nullable=False),
+        sa.Column("token", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("holder", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("held_at", sa.BigInteger(), nullable=True),
+        sa.Column("pending", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_connection_tokens")),
+    )
+    op.create_table(
         "connections",
         sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -380,6 +390,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_lookups_name")),
     )
     op.create_table(
+        "notices",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("group_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("signature", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("level", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("title", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("first_due_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("left", sa.LargeBinary(), nullable=True),
+        sa.Column("error", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+    )
+    op.create_index(
+        op.f("ix_notices_group_name_signature_id"), "notices", ["group_name", "signature", "id"], unique=False
+    )
+    op.create_index(op.f("ix_notices_status_due_at"), "notices", ["status", "due_at"], unique=False)
+    op.create_table(
+        "notification_groups",
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("settings", sa.LargeBinary(), nullable=False),
+        sa.Column("urls", sa.LargeBinary(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_notification_groups")),
+    )
+    op.create_table(
         "payloads",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -465,9 +511,29 @@ def upgrade() -> None:
         sa.Column("connectors", sa.LargeBinary(), nullable=True),
         sa.Column("pinned", sa.Boolean(), nullable=False),
         sa.Column("retention", sa.SmallInteger(), nullable=False),
+        sa.Column("parent_run", sa.BigInteger(), nullable=True),
+        sa.Column("parent_step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("depth", sa.SmallInteger(), nullable=False),
+        sa.Column("family", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
+    op.create_index(
+        "ix_runs_family",
+        "runs",
+        ["family"],
+        unique=False,
+        sqlite_where=sa.text("family IS NOT NULL"),
+        postgresql_where=sa.text("family IS NOT NULL"),
+    )
     op.create_index(op.f("ix_runs_flow_id_id"), "runs", ["flow_id", "id"], unique=False)
+    op.create_index(
+        "ix_runs_parent_run",
+        "runs",
+        ["parent_run"],
+        unique=False,
+        sqlite_where=sa.text("parent_run IS NOT NULL"),
+        postgresql_where=sa.text("parent_run IS NOT NULL"),
+    )
     op.create_index(
         "ix_runs_retention",
         "runs",
@@ -493,6 +559,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("source_run IS NOT NULL"),
     )
     op.create_index(op.f("ix_runs_status_id"), "runs", ["status", "id"], unique=False)
+    op.create_index(op.f("ix_runs_trigger_id"), "runs", ["trigger", "id"], unique=False)
+    op.create_index(
+        "ix_runs_warned",
+        "runs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("warnings > 0"),
+        postgresql_where=sa.text("warnings > 0"),
+    )
     op.create_table(
         "search_queue",
         sa.Column(
@@ -555,6 +630,8 @@ def upgrade() -> None:
         sa.Column("joined", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("error", sa.LargeBinary(), nullable=True),
         sa.Column("next_attempt_at", sa.BigInteger(), nullable=True),
+        sa.Column("taken", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("waits", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "position", name=op.f("pk_step_runs")),
         sqlite_with_rowid=False,
     )

@@ -7,21 +7,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import bench_profile, bench_reference, bench_shapes, bench_stream, report
+from benchmarks import bench_profile, bench_reference, bench_shapes, bench_stream, bench_webhook, report
 
 TITLES = {
     "reference": "The small reference run beside its floor",
     "stream": "Large payloads and long runs",
     "shapes": "Each item-wise shape beside a loop",
+    "webhook": "Webhooks that are durable and answered",
     "profile": "Where the CPU of the small run goes",
 }
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help="reference, stream, shapes, profile; nothing: all of them")
+    parser.add_argument("what", nargs="*", help=f"{', '.join(TITLES)}; nothing: all of them")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
+    parser.add_argument("--seconds", type=float, default=5, help="length of a round of webhook calls (5)")
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
     parser.add_argument("--payload-mb", type=int, default=100, help="size of the large payload (100)")
     parser.add_argument("--folder", type=Path, help="where homes are made: the disk that is measured")
@@ -36,6 +38,8 @@ def main(given: list[str]) -> None:
             folder = Path(made)
             if name == "reference":
                 lines = bench_reference.main(folder, rounds=asked.rounds, runs=asked.runs)
+            elif name == "webhook":
+                lines = bench_webhook.main(folder, rounds=asked.rounds, seconds=asked.seconds)
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
             elif name == "shapes":

@@ -10,11 +10,12 @@ from redrive.core.nearest import nearest
 from redrive.core.template import Template, TemplateInvalid
 from redrive.documents.flow_tests import check_tests
 from redrive.documents.forms import kind_of, read_form
-from redrive.documents.grammar import FlowForm, SettingsForm, StepForm, TriggerBody, TriggerForm, VariableForm
+from redrive.documents.grammar import FlowForm, SettingsForm, StepForm, VariableForm
 from redrive.documents.load import Document
 from redrive.documents.nodes import pointer_to
 from redrive.documents.owned import OwnedSteps, owned_steps, without_steps
 from redrive.documents.problems import Findings, one_of, setting_name, shown
+from redrive.documents.trigger_grammar import TriggerBody, TriggerForm
 from redrive.documents.variables import variables_in, variables_read, variables_set
 from redrive.errors import Notice, UsageError
 from redrive.sdk.shape import CONNECTOR_NAMES, STEP_NAMES

@@ -18,6 +18,7 @@ from redrive.server.routes import (
     caches,
     flows,
     health,
+    hooks,
     ledger,
     lookups,
     payloads,
@@ -74,6 +75,7 @@ def create_app(
     install(app)
     app.add_middleware(Guard, access=app.state.access)
 
+    app.router.routes.insert(0, hooks.route)  # the first that is looked at
     api = APIRouter(prefix=API)
     for noun in _NOUNS:
         api.include_router(noun.router)

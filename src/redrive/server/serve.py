@@ -96,7 +96,9 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     """A listening socket; bound before the home is opened, so that a taken port changes nothing."""
     name = host.strip("[]")
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # By its protocol asyncio knows it for TCP, and lets it send small packets at once (TCP_NODELAY): else an
+    # answer of two packets waits 40 ms for the caller's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

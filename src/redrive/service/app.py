@@ -32,6 +32,7 @@ from redrive.service.caches import Caches
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
+from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
@@ -91,6 +92,7 @@ class Service:
         self.caches = Caches(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
+        self.hooks = Hooks(kernel, self.runs)
 
     @property
     def kernel(self) -> Kernel:

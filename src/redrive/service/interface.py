@@ -21,6 +21,7 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.hook_calls import HookAnswer, HookCall
 from redrive.service.reference_views import (
     CacheEntryView,
     CachePageView,
@@ -334,8 +335,19 @@ class CheckedTokens(Tokens, Protocol):
         ...
 
 
+class HookDoor(Protocol):
+    """Where calls of webhooks and callbacks come in."""
+
+    async def receive(self, call: HookCall) -> HookAnswer:
+        """Take a call: durable when this returns."""
+        ...
+
+
 class CheckedServices(Services, Protocol):
     """The service in this process."""
+
+    @property
+    def hooks(self) -> HookDoor: ...
 
     @property
     def tokens(self) -> CheckedTokens: ...

@@ -56,7 +56,7 @@ class Side:
             self.rounds[clients].append(found)
 
     def drain(self) -> None:
-        """Wait until every accepted call's run has ended, so that the next round begins with an idle server."""
+        """Wait until the run of every accepted call has ended: the next round begins with an idle server."""
         begun = time.monotonic()
         records = sqlite3.connect(f"file:{self.folder / 'redrive.db'}?mode=ro", uri=True)
         try:
@@ -94,9 +94,10 @@ def main(folder: Path, *, rounds: int, seconds: float) -> list[str]:
         drained = statistics.median(sides[PRODUCT].drained_s[2:])
         calls = sides[PRODUCT].calls
     what = (
-        f"A call posts an order of {len(body(1)) / 1000:.1f} kB; no two are equal. It is answered 202 when its "
-        f"body is durable. Callers keep their connections and run in a process of their own, on the same "
-        f"machine. {rounds} rounds of {seconds:g} s for each number of callers, the sides take turns; medians. "
+        f"A call posts an order of {len(body(1)) / 1000:.1f} kB; no two are equal. It is answered 202 when "
+        f"its body is durable. Callers keep their connections and run in a process of their own, on "
+        f"the same machine. {rounds} rounds of {seconds:g} s for each number of callers, the sides take turns; "
+        "medians. "
         "The floor is a bare Starlette handler under uvicorn that inserts the body into SQLite with "
         "`synchronous=FULL`; it starts nothing. Redrive stores body, payload, bucket and queued run in one "
         "commit, and executes the runs of one step meanwhile."

@@ -42,6 +42,9 @@ def names_in(flow: Flow) -> Named:
                 _add(named.others.setdefault(kind, []), name)
     for trigger in flow.triggers:
         _add(named.connections, trigger.settings.get("connection"))
+        for part in ("token", "hmac"):
+            secret = (trigger.settings.get(part) or {}).get("secret") or {}
+            _add(named.connections, secret.get("connection"))
     if flow.settings.notify_on_failure:
         named.others["notification groups"] = list(flow.settings.notify_on_failure)
     named.others = {kind: names for kind, names in named.others.items() if names}

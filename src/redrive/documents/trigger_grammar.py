@@ -164,9 +164,7 @@ class HmacForm(Form):
         if parts.count("body") != 1:
             raise _at("signed", "the body is not signed, or twice", "{body} once, such as {timestamp}.{body}")
         if "timestamp" in parts and self.timestamp is None:
-            raise _at(
-                "signed", "it names {timestamp}, and no timestamp is described", "timestamp: {header: NAME}"
-            )
+            raise _at("signed", "it names {timestamp}, which is not described", "timestamp: {header: NAME}")
         if self.timestamp is not None and "timestamp" not in parts:
             raise _at("signed", "the timestamp is not part of what is signed", "such as {timestamp}.{body}")
         return self
@@ -241,7 +239,7 @@ class HookForm(TriggerBody):
     )
     token: TokenForm | None = Field(
         None,
-        description="The token that a caller sends; where neither `token`, `hmac` nor `open` stands, one that "
+        description="The token that a caller sends; without `token`, `hmac` and `open` it is one that "
         "Redrive makes.",
     )
     hmac: HmacForm | None = Field(None, description="The signature that a call carries.")
@@ -256,7 +254,7 @@ class HookForm(TriggerBody):
     def _one_way_in(self) -> Self:
         if self.open and (self.token is not None or self.hmac is not None):
             raise _at(
-                "open", "it is open and has a token or signature", "either open: true, or token or hmac"
+                "open", "it is open, and has a token or signature", "either open: true, or token or hmac"
             )
         return self
 

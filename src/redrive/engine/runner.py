@@ -20,6 +20,8 @@ from redrive.log import get_logger
 from redrive.store import runs as store
 
 WATCH_S = 0.2
+PRESSED_RUNS = 2
+"""So many runs at a time while callers wait for their bodies to be taken: what is queued keeps."""
 
 _log = get_logger(__name__)
 
@@ -28,13 +30,21 @@ class Runner:
     """Lives while its process holds the runner lock.
 
     `up_to`: admit only runs up to this one in the order of the queue (a command that executes its
-    own run); None: all.
+    own run); None: all. `pressed`: whether callers of hooks wait; new runs then wait for them.
     """
 
-    def __init__(self, deps: Deps, changed: Callable[[Run], None], *, up_to: int | None = None) -> None:
+    def __init__(
+        self,
+        deps: Deps,
+        changed: Callable[[Run], None],
+        *,
+        up_to: int | None = None,
+        pressed: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._deps = deps
         self._changed = changed
         self._up_to = up_to
+        self._pressed = pressed
         self._controls: dict[int, Control] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -137,7 +147,8 @@ class Runner:
     async def _admit(self) -> None:
         if self._up_to is not None and (self._up_to in self._tasks or self._ended(self._up_to)):
             return  # what was queued later is for whoever queued it
-        free = self._deps.settings.max_running_runs - len(self._tasks)
+        most = self._deps.settings.max_running_runs
+        free = (min(most, PRESSED_RUNS) if self._pressed() else most) - len(self._tasks)
         self._full = free <= 0
         if free <= 0:
             return

@@ -137,7 +137,9 @@ class Service:
 
     def start_runner(self, up_to: int | None = None) -> Runner:
         """Begin to execute: first the runs that a dead process left. Needs the lock."""
-        runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
+        runner = self._kernel.runner = Runner(
+            self._kernel.deps, self.changed, up_to=up_to, pressed=self.hooks.pressed
+        )
         self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner

@@ -34,6 +34,7 @@ from redrive.triggers.webhook import FORM, MAX_READ_BYTES, form_payload
 
 COUNT_EVERY_S = 1.0
 FORGET_EVERY_S = 600.0
+PRESSED_CALLS = 8
 MAX_CALLS = 2_000
 """Calls under way at a time; each may hold some hundred kilobytes."""
 
@@ -68,6 +69,10 @@ class Hooks:
         self._counted_at = float("-inf")
         self._counting: asyncio.Future[int] | None = None
         self._forgotten_at = time.monotonic()
+
+    def pressed(self) -> bool:
+        """Whether so many callers wait that they go before the runs that are queued."""
+        return self._calls >= PRESSED_CALLS
 
     async def receive(self, call: HookCall) -> HookAnswer:
         """Take a call; when this returns, its body and its run are durable.

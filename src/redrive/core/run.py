@@ -17,6 +17,8 @@ StepStatus = Literal[
 ENDED: frozenset[str] = frozenset({"success", "partial_success", "failure", "stopped"})
 FAILED: frozenset[str] = frozenset({"partial_success", "failure", "stopped"})
 
+PRIORITIES = {"highest": 0, "high": 1, "regular": 2, "low": 3, "lowest": 4}
+
 Start = Literal["start", "failed", "at", "after"]
 
 

@@ -79,13 +79,17 @@ class ScheduleForm(TriggerBody):
         description="Times that passed while nothing served the home: none is made up for, all by one run, "
         "each by one of its own.",
     )
-    missed_within: DurationS = Field(86_400.0, description="What was missed longer ago is not made up for.")
+    missed_within: DurationS = Field(86_400.0, description="What was missed longer ago, at most 31 days, is not made up for.")
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
         if (self.cron is None) == (self.every is None):
             title = "cron and every are both given" if self.cron else "it is not said when"
             raise FormError(title, "exactly one of cron or every")
+        if self.missed_within > 31 * 86_400:
+            error = FormError("that is too long ago", "at most 31 days")
+            error.setting = "missed_within"
+            raise error
         if self.every is not None and self.every < 10:
             error = FormError("the times are too close together", "at least 10 seconds")
             error.setting = "every"

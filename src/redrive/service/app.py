@@ -22,6 +22,7 @@ from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
 from redrive.engine.runner import Runner
+from redrive.engine.scheduler import Scheduler
 from redrive.engine.target import LedgerSignal
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
@@ -81,6 +82,7 @@ class Service:
         self._kernel = kernel
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
+        self._schedules: asyncio.Task[None] | None = None
         self.flows = Flows(kernel)
         self.runs = Runs(kernel)
         self.payloads = Payloads(kernel)
@@ -144,8 +146,22 @@ class Service:
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
 
+    def start_schedules(self) -> None:
+        """Begin to start runs by their schedules: where the home is served."""
+        scheduler = Scheduler(self._kernel.deps, self._queued, self.runs.refuse_when_full)
+        self._schedules = asyncio.create_task(scheduler.main(), name="redrive-schedules")
+
+    def _queued(self, run: Run) -> None:
+        self.runs.changed(run)
+        self._kernel.wake()
+
     async def stop_runner(self, *, patient: bool = False) -> None:
         """Let go of all runs (see `Runner.close`) and of the lock."""
+        if self._schedules is not None:
+            schedules, self._schedules = self._schedules, None
+            schedules.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await schedules
         runner, self._kernel.runner = self._kernel.runner, None
         if runner is not None:
             await runner.close(patient=patient)
@@ -313,6 +329,7 @@ async def open_service(
         if serve:
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
+            service.start_schedules()
         yield service
     finally:
         if service.is_runner:

@@ -13,7 +13,7 @@ from redrive.core.formats import JSON, ItemsInvalid, item_reader
 from redrive.core.formats.base import essence
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import encode
-from redrive.core.run import PayloadRow, Plan, Run
+from redrive.core.run import PRIORITIES, PayloadRow, Plan, Run
 from redrive.engine.buckets import YoungBucket
 from redrive.engine.clock import instant
 from redrive.engine.contents import MAX_ROW_PLAIN_BYTES, StoredContent
@@ -24,7 +24,7 @@ from redrive.log import get_logger
 from redrive.service.doors import Door, Doors
 from redrive.service.hook_calls import HookAnswer, HookCall
 from redrive.service.kernel import Kernel
-from redrive.service.starts import PRIORITIES, Starts
+from redrive.service.starts import Starts
 from redrive.service.uploads import Checked
 from redrive.store import hooks as store
 from redrive.store.committer import Transaction

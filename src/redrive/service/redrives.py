@@ -11,7 +11,7 @@ import msgspec
 from redrive.core.flow import Flow, StepNode
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode, encode
-from redrive.core.run import FAILED, Plan, Run, StepRun
+from redrive.core.run import FAILED, PRIORITIES, Plan, Run, StepRun
 from redrive.core.selection import SelectionInvalid, parse
 from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
@@ -36,7 +36,7 @@ from redrive.engine.worker import Execution
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.starts import PRIORITIES, Starts, check_steps, read_variables, require_reason
+from redrive.service.starts import Starts, check_steps, read_variables, require_reason
 from redrive.service.views import PlanStep, PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction

@@ -16,7 +16,7 @@ from redrive.core.flow import Flow, Variable
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import encode
 from redrive.core.nearest import nearest
-from redrive.core.run import ENDED, Plan, Run
+from redrive.core.run import ENDED, PRIORITIES, Plan, Run
 from redrive.engine.clock import micros_of
 from redrive.engine.draft import Draft, Drafting
 from redrive.engine.failpoints import failpoints
@@ -30,7 +30,6 @@ from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.statements import Insert, Statement
 
-PRIORITIES = {"highest": 0, "high": 1, "regular": 2, "low": 3, "lowest": 4}
 POLL_S = 0.2
 WATCHED = 100
 

@@ -11,12 +11,14 @@ from redrive.core.ids import from_text, to_text
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, encode
 from redrive.core.run import Run, StepRun
+from redrive.engine.answers import answer
 from redrive.engine.clock import instant
 from redrive.engine.deps import Deps
 from redrive.engine.exchanges import answer_json, exchange_row
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
 from redrive.engine.references import EngineCache, EngineLookup, EnginePool, RunReferences
+from redrive.sdk.answering import Answered, Reply
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
 from redrive.sdk.context import RunInfo
@@ -246,6 +248,18 @@ class EngineContext:
             variables=self._variables,
             printed=self.log.info,
             failed=self.log.error,
+        )
+
+    async def answer(self, reply: Reply) -> Answered:
+        deps = self._deps
+        return await answer(
+            reply,
+            journal=self._journal,
+            step=self.step,
+            contents=deps.contents,
+            ids=deps.ids,
+            clock=deps.clock,
+            answers=deps.answers,
         )
 
     async def sleep(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from redrive.core.jsonvalue import decode
 from redrive.core.run import Run
+from redrive.engine.answers import Answers
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -38,6 +39,7 @@ class Deps(msgspec.Struct):
     changed: Callable[[Run], None]
     """Told of every change of a run's own record."""
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
+    answers: Answers = msgspec.field(default_factory=Answers)
     waits: Waits = msgspec.field(default_factory=Waits)
 
     def used_connectors(self, run: Run) -> dict[str, str]:

@@ -11,6 +11,7 @@ from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
+from redrive.sdk.answering import Answered, Reply
 from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
 from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
@@ -56,6 +57,7 @@ __all__ = [
     "MAX_VALUE_BYTES",
     "MISSING",
     "Answer",
+    "Answered",
     "Asked",
     "Bucket",
     "Cache",
@@ -110,6 +112,7 @@ __all__ = [
     "Pool",
     "PoolKey",
     "RawReader",
+    "Reply",
     "Request",
     "Resolver",
     "Script",

@@ -30,9 +30,11 @@ from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
 from redrive.service.caches import Caches
+from redrive.service.callbacks import kept_answer
 from redrive.service.doctor import doctor
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
+from redrive.service.hook_calls import HookAnswer
 from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
@@ -73,6 +75,11 @@ class Runs(RunLog, Starts):
     def __init__(self, kernel: Kernel) -> None:
         RunLog.__init__(self, kernel)
         Starts.__init__(self, kernel, self.row)
+        self._of_runs = kernel
+
+    async def answer(self, run_id: str) -> HookAnswer:
+        """What a run has answered its caller. Errors: `run.unknown`, `answer.none`, `payload.expired`."""
+        return await kept_answer(self._of_runs, run_id)
 
 
 class Service:

@@ -21,6 +21,7 @@ from redrive.engine.draft import Draft
 from redrive.engine.failpoints import failpoints
 from redrive.errors import BodyTooLarge, ConfigInvalid, QueueFull, StateConflict, UsageError
 from redrive.log import get_logger
+from redrive.service.callbacks import answer_of
 from redrive.service.doors import Door, Doors
 from redrive.service.hook_calls import HookAnswer, HookCall
 from redrive.service.kernel import Kernel
@@ -28,13 +29,16 @@ from redrive.service.starts import Starts
 from redrive.service.uploads import Checked
 from redrive.store import hooks as store
 from redrive.store.committer import Transaction
+from redrive.triggers.callback import CallbackHook
 from redrive.triggers.multipart import is_multipart, parts_of
 from redrive.triggers.signature import Check, refused
-from redrive.triggers.webhook import FORM, MAX_READ_BYTES, form_payload
+from redrive.triggers.webhook import FORM, MAX_READ_BYTES, Hook, form_payload
 
 COUNT_EVERY_S = 1.0
 FORGET_EVERY_S = 600.0
 PRESSED_CALLS = 8
+MAX_WAITING = 500
+"""Callers of callbacks that wait for their answers at a time."""
 MAX_CALLS = 2_000
 """Calls under way at a time; each may hold some hundred kilobytes."""
 
@@ -65,6 +69,7 @@ class Hooks:
         self._starts = starts
         self.doors = Doors(kernel)
         self._calls = 0
+        self._waiting = 0
         self._queued = 0
         self._counted_at = float("-inf")
         self._counting: asyncio.Future[int] | None = None
@@ -79,17 +84,25 @@ class Hooks:
 
         Errors: `hook.refused` (401) for whoever does not prove itself; to others `hook.stale`,
         `hook.replayed`, `hook.method`, `trigger.closed`, `body.too_large`, `hook.encoding`,
-        `hook.key_missing`, `payload.invalid`, `queue.full`, `store.nearly_full`.
+        `hook.key_missing`, `payload.invalid`, `queue.full`, `store.nearly_full`; of callbacks also
+        those of `answer_of`.
         """
-        if self._calls >= MAX_CALLS:
+        if self._calls >= MAX_CALLS or self._waiting >= MAX_WAITING:
             raise QueueFull("too many calls are under way", hint="Call again a little later.")
         self._calls += 1
         try:
-            return await self._receive(call)
+            hook, queued, answer = await self._take(call)
         finally:
             self._calls -= 1
+        if not isinstance(hook, CallbackHook):
+            return answer
+        self._waiting += 1
+        try:
+            return await answer_of(self._kernel, hook, queued.run_id)
+        finally:
+            self._waiting -= 1
 
-    async def _receive(self, call: HookCall) -> HookAnswer:
+    async def _take(self, call: HookCall) -> tuple[Hook, _Queued, HookAnswer]:
         doors = self.doors
         door = doors.find(call.parts)
         hook = door.hook
@@ -113,7 +126,7 @@ class Hooks:
         status, headers, media_type, text = hook.answer(
             run, meta, instant(queued.at), body.data, body.media_type
         )
-        return HookAnswer(status, text, media_type, (*headers, ("Redrive-Run", run_id)))
+        return hook, queued, HookAnswer(status, text, media_type, (*headers, ("Redrive-Run", run_id)))
 
     def _require_ready(self, door: Door, call: HookCall) -> None:
         """Who has proved itself may know why its call is not taken."""

@@ -246,7 +246,8 @@ buckets = Table(
     "buckets",
     metadata,
     _id(),
-    # Which step of which run wrote it; position -1 for data handed to a run, run 0 for an upload.
+    # Which step of which run wrote it; position -1 for data handed to a run,
+    # -2 for the body of an answer; run 0 for an upload.
     Column("run_id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
 )

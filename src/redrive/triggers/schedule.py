@@ -2,7 +2,7 @@
 
 Where clocks change, a cron text means what Debian's cron does with it:
 
-- a fixed time that does not exist that day (02:30 where 02:00 to 03:00 is left out) comes right after the gap;
+- a fixed time that does not exist that day (02:30, where 02:00 to 03:00 is left out) comes right behind it;
 - a fixed time that exists twice comes once, the first time;
 - a text with `*` or steps in hours or minutes goes by real time: every 15 minutes is every 15 minutes.
 
@@ -44,7 +44,7 @@ class Schedule:
         if self._cron is not None:
             for found in CronSim(self._cron, moment.astimezone(self._zone)):
                 at = found.astimezone(UTC)
-                # Asked within an hour that exists twice, CronSim gives the time in the first of them, which is over.
+                # Asked within the second of two equal hours, CronSim gives the time in the first.
                 if at > moment:
                     yield at
             return

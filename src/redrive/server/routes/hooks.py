@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from redrive.service.interface import HookDoor
 
 METHODS: Final = ("GET", "POST", "PUT")
-_STATUS: Final = {"hook.refused": 401, "hook.stale": 401, "hook.method": 405, "hook.encoding": 415}
+_STATUS: Final = {
+    "hook.refused": 401,
+    "hook.stale": 401,
+    "hook.method": 405,
+    "hook.encoding": 415,
+    "callback.late": 504,
+}
 _RETRY_S: Final = {QueueFull: "5", StoreFull: "60"}
 
 log = get_logger(__name__)
@@ -89,7 +95,7 @@ def _refuse(error: RedriveError, request_id: str) -> Response:
         headers["Retry-After"] = retry
     if error.code == "hook.method":
         headers["Allow"] = error.at or ""
-    if isinstance(error, Fault) and retry is None:
+    if isinstance(error, Fault) and retry is None and not error.code.startswith("callback."):
         log.error("hook.failed", error=error, request_id=request_id)
     return problem_response(error, request_id, status=_STATUS.get(error.code), headers=headers)
 

@@ -24,6 +24,7 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.interface import Document, Kind, Side, Which
+from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
@@ -366,6 +367,13 @@ class _Tokens(_Noun):
         await self._to.call("DELETE", ("tokens", token_id))
 
 
+class _Triggers(_Noun):
+    async def list(
+        self, flow: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[TriggerView]:
+        return await self._to.get(Page[TriggerView], "triggers", flow=flow, limit=limit, cursor=cursor)
+
+
 class _Tests(_Noun):
     async def run(
         self,
@@ -413,6 +421,7 @@ class HttpClient:
         self.caches = HttpCaches(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
+        self.triggers = _Triggers(self._to)
 
     @property
     def where(self) -> str:

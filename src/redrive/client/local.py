@@ -32,6 +32,7 @@ class LocalClient:
         self.caches = service.caches
         self.tokens = service.tokens
         self.tests = service.tests
+        self.triggers = service.triggers
 
     async def health(self) -> Health:
         return await self._service.health()

@@ -28,11 +28,26 @@ from redrive.server.routes import (
     search,
     tests,
     tokens,
+    triggers,
 )
 from redrive.service.interface import Services
 
 API = "/api/v1"
-_NOUNS = (flows, runs, payloads, redrives, search, ledger, lookups, pools, caches, tests, tokens, health)
+_NOUNS = (
+    flows,
+    triggers,
+    runs,
+    payloads,
+    redrives,
+    search,
+    ledger,
+    lookups,
+    pools,
+    caches,
+    tests,
+    tokens,
+    health,
+)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -47,6 +47,7 @@ from redrive.service.runlog import RunLog
 from redrive.service.search import Search
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
+from redrive.service.triggers import Triggers
 from redrive.service.views import (
     Finding,
     Health,
@@ -102,6 +103,7 @@ class Service:
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
+        self.triggers = Triggers(kernel, self.hooks.doors)
 
     @property
     def kernel(self) -> Kernel:

@@ -34,6 +34,7 @@ from redrive.service.reference_views import (
     Removed,
     TableImported,
 )
+from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     CheckResult,
     ConnectionView,
@@ -280,6 +281,12 @@ class Caches(Protocol):
     async def delete(self, cache: str) -> Removed: ...
 
 
+class Triggers(Protocol):
+    async def list(
+        self, flow: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[TriggerView]: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -329,6 +336,8 @@ class Services(Protocol):
     def tokens(self) -> Tokens: ...
     @property
     def tests(self) -> Tests: ...
+    @property
+    def triggers(self) -> Triggers: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
 

@@ -238,3 +238,39 @@ async def test_marks_of_what_is_gone_are_removed(settings, clock):
         await scheduler(service).tick()
         rows = service.kernel.deps.reader.rows()
         assert [rule for _, rule in store.marks(rows)] == ["every 3600 s"]
+
+
+async def test_triggers_are_listed_with_what_keeps_them_from_starting(settings, clock, monkeypatch):
+    monkeypatch.delenv("NO_SUCH_SECRET", raising=False)
+    text = b"""
+flow: all-kinds
+triggers:
+  - schedule: {cron: "30 1 * * *", timezone: Europe/London}
+  - webhook: {name: signed, hmac: {secret: {env: NO_SUCH_SECRET}, header: X-S}}
+  - callback: {methods: [GET]}
+steps:
+  - {id: reply, shape: callback}
+"""
+    async with opened(settings, clock) as service:
+        await service.flows.import_documents([("a.yaml", text)])
+        await deploy(service, "every: 1h")
+        page = await service.triggers.list(limit=1)
+        assert (page.next, [one.kind for one in page.items]) == ("all-kinds", ["schedule", "webhook", "callback"])
+        timed, signed, called = page.items
+        assert (timed.active, timed.missing) == (False, ["deployed"])
+        assert timed.next[0] == datetime(2026, 5, 2, 0, 30, tzinfo=UTC)
+        assert len(timed.next) == 5
+        assert (signed.address, signed.wants, signed.token) == ("/hooks/all-kinds/signed", ["signature"], None)
+        assert signed.problems == ["a secret of the trigger is missing: the environment variable NO_SUCH_SECRET is not set"]
+        assert (called.address, called.methods, called.wants) == ("/hooks/all-kinds", ["GET"], ["token"])
+        assert called.token in service.kernel.secrets.tokens_for(
+            f"hook/{service.hooks.doors.find(['all-kinds']).owner.flow_id}/callback/"
+        )
+        clock.go(HOUR)
+        await scheduler(service).tick()
+        clock.go(HOUR)
+        await scheduler(service).tick()
+        (hourly,) = (await service.triggers.list("hourly")).items
+        assert hourly.active
+        assert hourly.last == datetime(2026, 5, 1, 13, tzinfo=UTC)
+        assert hourly.last_run == (await service.runs.list(limit=1)).items[0].id

@@ -613,6 +613,7 @@ class RecordingService:
         self.tokens = Tokens(self)
         self.lookups = self.pools = self.caches = None  # tested on a home of their own
         self.hooks = ClosedHooks()
+        self.triggers = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

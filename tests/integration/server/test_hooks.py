@@ -7,7 +7,10 @@ import base64
 import hashlib
 import hmac
 import json
+import re
+import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -370,3 +373,83 @@ async def test_calls_do_not_move_last_success(world):
     started = await world.service.runs.start("intake", StartRequest())
     await world.service.runs.wait(started.id, 20)
     assert get_flow(rows, "intake").last_success is not None
+
+
+async def test_a_start_by_the_api_with_a_key(world):
+    await world.deploy("open: true")
+
+    async def start(key: str, body: dict) -> httpx.Response:
+        headers = {"Authorization": "Bearer local", "Idempotency-Key": key}
+        return await world.http.post("http://127.0.0.1:1/api/v1/flows/intake/runs", json=body, headers=headers)
+
+    several = await asyncio.gather(*(start("k", {}) for _ in range(5)))
+    assert {one.json()["id"] for one in several} == {several[0].json()["id"]}
+    assert code(await start("k", {"skips": ["take"]})) == (409, "idempotency.conflict")
+    world.clock.at += 7 * 86_400_000_000 - 1
+    assert (await start("k", {})).json()["id"] == several[0].json()["id"]
+    world.clock.at += 1
+    later = await start("k", {"skips": ["take"]})
+    assert later.json()["id"] != several[0].json()["id"]
+    assert (await start("k", {"skips": ["take"]})).json()["id"] == later.json()["id"]
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "howto" / "receive-webhooks.md").read_text()
+SENDERS = {
+    found[1]: found[2] for found in re.finditer(r"^\| ([A-Z][\w ]+) \| `(header: .*)` \|$", PAGE, re.MULTILINE)
+}
+
+
+async def test_the_guide_signs_as_its_flow_wants_it(world, monkeypatch):
+    monkeypatch.setenv("HOOK_KEY", "geheim")
+    world.clock.at = time.time_ns() // 1000
+    flow = next(block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "signed-orders" in block)
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict = {}
+    exec(program, names)
+    await world.service.flows.import_documents([("signed.yaml", flow.encode())], deploy=True)
+    body = b'{"id": 1}'
+    headers = names["signed_headers"](body, "geheim")
+    assert (await world.http.post("/hooks/signed-orders", content=body, headers=headers)).status_code == 202
+    assert code(await world.http.post("/hooks/signed-orders", content=body, headers=headers))[0] == 409
+
+
+def signed_as(sender: str, body: bytes, at: int) -> dict[str, str]:
+    """As the documentation of each says it, written without our code."""
+    key = b"geheim"
+
+    def mac(text: bytes) -> bytes:
+        return hmac.digest(key, text, "sha256")
+
+    match sender:
+        case "GitHub":
+            return {"X-Hub-Signature-256": "sha256=" + mac(body).hex()}
+        case "Shopify":
+            return {"X-Shopify-Hmac-Sha256": base64.b64encode(mac(body)).decode()}
+        case "Stripe":
+            return {"Stripe-Signature": f"t={at},v1={mac(b'%d.' % at + body).hex()},v0={'0' * 64}"}
+        case "Slack":
+            right = mac(b"v0:%d:" % at + body).hex()
+            return {"X-Slack-Signature": f"v0={right}", "X-Slack-Request-Timestamp": str(at)}
+        case "Standard Webhooks":
+            right = base64.b64encode(mac(b"msg_1.%d." % at + body)).decode()
+            return {
+                "webhook-id": "msg_1",
+                "webhook-timestamp": str(at),
+                "webhook-signature": f"v1,AAAA v1,{right}",
+            }
+    raise AssertionError(sender)
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+async def test_signatures_of_others_as_the_guide_describes_them(world, monkeypatch, sender):
+    key = "whsec_" + base64.b64encode(b"geheim").decode() if sender == "Standard Webhooks" else "geheim"
+    monkeypatch.setenv("HOOK_KEY", key)
+    await world.deploy(f"hmac: {{secret: {{env: HOOK_KEY}}, {SENDERS[sender]}}}")
+    body = b'{"id": 1}'
+    headers = signed_as(sender, body, world.clock.at // 1_000_000)
+    assert (await world.http.post("/hooks/intake", content=body, headers=headers)).status_code == 202
+    assert code(await world.http.post("/hooks/intake", content=body + b" ", headers=headers))[0] == 401
+
+
+def test_the_guide_knows_these_senders():
+    assert len(SENDERS) == 5

@@ -7,11 +7,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import bench_profile, bench_reference, bench_shapes, bench_stream, bench_webhook, report
+from benchmarks import (
+    bench_log,
+    bench_profile,
+    bench_reference,
+    bench_responsive,
+    bench_shapes,
+    bench_stream,
+    bench_tree,
+    bench_webhook,
+    report,
+)
 
 TITLES = {
     "reference": "The small reference run beside its floor",
     "stream": "Large payloads and long runs",
+    "responsive": "A server at rest and at work",
+    "log": "A long run log",
+    "tree": "Validating a deep flow",
     "shapes": "Each item-wise shape beside a loop",
     "webhook": "Webhooks that are durable and answered",
     "profile": "Where the CPU of the small run goes",
@@ -20,12 +33,13 @@ TITLES = {
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help=f"{', '.join(TITLES)}; nothing: all of them")
+    parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
     parser.add_argument("--seconds", type=float, default=5, help="length of a round of webhook calls (5)")
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
     parser.add_argument("--payload-mb", type=int, default=100, help="size of the large payload (100)")
+    parser.add_argument("--log-runs", type=int, default=100_000, help="runs in the run log (100,000)")
     parser.add_argument("--folder", type=Path, help="where homes are made: the disk that is measured")
     parser.add_argument("--no-file", action="store_true", help="print only")
     return parser.parse_args(given)
@@ -40,6 +54,12 @@ def main(given: list[str]) -> None:
                 lines = bench_reference.main(folder, rounds=asked.rounds, runs=asked.runs)
             elif name == "webhook":
                 lines = bench_webhook.main(folder, rounds=asked.rounds, seconds=asked.seconds)
+            elif name == "responsive":
+                lines = bench_responsive.main(folder, payload_mb=asked.payload_mb)
+            elif name == "log":
+                lines = bench_log.main(folder, runs=asked.log_runs)
+            elif name == "tree":
+                lines = bench_tree.main()
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
             elif name == "shapes":

@@ -18,7 +18,8 @@
     │  ├─ AuthFailed                credentials refused                    (fails run)
     │  ├─ DeliveryUnknown           it may have been carried out; nobody knows
     │  ├─ StepTimeout               the step's own time is over              (backoff)
-    │  └─ ShapeCrashed              anything unforeseen, its cause kept
+    │  ├─ ShapeCrashed              anything unforeseen, its cause kept
+    │  └─ HelperLost                a helper process went away             (backoff)
     ├─ PayloadGone                  expired by retention, or missing              410     2
     └─ Fault                        Redrive or its machine                        5xx     3
        ├─ StoreBusy                 locked by another process                (backoff)
@@ -220,6 +221,11 @@ class StepError(RedriveError):
         if after_s is not None:
             self.after_s = after_s
 
+    @property
+    def ends_run(self) -> bool:
+        """Whether a `try` lets it through: what is wrong is not the payload."""
+        return self.stops_step
+
 
 class PayloadError(StepError):
     code = "payload.invalid"
@@ -238,6 +244,10 @@ class RemoteUnavailable(StepError):
     title = "The other system could not be reached"
     retry = "backoff"
     stops_step = True
+
+    @property
+    def ends_run(self) -> bool:
+        return False
 
 
 class RateLimited(RemoteUnavailable):
@@ -265,6 +275,12 @@ class StepTimeout(StepError):
 class ShapeCrashed(StepError):
     code = "shape.crashed"
     title = "The shape failed in a way it does not foresee"
+
+
+class HelperLost(StepError):
+    code = "helper.lost"
+    title = "The helper process that worked on the payload went away"
+    retry = "backoff"
 
 
 class PayloadGone(RedriveError):

@@ -135,11 +135,25 @@ class Settings:
         choices=("text", "json"),
         help="Form of the process log: `event key=value` lines, or one JSON object per line.",
     )
+    max_call_depth: int = _setting(
+        10,
+        least=1,
+        most=100,
+        help="How many flows may call one another (`run_flow`), one inside the other.",
+    )
     max_running_runs: int = _setting(
         64,
         unit="runs",
         least=1,
         help="Most runs that execute at the same time; further ones wait in the queue.",
+    )
+    helpers: int | None = _setting(
+        None,
+        unit="processes",
+        least=0,
+        most=64,
+        help="Most helper processes, which work on large payloads; each takes about 50 MB while there is "
+        "work for it. 0: none. Default: one less than there are cores, at least 1, at most 4.",
     )
     inline_payload_bytes: int = _setting(
         32_768,
@@ -166,6 +180,16 @@ class Settings:
         secret=True,
         help="Secret key (S3), account key (Azure) or service account as JSON (Google) for `objects`. "
         "Default: the provider's own variables.",
+    )
+    search: bool = _setting(
+        True,
+        help="Whether any value in any payload can be found. Off: no search index is kept; delivery keys and "
+        "tracked fields are found all the same.",
+    )
+    allowed_hosts: str | None = _setting(
+        None,
+        help="Hosts that connections may reach, separated by commas; `*.example.com` stands for all below "
+        "it. Default: all. Link-local addresses, where clouds keep their credentials, are never reached.",
     )
     payload_display_bytes: int = _setting(
         65_536,
@@ -203,6 +227,63 @@ class Settings:
         unit="losses",
         least=1,
         help="A run whose worker died this many times fails as `worker lost` and is not started again.",
+    )
+    keep_payloads_success_days: float = _setting(
+        30.0,
+        unit="days",
+        least=0,
+        help="Payloads of runs that ended in success are kept so long; 0: for ever. A flow may differ.",
+    )
+    keep_payloads_failure_days: float = _setting(
+        90.0,
+        unit="days",
+        least=0,
+        help="Payloads of all other runs that have ended are kept so long; 0: for ever.",
+    )
+    keep_payloads_success_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest successful runs keep payloads."
+    )
+    keep_payloads_failure_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest other runs keep payloads."
+    )
+    keep_payloads_success_bytes: int | None = _setting(
+        None, unit="bytes", least=0, help="Of each flow the newest successful runs keep up to so many bytes."
+    )
+    keep_payloads_failure_bytes: int | None = _setting(
+        None, unit="bytes", least=0, help="Of each flow the newest other runs keep up to so many bytes."
+    )
+    keep_runs_success_days: float = _setting(
+        180.0,
+        unit="days",
+        least=0,
+        help="Runs that ended in success, with their logs, are kept so long; 0: for ever.",
+    )
+    keep_runs_failure_days: float = _setting(
+        180.0, unit="days", least=0, help="All other runs, with their logs, are kept so long; 0: for ever."
+    )
+    keep_runs_success_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest successful runs are kept."
+    )
+    keep_runs_failure_count: int | None = _setting(
+        None, unit="runs", least=0, help="Of each flow so many of its newest other runs are kept."
+    )
+    keep_uploads_days: float = _setting(
+        7.0,
+        unit="days",
+        least=0,
+        help="Uploads are kept so long; 0: for ever. What a run took of them is its own.",
+    )
+    keep_start_keys_days: float = _setting(
+        30.0,
+        unit="days",
+        least=0,
+        help="So long an Idempotency-Key of a start gives the same run; 0: as long as that run.",
+    )
+    retention_every_s: float = _setting(
+        3600.0,
+        unit="seconds",
+        least=0,
+        help="How often `redrive up` looks for what is no longer to be kept; 0: never.",
     )
     sources: Mapping[str, Source] = dataclasses.field(default_factory=dict, repr=False)
 

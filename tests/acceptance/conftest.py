@@ -59,3 +59,8 @@ def warehouse():
 async def runner(home):
     async with served(home) as product:
         yield product
+
+
+@pytest.fixture(autouse=True)
+def every_store(store):
+    """Each test here on both kinds of record store."""

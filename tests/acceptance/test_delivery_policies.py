@@ -91,6 +91,24 @@ async def test_rejected_items_are_sent_by_the_next_run(product, warehouse, home_
     assert counts(await product.run("orders")) == (1, 0, 0, 0)
 
 
+@pytest.mark.parametrize("endpoint", ["take-each", "judge"])
+async def test_a_retry_sends_what_was_refused_among_the_others(
+    product, warehouse, home_with_orders, endpoint
+):
+    await product.load(FLOW.replace("endpoint: take", f"endpoint: {endpoint}"))
+    warehouse.give(orders(6, 7, 8, 9))
+    warehouse.refused = {"7", "8"}
+    run = await product.run("orders")
+    assert (run.status, counts(run)) == ("failure", (2, 0, 2, 0))
+    warehouse.refused = {"8"}
+    again = await product.retry(run.id)
+    assert (again.status, counts(again)) == ("failure", (1, 0, 1, 0))
+    warehouse.refused = set()
+    last = await product.retry(again.id)
+    assert (last.status, counts(last)) == ("success", (1, 0, 0, 0))
+    assert {warehouse.counts[order] for order in "6789"} == {1}
+
+
 async def test_a_key_that_finds_nothing_fails_its_payload(product, warehouse, home_with_orders):
     for key in (None, ""):
         upload = await product.upload(b'[{"id": %s}]' % (b"null" if key is None else b'""'))

@@ -31,6 +31,11 @@ IMPORTED = [Shown("redrive import examples/orders-to-erp --deploy", ["…"], "be
 FAILED = [*IMPORTED, Shown("redrive run orders-to-erp", ["…"], "before")]
 
 
+@pytest.fixture(autouse=True)
+def every_store():
+    """Not on every one: the pages show a home as a newcomer has it."""
+
+
 @pytest.fixture
 def shell(tmp_path, servers):
     """Runs commands as a newcomer would: in a fresh clone, on a fresh home, with the two systems up."""

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from redrive.client.records import RetryRequest
 from redrive.errors import UsageError
 from tests.acceptance.product import step
 
@@ -106,3 +107,31 @@ async def test_the_command_takes_the_same_expression(product, warehouse, failed,
     assert ended.code == 0, ended.err
     assert warehouse.taken == [order(9001)]
     assert json.loads(warehouse.taken[0])["id"] == 9001
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "key"), [("judge", "id"), ("take-each", "id"), ("take-each", None)], ids=str
+)
+@pytest.mark.parametrize("shape", ["alone", "in a try"])
+async def test_a_retry_sends_the_refused_items_of_a_payload(product, warehouse, endpoint, key, shape):
+    send = {"id": "send", "shape": "connector", "connection": "warehouse", "endpoint": endpoint}
+    if key:
+        send["key"] = key
+    steps = [send] if shape == "alone" else [{"id": "guard", "shape": "try", "steps": [send], "catch": []}]
+    await product.load(warehouse.documents, json.dumps({"flow": "orders", "steps": steps}))
+    payload = await product.upload(b"[" + b",".join(map(order, range(4))) + b"]", filename="orders.json")
+    warehouse.refused = {"1", "2"}
+    run = await product.run("orders", payloads=[payload])
+    assert run.status == ("failure" if shape == "alone" else "partial_success")
+    assert warehouse.counts == {"0": 1, "3": 1}
+    warehouse.refused = {"2"}
+    plan = await product.client.redrives.plan_retry(run.id, RetryRequest())
+    assert [(one.step, one.to_send) for one in plan.steps] == [("send", 2 if key else None)]
+    again = await product.retry(run.id)
+    assert again.status == run.status
+    assert warehouse.counts == {"0": 1, "1": 1, "3": 1}
+    warehouse.refused = set()
+    last = await product.retry(again.id)
+    assert last.status == "success"
+    assert warehouse.counts == {"0": 1, "1": 1, "2": 1, "3": 1}
+    assert (await product.client.runs.get(run.id)).healed_by == last.id

@@ -12,6 +12,12 @@ LINE = "Stoneware mug, blue, 350 ml, hand-thrown; " * 23
 MOST_KIB = 300 * 1024
 MOST_S = 90
 
+
+@pytest.fixture(autouse=True)
+def every_store():
+    """Once is enough: large payloads do not go through the record store."""
+
+
 DOCUMENTS = """
 connector: warehouse
 base_url: "{{{{ connection.base_url }}}}"

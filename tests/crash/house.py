@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
 from redrive.service.app import Service, open_service
 from redrive.settings import load
 from tests.crash.site import Case
@@ -78,6 +81,81 @@ steps:
     key: id
     with: {{case: "{{{{ vars.case }}}}"}}
 """
+TREE = """
+flow: tree
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - id: both
+    shape: branch
+    paths:
+      - id: out
+        steps:
+          - id: one-each
+            shape: flow_control
+            size: 1
+          - id: careful
+            shape: try
+            steps:
+              - id: by-kind
+                shape: route
+                send_to: first
+                paths:
+                  - id: settled
+                    when: {field: status, is: paid}
+                    steps:
+                      - {id: batch, shape: flow_control, size: 3}
+                      - id: send
+                        shape: connector
+                        connection: site
+                        endpoint: idempotent
+                        key: id
+                        with: {case: "{{ vars.case }}"}
+                otherwise:
+                  steps:
+                    - {id: refused, shape: assert, conditions: {field: status, is: paid}}
+            catch:
+              - id: mark
+                shape: map
+                automatic: false
+                fields: [{to: refused, from: id}, {to: why, value: "{{ meta.error_step }}"}]
+      - id: count
+        steps:
+          - {id: ids, shape: map, automatic: false, fields: [{to: counted, from: id}]}
+  - {id: all, shape: flow_control, size: 1000}
+"""
+SHARED = """
+flow: shared
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - {id: new, shape: dedupe, on: id, pool: seen}
+  - {id: one-each, shape: flow_control, size: 1}
+  - id: form
+    shape: map
+    automatic: true
+    fields: [{to: terms, value: "as agreed in the frame contract of this year, without any deduction"}]
+  - {id: keep, shape: add_to_cache, cache: orders, entry: all, append: true}
+  - {id: one, shape: flow_control, size: 1000}
+  - {id: kept, shape: load_from_cache, cache: orders, entry: all}
+  - {id: batch, shape: flow_control, size: 25}
+  - id: send
+    shape: connector
+    connection: site
+    endpoint: idempotent
+    key: id
+    with: {case: "{{ vars.case }}"}
+"""
 MODES = ("bare", "idempotent", "lookup")
 STEPS = ("pull", "paid", "form", "batch", "send")
 
@@ -85,7 +163,12 @@ STEPS = ("pull", "paid", "form", "batch", "send")
 def documents(url: str) -> list[tuple[str, bytes]]:
     text = DOCUMENTS.format(url=url)
     flows = [(f"{mode}.yaml", FLOW.format(mode=mode).encode()) for mode in (*MODES, "each")]
-    return [("site.yaml", text.encode()), *flows]
+    return [
+        ("site.yaml", text.encode()),
+        *flows,
+        ("tree.yaml", TREE.encode()),
+        ("shared.yaml", SHARED.encode()),
+    ]
 
 
 class Zygote:
@@ -166,12 +249,20 @@ class House:
     path: Path
     case: Case
     zygote: Zygote
+    store: str | None = None
+    """Address of its PostgreSQL database; None: the file in the home."""
     processes: int = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return QUICK if self.store is None else {**QUICK, "REDRIVE_STORE": self.store}
 
     def begin(self, program: str, *words: str, **environment: str) -> int:
         """Start a process on this home and go on; its process id."""
         self.processes += 1
         self.output = self.path.with_name(f"{self.path.name}-{self.processes}.out")
+        if self.store is not None:
+            environment["REDRIVE_STORE"] = self.store
         return self.zygote.fork(program, words, environment, self.output)
 
     def run(self, program: str, *words: str, **environment: str) -> int:
@@ -205,7 +296,7 @@ class House:
 
     @asynccontextmanager
     async def service(self) -> Any:
-        async with open_service(self.path, load(environment=QUICK)) as service:
+        async with open_service(self.path, load(environment=self.environment)) as service:
             assert isinstance(service, Service)
             yield service
 
@@ -230,6 +321,10 @@ class House:
 
     @contextmanager
     def rows(self) -> Iterator[Any]:
+        if self.store is not None:
+            with psycopg.connect(self.store, row_factory=dict_row) as connection:
+                yield lambda text, *values: connection.execute(text.replace("?", "%s"), values).fetchall()
+            return
         connection = sqlite3.connect(self.path / "redrive.db")
         connection.row_factory = sqlite3.Row
         try:
@@ -240,7 +335,7 @@ class House:
     def sound(self) -> bool:
         """Whether the database is whole and every content that a payload names is there."""
         with self.rows() as rows:
-            whole = rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+            whole = bool(self.store) or rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
             lost = rows(
                 "SELECT p.id FROM payloads p LEFT JOIN contents c ON c.digest = p.digest"
                 " WHERE c.digest IS NULL"
@@ -250,6 +345,6 @@ class House:
         return whole and not lost and kept <= objects
 
 
-def copied(template: Path, path: Path, case: Case, zygote: Zygote) -> House:
-    shutil.copytree(template, path)
-    return House(path, case, zygote)
+def copied(template: Path, path: Path, case: Case, zygote: Zygote, store: str | None = None) -> House:
+    shutil.copytree(template, path, ignore=shutil.ignore_patterns("redrive.db*") if store else None)
+    return House(path, case, zygote, store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -14,10 +15,13 @@ from typing import Any
 
 from redrive.cli.main import main as command_line
 from redrive.engine import worker
+from redrive.engine.clock import Clock
 from redrive.engine.failpoints import failpoints
 from redrive.service.app import Service, open_service
+from redrive.service.kept_views import EraseRequest
 from redrive.service.views import StartRequest
 from redrive.settings import load
+from tests.crash.loss import watched
 
 SIGNALLED = 7
 
@@ -40,6 +44,7 @@ async def work(home: str, flow: str, case: str) -> None:
         run = await started(service, flow, case)
         print(json.dumps({"run": run}), flush=True)
         row = await service.execute_until(run)
+        await service.kernel.deps.contents.families.settle()
         print(json.dumps({"run": run, "status": row.status}), flush=True)
 
 
@@ -50,6 +55,23 @@ async def counted(home: str, flow: str, case: str) -> None:
     await work(home, flow, case)
     failpoints.action = None
     print(json.dumps(passed), flush=True)
+
+
+async def lose_power(home: str, flow: str, case: str, point: str) -> None:
+    """As `work`, but dies at that pass of a failpoint (`name:n`), with notes of what is durable."""
+    name, _, number = point.partition(":")
+    passes = itertools.count(1)
+
+    with watched(Path(home)) as watch:
+
+        def at(passed: str) -> None:
+            if passed == name and next(passes) == int(number):
+                with watch.still:
+                    watch.write()
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        failpoints.action = at
+        await work(home, flow, case)
 
 
 async def die_in_back_off(home: str, flow: str, case: str) -> None:
@@ -77,6 +99,33 @@ async def serve(home: str) -> int:
     return SIGNALLED
 
 
+class LaterClock(Clock):
+    """The wall clock, some days on."""
+
+    def __init__(self, days: int) -> None:
+        self._ahead = days * 86_400_000_000
+
+    def micros(self) -> int:
+        return super().micros() + self._ahead
+
+
+async def retain(home: str, days: str) -> None:
+    """A retention pass, as it would be so many days later; prints what it took away."""
+    settings = load(options={"home": home})
+    async with open_service(Path(home), settings, clock=LaterClock(int(days))) as service:
+        result = await service.retention.run()
+        print(json.dumps(result.model_dump()), flush=True)
+
+
+async def erase(home: str, value: str) -> None:
+    """Erase a value, or go on with it."""
+    async with home_service(home) as service:
+        await service.erasures.resume()
+        if not (await service.erasures.list()).items:
+            await service.erasures.erase(EraseRequest(value=value, reason="a test", confirm=True))
+        print(json.dumps({"erased": len((await service.erasures.list()).items)}), flush=True)
+
+
 def cli(*words: str) -> int:
     return command_line(list(words))
 
@@ -84,8 +133,11 @@ def cli(*words: str) -> int:
 PROGRAMS: dict[str, Any] = {
     "work": work,
     "counted": counted,
+    "lose_power": lose_power,
     "die_in_back_off": die_in_back_off,
     "serve": serve,
+    "retain": retain,
+    "erase": erase,
     "cli": cli,
 }
 

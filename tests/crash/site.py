@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -28,6 +29,7 @@ class Case:
 
     name: str
     big: bool = False
+    per_page: int = PER_PAGE
     honours_keys: bool = False
     pages: list[int] = field(default_factory=list)
     posts: list[list[int]] = field(default_factory=list)
@@ -61,7 +63,7 @@ class Case:
                 "total": f"{n}.10",
                 "note": random.randbytes(NOTE_BYTES // 2).hex() if self.big else "",
             }
-            for n in range(PER_PAGE)
+            for n in range(self.per_page)
         ]
 
     def book(self, key: str | None, ids: list[int]) -> list[int]:
@@ -78,9 +80,9 @@ class Site:
         self.url = ""
         self._cases: dict[str, Case] = {}
 
-    def case(self, name: str, *, big: bool = False, honours_keys: bool = False) -> Case:
-        case = self._cases[name] = Case(name, big=big, honours_keys=honours_keys)
-        return case
+    def case(self, name: str, **case: Any) -> Case:
+        made = self._cases[name] = Case(name, **case)
+        return made
 
     async def list(self, request: web.Request) -> web.Response:
         case = self._cases[request.match_info["case"]]

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ from tests.crash.house import KILLED, MODES, STEPS, House, Left
 from tests.crash.site import PAGES
 
 BLOBS = tuple(name for name in NAMES if name.startswith("blob."))
+PATHS = ("paths.handed", "path.ended", "catch.filling", "catch.filled", "paths.joined")
+"""Passed only where steps own paths."""
 # How many commits there are depends on what meets in a group.
 LOOSE = ("commit.before", "commit.after")
+PLAIN = tuple(name for name in NAMES if name not in PATHS)
 WHICH = ("every",) if os.environ.get("REDRIVE_TEST_ALL") else ("first", "second", "last")
 
 Made = Callable[..., House]
@@ -31,11 +35,11 @@ Made = Callable[..., House]
 def chosen() -> list[Any]:
     """Each point at its first, second and last pass, the ways of sending in turn; or all of both."""
     if WHICH == ("every",):
-        return [pytest.param(name, "every", mode, id=f"{name}-{mode}") for name in NAMES for mode in MODES]
+        return [pytest.param(name, "every", mode, id=f"{name}-{mode}") for name in PLAIN for mode in MODES]
     modes = itertools.cycle(MODES)
     return [
         pytest.param(name, which, next(modes), id=f"{name}-{which}")
-        for name, which in itertools.product(NAMES, WHICH)
+        for name, which in itertools.product(PLAIN, WHICH)
     ]
 
 
@@ -48,22 +52,25 @@ def passes(make_house: Made) -> dict[str, int]:
         assert house.run("counted", str(house.path), "bare", house.case.name) == 0, house.errors()
         found = house.printed()[-1]
         counts.update({name: count for name, count in found.items() if big is (name in BLOBS)})
+    house = make_house("passes", honours_keys=True)
+    assert house.run("counted", str(house.path), "tree", house.case.name) == 0, house.errors()
+    counts.update({name: count for name, count in house.printed()[-1].items() if name in PATHS})
     return counts
 
 
-def test_the_reference_flow_visits_every_failpoint(passes: dict[str, int]) -> None:
+def test_the_reference_flows_visit_every_failpoint(passes: dict[str, int]) -> None:
     assert set(passes) == set(NAMES)
 
 
 @pytest.mark.parametrize(("name", "which", "mode"), chosen())
 async def test_a_run_survives_the_death_of_its_process(
-    make_house: Made, passes: dict[str, int], name: str, which: str, mode: str
+    make_house: Made, passes: dict[str, int], name: str, which: str, mode: str, store: str
 ) -> None:
     last = passes[name]
     for at in (
         range(1, last + 1) if which == "every" else [min({"first": 1, "second": 2}.get(which, last), last)]
     ):
-        await dies_and_goes_on(make_house, name, at, mode)
+        await dies_and_goes_on(partial(make_house, store=store), name, at, mode)
 
 
 async def dies_and_goes_on(make_house: Made, name: str, at: int, mode: str) -> None:
@@ -159,3 +166,34 @@ def test_a_child_that_is_not_killed_needs_no_second_one(make_house: Made, tmp_pa
     assert house.work("bare") == 0
     assert house.case.pages == list(range(1, PAGES + 2))
     assert house.case.booked == dict.fromkeys(house.case.paid, 1)
+
+
+@pytest.mark.parametrize("which", ["every"] if WHICH == ("every",) else ["first", "last"])
+@pytest.mark.parametrize("name", PATHS)
+async def test_a_tree_survives_the_death_of_its_process(
+    make_house: Made, passes: dict[str, int], name: str, which: str
+) -> None:
+    last = passes[name]
+    for at in range(1, last + 1) if which == "every" else [{"first": 1, "last": last}[which]]:
+        house = make_house(f"tree-{name}-{at}", honours_keys=True)
+        assert house.work("tree", REDRIVE_FAILPOINT=f"{name}:{at}") == KILLED, house.errors()
+        before = house.left()
+        assert house.work("tree") == 0, house.errors()
+        after = house.left()
+        for step, record in before.finished().items():
+            assert after.steps[step] == record
+        assert after.runs[0]["status"] == "partial_success", after.runs[0]["summary"]
+        case = house.case
+        assert case.booked == dict.fromkeys(case.paid, 1)
+        orders = {order["id"] for page in range(1, PAGES + 1) for order in case.orders(page)}
+        async with house.service() as service:
+            run = (await service.runs.list()).items[0].id
+            page = await service.runs.payloads(run, "all", "out")
+            (joined,) = [b"".join([c async for c in service.payloads.stream(one.id)]) for one in page.items]
+        put_out = json.loads(joined)
+        assert [one["refused"] for one in put_out if "refused" in one] == sorted(orders - case.paid)
+        assert {one["why"] for one in put_out if "why" in one} == {"refused"}
+        assert [one["counted"] for one in put_out if "counted" in one] == sorted(orders)
+        booked = [one for answer in put_out if "booked" in answer for one in answer["booked"]]
+        assert sorted(booked) == sorted(case.paid)
+        assert house.sound()

@@ -67,7 +67,7 @@ def test_each_part_of_a_flow_is_acted_on_or_said_not_to_be():
 
 
 # What a record calls otherwise than the document.
-_IN_DOCUMENTS = {"timeout_s": "timeout", "keep_runs_s": "retention", "keep_payloads_s": "retention"}
+_IN_DOCUMENTS = {"timeout_s": "timeout"}
 
 
 def _source(*, without: str) -> str:

@@ -12,7 +12,7 @@ from cyclopts.argument import Argument
 
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
-from redrive.service import flow_views, flowtest_views, reference_views, views
+from redrive.service import flow_views, flowtest_views, group_views, kept_views, reference_views, views
 from tools.pages.markdown import Pages, page, table
 
 # What the values of options are called where the option's own name says too little.
@@ -50,14 +50,30 @@ JSON = {
     "run": "RunView",
     "runs": "list of RunRow",
     "queue": "list of QueueItem",
+    "triggers": "list of TriggerView",
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
     "stop": "RunRow",
-    "find": "list of FindItem",
+    "find": "list of FindItem, with `note`",
+    "groups": "list of GroupView",
+    "groups list": "list of GroupView",
+    "groups show": "GroupView",
+    "groups set": "GroupView",
+    "groups delete": "`{group, deleted}`",
+    "groups test": "TestSent",
+    "groups sent": "list of NoticeView",
+    "groups resend": "NoticeView",
+    "connections authorize": "ConnectionView",
+    "search": "SearchStatus",
+    "search status": "SearchStatus",
+    "search rebuild": "SearchStatus",
     "payload": "PayloadDetail; ItemRange with `--items`",
     "retry": "RunView; PlanView with `--plan`",
     "redrive": "RunView; PlanView with `--plan`",
     "deliveries": "list of DeliveryView",
     "resolve": "DeliveryView",
+    "pin": "RunRow",
+    "unpin": "RunRow",
+    "delete": "Deleted",
     "check": "CheckResult",
     "test": "FlowTestReport; MadeTest with `--from`",
     "replay": "`{replayed, different, items}`, items as ReplayView",
@@ -107,6 +123,11 @@ JSON = {
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
     "token link": "`{link}`",
+    "move": "`{source, target, moved: [{name, count, digest}]}`",
+    "backup": "`{file, size_bytes, secrets}`; list of BackupView with `--list`",
+    "restore": "`{home, made_at, rows, objects, stopped, unknown, secrets}`",
+    "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
+    "retention": "RetentionResult; RetentionPlan with `--dry-run`",
     "doctor": "list of Finding",
 }
 
@@ -160,7 +181,8 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    return any(hasattr(module, name) for module in (views, flow_views, flowtest_views, reference_views))
+    modules = (views, flow_views, flowtest_views, group_views, kept_views, reference_views)
+    return any(hasattr(module, name) for module in modules)
 
 
 def verbs() -> Iterator[str]:

@@ -21,7 +21,6 @@ NOT_YET = {
     "settings.overlap": "Runs of one flow run side by side.",
     "settings.overlap_key": "As `overlap`.",
     "settings.timeout": "A run has no time limit of its own; its steps have.",
-    "settings.retention": "Nothing is deleted by age.",
     "settings.notify_on_failure": "There are no notifications.",
 }
 
@@ -58,7 +57,14 @@ _TRIGGERS: Mapping[str, Any] = {
     ]
 }
 _SETTINGS: Mapping[str, Any] = {
-    "settings": {"priority": "high", "labels": ["orders", "nightly"], "retention": {"payloads": "90d"}}
+    "settings": {
+        "priority": "high",
+        "labels": ["orders", "nightly"],
+        "retention": {
+            "payloads": {"success": "30d", "failure": {"age": "90d", "count": 500, "bytes": "10GB"}},
+            "runs": "365d",
+        },
+    }
 }
 _STEP: Mapping[str, Any] = {
     "steps": [
@@ -150,10 +156,15 @@ def _flow() -> str:
         "## Settings",
         _table(grammar.SettingsForm, linked={"RetentionForm": "#retention"}),
         "### Retention",
-        _table(grammar.RetentionForm),
+        "What the flow does not say, the settings of the home do (`keep_…`); see [how to keep less, or "
+        "more](../howto/keep-less-or-more.md). The deployed version of a flow says it for all its runs.",
+        _table(grammar.RetentionForm, linked=_KEEP),
+        _summary(grammar.KeepForm),
+        _table(grammar.KeepForm, linked=_KEEP),
         as_yaml(_SETTINGS),
         "## Tests",
-        "Each entry is a test of the flow; [Test a flow](../howto/test-a-flow.md) tells how they are written and run.",
+        "Each entry is a test of the flow; [Test a flow](../howto/test-a-flow.md) tells how they are written "
+        "and run.",
         _table(FlowTestForm, linked=_TEST_PARTS),
         *(
             part
@@ -214,6 +225,7 @@ def _table(model: type[BaseModel], *, linked: Mapping[str, str] | None = None) -
     return properties(model.model_json_schema(by_alias=True), linked or _PLACES)
 
 
+_KEEP = {"KeepForm": "#retention", "LimitForm": "#retention"}
 _PLACES = {
     "TriggerForm": "#triggers",
     "SettingsForm": "#settings",

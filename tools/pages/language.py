@@ -137,6 +137,7 @@ _ROOTS = {
     "with": "what the step hands to the endpoint",
     "connection": "settings and secrets of the connection",
     "response": "the answer, where one is read",
+    "page": "the page that is asked for: `number`, `offset`, `token`",
 }
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import redrive.shapes
-from redrive.sdk import Example, GatherShape, Shape
+from redrive.sdk import Example, GatherShape, Shape, TreeShape
 from redrive.sdk.shape import ShapeBase
 from tools.pages.markdown import (
     Pages,
@@ -45,7 +45,9 @@ def classes() -> Iterator[type[ShapeBase]]:
     """Every built-in shape. Shapes of other packages have pages of their own."""
     for info in pkgutil.iter_modules(redrive.shapes.__path__):
         importlib.import_module(f"redrive.shapes.{info.name}")
-    seen = list(Shape.__subclasses__()) + list(GatherShape.__subclasses__())
+    seen = (
+        list(Shape.__subclasses__()) + list(GatherShape.__subclasses__()) + list(TreeShape.__subclasses__())
+    )
     while seen:
         shape = seen.pop()
         seen += shape.__subclasses__()
@@ -84,7 +86,11 @@ def _example(kind: str, example: Example) -> str:
     if example.items_path:
         parts.append(f"Items path: `{example.items_path}`")
     parts.append(f"In{_count(example.given)}:\n\n{_payloads(example.given)}")
-    if example.gives is not None:
+    if isinstance(example.gives, Mapping):
+        for path, payloads in example.gives.items():
+            where = f"Down `{path}`" if path else "Down no path"
+            parts.append(f"{where}{_count(payloads)}:\n\n{_payloads(payloads)}")
+    elif example.gives is not None:
         gives = _payloads(example.gives) if example.gives else "nothing."
         parts.append(f"Out{_count(example.gives)}:\n\n{gives}")
     if example.gives_variables:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from redrive.cli.output import visible
-from redrive.cli.session import Injected
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from redrive.cli.output import size, visible
+from redrive.cli.session import Injected, Session
+from redrive.client import Client
+from redrive.client.records import Finding
 
 
 async def settings(*, session: Injected) -> None:
@@ -20,10 +27,21 @@ async def settings(*, session: Injected) -> None:
     )
 
 
-async def doctor(*, session: Injected) -> int:
-    """Look the home and its machine over. Exit code 1 if something is not in order."""
+async def doctor(
+    *,
+    quick: Annotated[bool, Parameter(help="Of the contents, read only the newest.")] = False,
+    repair: Annotated[bool, Parameter(help="Mend damaged contents where that is possible.")] = False,
+    from_: Annotated[
+        str | None, Parameter(name="--from", help="Go on with the contents where a broken off check ended.")
+    ] = None,
+    session: Injected,
+) -> int:
+    """Look the home over, and read all that is stored. Exit code 1 if something is not in order."""
     async with session.connect() as client:
-        findings = await client.doctor()
+        findings = list(await client.doctor())
+        if not quick:
+            whole = await _contents(session, client, from_, repair=repair)
+            findings = [one for one in findings if one.name != "contents"] + whole
     if session.json:
         session.output.page(findings, None)
     else:
@@ -32,7 +50,31 @@ async def doctor(*, session: Injected) -> int:
             [(one.name, "ok" if one.ok else "failure", one.detail) for one in findings],
             empty="Nothing was checked.",
         )
-        for one in findings:
-            if not one.ok and one.hint:
-                session.output.text(f"{visible(one.name)}: {visible(one.hint)}")
+        hints = dict.fromkeys((one.name, one.hint) for one in findings if not one.ok and one.hint)
+        for name, hint in hints:
+            session.output.text(f"{visible(name)}: {visible(hint)}")
     return 0 if all(one.ok for one in findings) else 1
+
+
+async def _contents(session: Session, client: Client, after: str | None, *, repair: bool) -> list[Finding]:
+    """All contents, part after part; what was found, and before it how many were read."""
+    found: list[Finding] = []
+    count = read = 0
+    output = session.output
+    try:
+        while True:
+            part = await client.check_contents(after, repair=repair)
+            found += part.findings
+            count, read = count + part.checked, read + part.read_bytes
+            if part.next is None:
+                break
+            after = part.next
+            if output.shows_progress:
+                output.note(f"{count} of {part.total} contents read ({size(read)})")
+    except asyncio.CancelledError:
+        if after is not None:
+            output.note(f"Go on with: redrive doctor --from {after}{' --repair' if repair else ''}")
+        raise
+    bad = sum(not one.ok for one in found)
+    said = f"{count} contents ({size(read)}) read; {f'{bad} findings' if bad else 'each matches its hash'}"
+    return [Finding(ok=not bad, name="contents", detail=said), *found]

@@ -166,6 +166,7 @@ async def runs(
 def _links(row: RunRow) -> str:
     links = [f"from {row.source_run}"] if row.source_run else []
     links += [f"to {', '.join(row.redrives)}"] if row.redrives else []
+    links += [f"healed by {row.healed_by}"] if row.healed_by else []
     return " ".join(links)
 
 

@@ -107,8 +107,10 @@ def print_run(output: Output, run: RunView, *, payloads: bool = False) -> None:
             ("clock", run.clock),
             ("variables", run.variables or None),
             ("source run", run.source_run),
+            ("called by", f"step {run.parent_step} of run {run.parent_run}" if run.parent_run else None),
             ("start", run.start_step),
             ("redrives", ", ".join(run.redrives) or None),
+            ("healed by", run.healed_by),
             ("warnings", run.warnings or None),
         ]
     )
@@ -140,7 +142,8 @@ def _row(step: StepRunView) -> tuple[object, ...]:
         seconds(step.duration_s),
         _amount(step, "payloads_in", step.payloads_in, step.payloads_in_next),
         _amount(step, "payloads_out", step.payloads_out, step.payloads_out_next),
-        _amount(step, "failed_payloads", step.failed_payloads, step.failed_payloads_next),
+        _amount(step, "failed_payloads", step.failed_payloads, step.failed_payloads_next)
+        + (f", healed by {step.healed_by}" if step.healed_by else ""),
         _deliveries(step),
         step.warnings or "",
     )
@@ -174,9 +177,11 @@ def _print_payloads(output: Output, step: StepRunView) -> None:
             continue
         output.text()
         output.text(f"{title}{' (the first 100)' if after else ''}")
+        healed = [one.healed_by or "" for one in payloads] if any(one.healed_by for one in payloads) else []
+        rows = [(one.id, one.items, size(one.size_bytes), one.media_type, one.meta or "") for one in payloads]
         output.table(
-            ("payload", "items", "size", "media type", "meta"),
-            [(one.id, one.items, size(one.size_bytes), one.media_type, one.meta or "") for one in payloads],
+            ("payload", "items", "size", "media type", "meta", *(["healed by"] if healed else [])),
+            [(*row, by) for row, by in zip(rows, healed, strict=True)] if healed else rows,
             empty="",
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from redrive.client.groups import HttpGroups
 from redrive.client.problems import not_redrive
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
@@ -24,15 +25,27 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.interface import Document, Kind, Side, Which
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -50,6 +63,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     SettingView,
     StartRequest,
     TokenView,
@@ -163,6 +177,16 @@ class _Flows(_Noun):
 
     async def export_connection(self, name: str) -> bytes:
         return await self._to.call("GET", ("connections", name, "document"))
+
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView:
+        body = {"redirect_uri": redirect_uri}
+        return await self._to.post(AuthorizationView, "connections", name, "authorizations", body=body)
+
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView:
+        body = {"url": url}
+        return await self._to.post(
+            AuthorizationView, "connections", name, "authorizations", "complete", body=body
+        )
 
     async def schema(self, kind: Kind) -> dict[str, Any]:
         body = await self._to.call("GET", ("schemas", kind))
@@ -328,11 +352,22 @@ class _Redrives(_Noun):
 
 class _Search(_Noun):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]:
-        return await self._to.get(
-            Page[FindItem], "find", value=value, field=field, limit=limit, cursor=cursor
-        )
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage:
+        query = {"value": value, "field": field, "everywhere": everywhere, "limit": limit, "cursor": cursor}
+        return await self._to.get(FindPage, "find", **query)
+
+    async def status(self) -> SearchStatus:
+        return await self._to.get(SearchStatus, "search", "status")
+
+    async def rebuild(self) -> SearchStatus:
+        return await self._to.post(SearchStatus, "search", "rebuild", body={})
 
 
 class _Ledger(_Noun):
@@ -354,6 +389,41 @@ class _Ledger(_Noun):
     async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView:
         body = {"sent": sent, "reason": reason}
         return await self._to.post(DeliveryView, "deliveries", delivery_id, "resolve", body=body)
+
+
+class _Retention(_Noun):
+    async def plan(self) -> RetentionPlan:
+        return await self._to.get(RetentionPlan, "retention")
+
+    async def run(self, *, compact: bool = False) -> RetentionResult:
+        return await self._to.post(RetentionResult, "retention", body={"compact": compact}, patient=True)
+
+    async def pin(self, run_id: str, pinned: bool) -> RunRow:
+        return self._to.read(
+            RunRow, await self._to.call("PUT" if pinned else "DELETE", ("runs", run_id, "pin"))
+        )
+
+    async def delete(self, request: DeleteRequest) -> Deleted:
+        return await self._to.post(Deleted, "runs", "delete", body=request, patient=True)
+
+
+class _Backups(_Noun):
+    def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]:
+        return self._to.stream("backups", method="POST", name=name, secrets=secrets)
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]:
+        return await self._to.get(Page[BackupView], "backups", limit=limit, cursor=cursor)
+
+
+class _Erasures(_Noun):
+    async def plan(self, request: EraseRequest) -> ErasePlan:
+        return await self._to.post(ErasePlan, "erasures", "plan", body=request, patient=True)
+
+    async def erase(self, request: EraseRequest) -> ErasureView:
+        return await self._to.post(ErasureView, "erasures", body=request, patient=True)
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]:
+        return await self._to.get(Page[ErasureView], "erasures", limit=limit, cursor=cursor)
 
 
 class _Tokens(_Noun):
@@ -416,9 +486,13 @@ class HttpClient:
         self.redrives = _Redrives(self._to)
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
+        self.retention = _Retention(self._to)
+        self.backups = _Backups(self._to)
+        self.erasures = _Erasures(self._to)
         self.lookups = HttpLookups(self._to)
         self.pools = HttpPools(self._to)
         self.caches = HttpCaches(self._to)
+        self.groups = HttpGroups(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)
@@ -444,6 +518,10 @@ class HttpClient:
 
     async def doctor(self) -> Sequence[Finding]:
         return (await self._to.get(Page[Finding], "doctor")).items
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        body = {"after": after, "repair": repair}
+        return await self._to.post(ContentsChecked, "doctor/contents", body=body)
 
     async def settings(self) -> Page[SettingView]:
         return await self._to.get(Page[SettingView], "settings")

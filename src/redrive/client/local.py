@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from redrive.errors import StateConflict
 from redrive.service.interface import CheckedServices
-from redrive.service.views import Finding, Health, Page, RunRow, SettingView
+from redrive.service.kept_views import RestoredHome
+from redrive.service.views import ContentsChecked, Finding, Health, MoveView, Page, RunRow, SettingView
 from redrive.settings import Settings
 
 
@@ -27,9 +29,13 @@ class LocalClient:
         self.redrives = service.redrives
         self.search = service.search
         self.ledger = service.ledger
+        self.retention = service.retention
+        self.backups = service.backups
+        self.erasures = service.erasures
         self.lookups = service.lookups
         self.pools = service.pools
         self.caches = service.caches
+        self.groups = service.groups
         self.tokens = service.tokens
         self.tests = service.tests
         self.triggers = service.triggers
@@ -39,6 +45,9 @@ class LocalClient:
 
     async def doctor(self) -> Sequence[Finding]:
         return await self._service.doctor()
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        return await self._service.check_contents(after, repair=repair)
 
     async def settings(self) -> Page[SettingView]:
         return Page[SettingView](items=[SettingView.model_validate(row) for row in self._settings.rows()])
@@ -61,7 +70,38 @@ def open_home(
     return open_service(home, settings, serve=serve, actor=actor)
 
 
+async def move_home(
+    home: Path,
+    settings: Settings,
+    *,
+    store: str | None,
+    objects: str | None,
+    told: Callable[[str, int], None],
+) -> MoveView:
+    """Copy the records and objects of a home, which nobody executes meanwhile, to other stores."""
+    from redrive.service.moving import move  # noqa: PLC0415  # it loads both stores
+
+    return await move(home, settings, store=store, objects=objects, told=told)
+
+
 @asynccontextmanager
 async def open_local(home: Path, settings: Settings, *, actor: str) -> AsyncIterator[LocalClient]:
     async with open_home(home, settings, actor=actor) as service:
         yield LocalClient(service, home, settings)
+
+
+async def restore_home(file: BinaryIO, home: Path) -> RestoredHome:
+    """A new home from a backup. Errors: `home.not_empty`, `home.locked`, `backup.damaged`, …"""
+    from redrive.engine.clock import instant  # noqa: PLC0415  # the engine is loaded to restore only
+    from redrive.engine.restore import restore  # noqa: PLC0415
+
+    done = await restore(file, home)
+    return RestoredHome(
+        home=str(home),
+        made_at=instant(done.made_at),
+        rows=done.rows,
+        objects=done.objects,
+        stopped=done.stopped,
+        unknown=done.unknown,
+        secrets=done.secrets,
+    )

@@ -14,8 +14,20 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.group_views import GroupRequest, GroupView
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    LimitView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
@@ -24,6 +36,7 @@ from redrive.service.views import (
     ExchangeView,
     Finding,
     FindItem,
+    FindPage,
     FlowView,
     Imported,
     LogLine,
@@ -37,6 +50,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     StartRequest,
     StepRunView,
     UploadView,
@@ -44,22 +58,32 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "BackupView",
     "Bundle",
     "ConnectionView",
     "ConnectorView",
     "CsvForm",
+    "DeleteRequest",
+    "Deleted",
     "DeliveryView",
     "Difference",
     "Document",
+    "ErasePlan",
+    "EraseRequest",
+    "ErasureView",
     "ExchangeView",
     "FindItem",
+    "FindPage",
     "Finding",
     "FlowDiff",
     "FlowTestReport",
     "FlowTestResult",
     "FlowView",
+    "GroupRequest",
+    "GroupView",
     "Imported",
     "Kind",
+    "LimitView",
     "LogLine",
     "MadeFile",
     "MadeTest",
@@ -73,9 +97,12 @@ __all__ = [
     "ReplayStep",
     "ReplayView",
     "Restored",
+    "RetentionPlan",
+    "RetentionResult",
     "RetryRequest",
     "RunRow",
     "RunView",
+    "SearchStatus",
     "SettingChange",
     "ShapeView",
     "Side",

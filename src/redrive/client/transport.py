@@ -22,6 +22,7 @@ API: Final = "/api/v1"
 _CHUNK: Final = 256 * 1024
 # A wait asks again after 25 s, a stream sends a sign of life every 15 s.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
+_PATIENT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
 
 
 class Transport:
@@ -53,10 +54,14 @@ class Transport:
         *path: str,
         body: View | Mapping[str, Any],
         key: str | None = None,
+        patient: bool = False,
         **query: Any,
     ) -> V:
+        """`patient`: the server may work for long before it answers."""
         headers = {"Idempotency-Key": key} if key is not None else None
-        return self.read(kind, await self.call("POST", path, query=query, body=body, headers=headers))
+        return self.read(
+            kind, await self.call("POST", path, query=query, body=body, headers=headers, patient=patient)
+        )
 
     def read(self, kind: type[V], body: bytes) -> V:
         """The record that a successful answer holds. Errors: `server.unreachable` for anything else."""
@@ -74,15 +79,18 @@ class Transport:
         body: View | Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         data: AsyncIterator[bytes] | None = None,
+        patient: bool = False,
     ) -> bytes:
         """The whole body of a successful answer. Errors: as the server tells; `server.unreachable`."""
-        async with self._answer(method, path, query=query, body=body, headers=headers, data=data) as response:
+        async with self._answer(
+            method, path, query=query, body=body, headers=headers, data=data, patient=patient
+        ) as response:
             return await response.read()
 
     async def stream(
-        self, *path: str, headers: Mapping[str, str] | None = None, **query: Any
+        self, *path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **query: Any
     ) -> AsyncGenerator[bytes, None]:
-        async with self._answer("GET", path, query=query, headers=headers) as response:
+        async with self._answer(method, path, query=query, headers=headers) as response:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 yield chunk
 
@@ -114,6 +122,7 @@ class Transport:
         body: View | Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         data: AsyncIterator[bytes] | None = None,
+        patient: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("the client is closed")
@@ -131,7 +140,12 @@ class Transport:
         begun = False
         try:
             async with self._session.request(
-                method, address, data=sent, headers=all_headers, allow_redirects=False
+                method,
+                address,
+                data=sent,
+                headers=all_headers,
+                allow_redirects=False,
+                timeout=_PATIENT if patient else _TIMEOUT,
             ) as response:
                 begun = True
                 if response.status >= 400:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from redrive.core.erasing import masked
+
 Policy = Literal["send_changed", "skip_delivered", "send_all"]
 Verdict = Literal["send", "changed", "delivered", "unchanged", "newer", "busy", "unknown"]
 
@@ -25,6 +27,12 @@ class Known(msgspec.Struct, frozen=True):
     delivered_run: int | None
     delivered_root: int | None
     """The first run of the lineage that delivered it last."""
+    secret: bytes | None = None
+    """Of an erased item: what its key and the hashes of its bytes are masked with."""
+
+    def hash_of(self, digest: bytes) -> bytes:
+        """The hash of an item's bytes as this delivery keeps it."""
+        return digest if self.secret is None else masked(digest, self.secret)
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -53,7 +61,7 @@ def judge(known: Known | None, digest: bytes, asker: Asker) -> Verdict:
         return "unknown"
     if known.delivered_digest is None or known.delivered_at is None:
         return "send"
-    same = known.delivered_digest == digest
+    same = known.delivered_digest == known.hash_of(digest)
     if asker.policy == "send_all":
         return "send" if same else "changed"
     foreign = known.delivered_run is not None and known.delivered_root != asker.root

@@ -12,6 +12,7 @@ import msgspec
 
 from redrive.core import jsonvalue
 from redrive.core.nearest import nearest
+from redrive.core.retention import Keep
 from redrive.errors import NotFound
 
 Priority = Literal["highest", "high", "regular", "low", "lowest"]
@@ -115,15 +116,15 @@ class TriggerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`timeout_s` bounds a whole run; `keep_*_s` is the retention; None: the home's setting."""
+    """`timeout_s` bounds a whole run; where `retention` says nothing the home's settings hold."""
 
     priority: Priority = "regular"
     overlap: Overlap | None = None
     overlap_key: str | None = None
     use_queued_time: bool = True
     timeout_s: float | None = None
-    keep_runs_s: float | None = None
-    keep_payloads_s: float | None = None
+    retention: Keep = Keep()
+    search: bool = True
     notify_on_failure: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 

@@ -29,14 +29,20 @@ _VALUES = {digit: value for value, digit in enumerate(_DIGITS)} | {"o": 0, "i": 
 class IdMaker:
     """Makes ids that rise strictly for as long as it lives, also when the clock goes back.
 
-    `now_ms` gives milliseconds of the Unix clock, `random_bits(n)` a number of n random bits. Of
-    one thread (or under its owner's lock): core knows no threads.
+    `now_ms` gives milliseconds of the Unix clock, `random_bits(n)` a number of n random bits, `after`
+    the highest id that others have made: all are above it. Of one thread (or under its owner's lock):
+    core knows no threads.
     """
 
-    def __init__(self, now_ms: Callable[[], int], random_bits: Callable[[int], int]) -> None:
+    def __init__(
+        self, now_ms: Callable[[], int], random_bits: Callable[[int], int], after: int | None = None
+    ) -> None:
         self._now_ms = now_ms
         self._random_bits = random_bits
         self._last = -1
+        if after is not None:
+            # Where the clock is behind, it counts from here; another process, from another place.
+            self._last = ((after >> _RANDOM_BITS) + 1) << _RANDOM_BITS | random_bits(_RANDOM_BITS)
 
     def next(self) -> int:
         """One new id."""

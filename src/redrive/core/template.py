@@ -32,7 +32,8 @@ from redrive.core.nearest import nearest
 from redrive.core.paths import Each, PathInvalid, Segment, scan_path, walk, walk_each
 
 FLOW_ROOTS: Final = ("payload", "item", "meta", "vars", "run", "now", "last_success")
-CONNECTOR_ROOTS: Final = (*FLOW_ROOTS, "with", "connection", "response")
+CONNECTOR_ROOTS: Final = (*FLOW_ROOTS, "with", "connection", "response", "page")
+SIGNING_ROOTS: Final = ("connection", "request", "signature")
 
 Scope = Mapping[str, Any]
 """Root -> value. It may compute a value when it is asked for; a root it lacks finds nothing."""

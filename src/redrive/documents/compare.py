@@ -11,7 +11,7 @@ import msgspec
 
 from redrive.core.compare import identical
 from redrive.core.jsonvalue import encode
-from redrive.documents.owned import owned_steps, without_steps
+from redrive.documents.owned import owned_steps
 
 if TYPE_CHECKING:
     from redrive.registry import Registry
@@ -102,7 +102,7 @@ def _by_name(tests: Any) -> dict[str, Any]:
 def _own(step: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     """A step without its id and the steps that it owns; of its paths, what they say themselves."""
     shape = registry.shapes.get(str(step.get("shape")))
-    settings = without_steps(shape, step) if shape is not None else dict(step)
+    settings = shape.own_settings(step) if shape is not None else dict(step)
     return {name: value for name, value in settings.items() if name != "id"}
 
 

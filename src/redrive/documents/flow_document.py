@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redrive.core.flow import Flow, FlowSettings, PathNode, StepNode, TriggerSpec, Variable
 from redrive.core.nearest import nearest
+from redrive.core.retention import ByState, Keep, Limit
 from redrive.core.template import Template, TemplateInvalid
 from redrive.documents.flow_tests import check_tests
 from redrive.documents.forms import kind_of, read_form
-from redrive.documents.grammar import FlowForm, SettingsForm, StepForm, VariableForm
+from redrive.documents.grammar import (
+    FlowForm,
+    KeepForm,
+    LimitForm,
+    SettingsForm,
+    StepForm,
+    VariableForm,
+)
 from redrive.documents.load import Document
 from redrive.documents.nodes import pointer_to
-from redrive.documents.owned import OwnedSteps, owned_steps, without_steps
+from redrive.documents.owned import OwnedSteps, owned_steps
 from redrive.documents.problems import Findings, one_of, setting_name, shown
 from redrive.documents.trigger_grammar import HookForm, ScheduleForm, TriggerBody, TriggerForm
 from redrive.documents.variables import variables_in, variables_read, variables_set
@@ -115,7 +123,8 @@ class _Steps:
     def __init__(self, findings: Findings, registry: Registry) -> None:
         self.findings = findings
         self.registry = registry
-        self.ids: dict[str, int] = {}
+        self.ids: dict[str, str] = {}
+        """Each with where it stands."""
         self.read: list[tuple[str, str, _At]] = []
         self.set: set[str] = set()
         self.twins: set[str] = set()
@@ -144,11 +153,15 @@ class _Steps:
             if isinstance(kind, str):
                 self._unknown_shape(kind, at)
             return None
-        paths = tuple(self._path(owned, at) for owned in owned_steps(shape, data, pointer))
-        self._refuse_twin_paths(paths, at)
-        settings = without_steps(
-            shape, {name: value for name, value in data.items() if name not in STEP_NAMES}
-        )
+        lists = list(owned_steps(shape, data, pointer))
+        paths = tuple(self._path(owned, at) for owned in lists)
+        self._refuse_twin_paths(paths, {owned.name for owned in lists if owned.element is None}, at)
+        if shape.tree == "try" and not any(path.id == shape.owns_steps[0] for path in paths):
+            name = shape.owns_steps[0]
+            self._add(
+                "setting.missing", f"{name!r} is missing", pointer_to(pointer, name), at, "a list of steps"
+            )
+        settings = shape.own_settings({name: value for name, value in data.items() if name not in STEP_NAMES})
         if shape.kind != "connector":
             self._refuse_connector_names(settings, at, shape.kind)
         instance = read_form(
@@ -203,27 +216,27 @@ class _Steps:
                 self._claim(given, pointer_to(owned.owner, "id"), at)
         return PathNode(id=path_id, steps=self.list_of(owned.steps, owned.pointer, at), when=when)
 
-    def _refuse_twin_paths(self, paths: tuple[PathNode, ...], at: _At) -> None:
+    def _refuse_twin_paths(self, paths: tuple[PathNode, ...], unnamed: set[str], at: _At) -> None:
         """A path may not be called as a list without an id is: `otherwise`, for example."""
         names = [path.id for path in paths]
-        for name in dict.fromkeys(name for name in names if names.count(name) > 1 and name not in self.twins):
+        for name in sorted(name for name in unnamed - self.twins if names.count(name) > 1):
             self.twins.add(name)
             self._add(
                 "id.reserved", f"{name!r} cannot be the id of a path here", at.pointer, at, "another id"
             )
 
     def _claim(self, name: str, pointer: str, at: _At) -> None:
-        line = self.findings.document.line_of(pointer)
         if name in self.ids:
+            line = self.findings.document.line_of(self.ids[name])
             self._add(
                 "id.duplicate",
-                f"the id {shown(name)} is taken already, in line {self.ids[name]}",
+                f"the id {shown(name)} is taken already, in line {line}",
                 pointer,
                 at,
                 "an id that no other step or path of the flow has",
             )
         else:
-            self.ids[name] = line
+            self.ids[name] = pointer
 
     def _unknown_shape(self, kind: str, at: _At) -> None:
         reason = next((f": {plugin.reason}" for plugin in self.registry.broken if plugin.name == kind), "")
@@ -241,7 +254,7 @@ class _Steps:
             del settings[name]
             self._add(
                 "setting.connector_only",
-                f"{name!r} belongs to connector steps only; this step is a {kind}",
+                f"{name!r} belongs to connector steps only; this is a step of shape {kind}",
                 pointer_to(at.pointer, name),
                 at,
                 None,
@@ -359,8 +372,19 @@ def _settings(form: SettingsForm) -> FlowSettings:
         overlap_key=form.overlap_key,
         use_queued_time=form.use_queued_time,
         timeout_s=form.timeout,
-        keep_runs_s=form.retention.runs,
-        keep_payloads_s=form.retention.payloads,
+        retention=Keep(payloads=_by_state(form.retention.payloads), runs=_by_state(form.retention.runs)),
+        search=form.search,
         notify_on_failure=tuple(form.notify_on_failure),
         labels=tuple(form.labels),
     )
+
+
+def _by_state(form: KeepForm | None) -> ByState:
+    if form is None:
+        return ByState()
+    every = _limit(form)
+    return ByState(success=_limit(form.success).over(every), failure=_limit(form.failure).over(every))
+
+
+def _limit(form: LimitForm | None) -> Limit:
+    return Limit(age_s=form.age, count=form.count, size_bytes=form.bytes) if form is not None else Limit()

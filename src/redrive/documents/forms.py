@@ -76,7 +76,7 @@ class _Errors:
     also: Iterable[str]
 
     def tell(self, errors: Sequence[dict[str, Any]]) -> None:
-        for place, group in _by_union(errors, self.data).items():
+        for place, group in _by_union(_telling(errors), self.data).items():
             if place is None:
                 for error in group:
                     self._tell_one(error)
@@ -183,6 +183,17 @@ class _Errors:
                 text = info.description.rstrip(".")
                 return f" ({text[0].lower() if text[1:2].islower() else text[0]}{text[1:]})"
         return ""
+
+
+def _telling(errors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the lists that are too short only because an element of theirs is wrong."""
+    places = [error["loc"] for error in errors]
+    return [
+        error
+        for error in errors
+        if error["type"] != "too_short"
+        or not any(len(at) > len(error["loc"]) and at[: len(error["loc"])] == error["loc"] for at in places)
+    ]
 
 
 def kind_of(value: Any) -> str:

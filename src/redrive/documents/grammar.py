@@ -5,10 +5,12 @@ These models are the one description: the parser reads by them and the JSON Sche
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
+from redrive.core import durations
 from redrive.core.flow import (
     DEFAULT_TIMEOUT_S,
     EXPECTED_OF,
@@ -18,10 +20,53 @@ from redrive.core.flow import (
     Variable,
     VariableType,
 )
+from redrive.core.retention import FOREVER, SIZE_EXPECTED, SIZE_PATTERN, size_of
 from redrive.documents.flow_tests import FlowTestForm
 from redrive.documents.forms import Form, FormError
 from redrive.documents.scalars import DurationS, EnvName, FlowName, Id, Name, Text, VariableName
 from redrive.documents.trigger_grammar import TriggerForm
+
+
+def _age(value: Any) -> float:
+    if value == "forever":
+        return FOREVER
+    try:
+        return durations.duration_s(value)
+    except ValueError as error:
+        raise FormError(str(error), f"{durations.EXPECTED}; or forever") from None
+
+
+def _size(value: Any) -> int:
+    try:
+        return size_of(value)
+    except ValueError as error:
+        raise FormError(str(error), SIZE_EXPECTED) from None
+
+
+AgeS = Annotated[
+    float,
+    BeforeValidator(_age),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": durations.PATTERN, "minLength": 2},
+                {"const": "forever"},
+            ],
+            "examples": ["30d", "forever"],
+        }
+    ),
+]
+SizeBytes = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": SIZE_PATTERN}],
+            "examples": ["10GB", "500MiB"],
+        }
+    ),
+]
 
 
 class VariableForm(Form):
@@ -41,11 +86,63 @@ class VariableForm(Form):
         return self
 
 
-class RetentionForm(Form):
-    """How long what a run leaves is kept."""
+class LimitForm(Form):
+    """Bounds; whatever is reached first holds. What is not named is as the home's settings say."""
 
-    runs: DurationS | None = Field(None, description="Runs, with everything that belongs to them.")
-    payloads: DurationS | None = Field(None, description="The content of payloads.")
+    age: AgeS | None = Field(None, description="How long after the end of the run; or `forever`.")
+    count: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Of so many newest runs of the flow that ended so."
+    )
+    bytes: SizeBytes | None = Field(
+        None, description="Of the newest runs, up to so many bytes of payloads; not for runs."
+    )
+
+
+def _as_form(value: Any) -> Any:
+    """An age alone is a form that says the age."""
+    return value if isinstance(value, Mapping) else {"age": value}
+
+
+_Limit = Annotated[LimitForm, BeforeValidator(_as_form, json_schema_input_type=AgeS | LimitForm)]
+
+
+class KeepForm(LimitForm):
+    """Bounds for every state, or for each."""
+
+    success: _Limit | None = Field(None, description="For runs that ended in success.")
+    failure: _Limit | None = Field(
+        None, description="For those that ended in failure or partial success, or were stopped."
+    )
+
+    @model_validator(mode="after")
+    def _not_twice(self) -> Self:
+        if self.success is not None and self.failure is not None:
+            for name in ("age", "count", "bytes"):
+                if all(getattr(form, name) is not None for form in (self, self.success, self.failure)):
+                    error = FormError(f"{name!r} is said for each state already", "it in one place")
+                    error.setting = name
+                    raise error
+        return self
+
+
+_Keep = Annotated[KeepForm, BeforeValidator(_as_form, json_schema_input_type=AgeS | KeepForm)]
+
+
+class RetentionForm(Form):
+    """How long what a run leaves is kept. An age alone is a bound for every state."""
+
+    runs: _Keep | None = Field(None, description="Runs, with their logs and all that belongs to them.")
+    payloads: _Keep | None = Field(None, description="The content of payloads and exchanges.")
+
+    @model_validator(mode="after")
+    def _runs_are_not_weighed(self) -> Self:
+        if self.runs is not None:
+            for limit in (self.runs, self.runs.success, self.runs.failure):
+                if limit is not None and limit.bytes is not None:
+                    error = FormError("runs are not kept by bytes", "age or count; or bytes under payloads")
+                    error.setting = "runs"
+                    raise error
+        return self
 
 
 class SettingsForm(Form):
@@ -65,6 +162,9 @@ class SettingsForm(Form):
     retention: RetentionForm = Field(
         default_factory=lambda: RetentionForm.model_validate({}),
         description="How long runs and payloads are kept.",
+    )
+    search: bool = Field(
+        True, description="Whether values in the payloads of its runs can be found (`redrive find`)."
     )
     notify_on_failure: list[Name] = Field([], description="Notification groups told of a failed run.")
     labels: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(

@@ -63,28 +63,3 @@ def _find(
         yield from _find(
             data[inner], rest, pointer_to(pointer, inner), name=name, element=element, owner=owner
         )
-
-
-def without_steps(shape: type[ShapeBase], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as the shape's class takes them: its lists of steps taken out."""
-    result = dict(settings)
-    for location in shape.owns_steps:
-        result = _without(result, location.split("."))
-    return result
-
-
-def _without(data: Any, parts: list[str]) -> Any:
-    if not isinstance(data, Mapping):
-        return data
-    part, rest = parts[0], parts[1:]
-    name = part.removesuffix("[]")
-    if name not in data:
-        return data
-    if not rest:
-        return {key: value for key, value in data.items() if key != name}
-    inner = data[name]
-    if part.endswith("[]"):
-        changed = [_without(one, rest) for one in inner] if isinstance(inner, list) else inner
-    else:
-        changed = _without(inner, rest)
-    return {key: changed if key == name else value for key, value in data.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 
 from redrive.core.ids import to_text
@@ -45,6 +46,18 @@ class Buckets:
         self._reader = reader
         self._contents = contents
         self.young: dict[int, YoungBucket] = {}
+        self._held: Counter[int] = Counter()
+
+    def hold(self, buckets: Iterable[int]) -> None:
+        """Somebody is going to read these: young ones stay in memory until as many `release` them."""
+        self._held.update(buckets)
+
+    def release(self, buckets: Iterable[int]) -> None:
+        for bucket in buckets:
+            self._held[bucket] -= 1
+            if self._held[bucket] <= 0:
+                del self._held[bucket]
+                self.young.pop(bucket, None)
 
     async def count(self, inputs: list[int]) -> int:
         total = 0

@@ -35,7 +35,8 @@ class Claiming(msgspec.Struct):
         """Claim the keys, unless what was decided of one of them is no longer so."""
         self.done = False
         self.claimed.clear()
-        known = {key: store.known(transaction, target_id, key) for key in by_key}
+        secret = store.secret_of(transaction)
+        known = {key: store.known(transaction, target_id, key, secret) for key in by_key}
         for key, entry in by_key.items():
             if judge(known[key], entry.digest, self.asker) not in {"send", "changed"}:
                 return
@@ -56,7 +57,7 @@ class Claiming(msgspec.Struct):
                 b_exchange_id=self.exchange_id,
                 b_payload_id=self.payload_id,
                 b_item=entry.item,
-                b_digest=entry.digest,
+                b_digest=there.hash_of(entry.digest),
                 b_at=self.at,
             )
             return there.id

@@ -33,12 +33,14 @@ def micros_of(moment: datetime) -> int:
 
 
 class Ids:
-    """Ids for all threads of the process: the committer's thread makes some too."""
+    """Ids for all threads of the process: the committer's thread makes some too. `after`: the highest
+    that the store has, which a clock that was set back must not fall behind.
+    """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, after: int | None = None) -> None:
         # Ids are no secrets, and asking the system for each costs more than all else of it.
         chance = random.Random()  # noqa: S311
-        self._maker = IdMaker(lambda: clock.micros() // 1000, chance.getrandbits)
+        self._maker = IdMaker(lambda: clock.micros() // 1000, chance.getrandbits, after)
         self._lock = threading.Lock()
 
     def next(self) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 from redrive.core.jsonvalue import decode
 from redrive.errors import StepError
 from redrive.sdk.connection import Connection, ConnectionInfo
+from redrive.sdk.tokens import TokenStore
 from redrive.store import tables
 from redrive.store.database import Reader, Rows
 from redrive.store.secrets import SecretBox
@@ -43,7 +44,13 @@ class Connections:
         secrets: SecretBox,
         parse: Callable[[bytes, str], Mapping[str, Any]],
         open_: Callable[[ConnectionInfo], Connection],
+        *,
+        tokens: Callable[[str], TokenStore] | None = None,
+        allowed_hosts: tuple[str, ...] = (),
     ) -> None:
+        """`tokens` gives the store of a connection's tokens."""
+        self._tokens = tokens
+        self._allowed_hosts = allowed_hosts
         self._reader = reader
         self._secrets = secrets
         self._parse = parse
@@ -86,6 +93,8 @@ class Connections:
             document=self._parse(text, file),
             settings=decode(settings),
             secrets={key: self.secret(name, key, s) for key, s in decode(secrets).items()},
+            tokens=self._tokens(name) if self._tokens is not None else None,
+            allowed_hosts=self._allowed_hosts,
         )
         opened = Opened(self._open(info), digest, stamp)
         if there is not None:

@@ -3,44 +3,75 @@
 `put` never waits for the database. A small content becomes a row that is committed together with
 whatever refers to it first; a large one is a durable object in the blob store before `put` ends.
 Until its commit, and for some time after, a small content is served from memory.
+
+What holds items of another content in their order is stored as ranges of that one, where that saves room.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
-from collections import OrderedDict
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import Final, TypeVar
 
 from blake3 import blake3
 
-from redrive.core.ranges import cooked, recipe
+from redrive.core import ranges
+from redrive.core.ranges import Part, Parts, Segment, SegmentIndex, SegmentWriter
 from redrive.engine.dictionaries import Families
 from redrive.engine.packing import Packing
+from redrive.engine.recent import Recent
+from redrive.engine.sharing import Sharing, sharing_with
 from redrive.errors import PayloadGone
 from redrive.sdk.content import Content, MemoryContent
 from redrive.store import contents as store
 from redrive.store.blobs.base import Blobs
-from redrive.store.contents import OBJECT, PLAIN, RANGE, RECIPE, ZSTD, Row, damaged, gone
+from redrive.store.contents import OBJECT, OWN, PLAIN, RANGE, RECIPE, SEGMENTS, ZSTD, Row, damaged, gone
 from redrive.store.database import Reader, Rows
 
 T = TypeVar("T")
 
 # Larger than this goes to the blob store without a try at compressing it into a row.
-MAX_ROW_PLAIN_BYTES = 256 << 10
-CACHE_BYTES = 32 << 20
-LEAST_RECIPE_BYTES = 512
+MAX_ROW_PLAIN_BYTES: Final = 256 << 10
+LEAST_RECIPE_BYTES: Final = 512
+SMALL_BYTES: Final = 32 << 20
+"""Small contents that are answered from memory."""
+CHUNKS_BYTES: Final = 12 << 20
+"""Parts of large ones."""
+CHUNK_BYTES: Final = 1 << 20
+_UNKNOWN: Final = -1
+_CHECK_BYTES: Final = 8
+_KEPT_POSITIONS: Final = 64
+
+Piece = tuple[bytes, Sequence[bytes]]
+"""Bytes of a content, and the items that stand in them in order."""
 
 
 class StoredContent(Content):
     """Content in the store, or on its way there. `rows` are what a commit that refers to it has
     to write first (nothing where it was read from the store), `pins` the contents that these rows
     share and do not write (`store.contents.pin`).
+
+    `form` is below 0 until it is known how it is stored; `base`, `offset` and `recipe` go with it.
+    `written` holds a recipe of segments until it is committed.
     """
 
-    __slots__ = ("_store", "base", "data", "digest", "form", "offset", "pins", "rows", "size_bytes")
+    __slots__ = (
+        "_index",
+        "_store",
+        "base",
+        "data",
+        "digest",
+        "form",
+        "offset",
+        "pins",
+        "recipe",
+        "rows",
+        "size_bytes",
+        "written",
+    )
 
     def __init__(
         self,
@@ -49,25 +80,71 @@ class StoredContent(Content):
         size_bytes: int,
         form: int,
         *,
-        base: Content | None = None,
+        base: StoredContent | None = None,
         offset: int = 0,
+        recipe: bytes | None = None,
         rows: tuple[Row, ...] = (),
         pins: tuple[bytes, ...] = (),
         data: bytes | None = None,
     ) -> None:
         self._store = store
+        self._index: tuple[StoredContent, SegmentIndex] | None = None
+        self.written: StoredContent | None = None
         self.data = data
         self.digest = digest
         self.size_bytes = size_bytes
         self.form = form
         self.base = base
         self.offset = offset
+        self.recipe = recipe
         self.rows = rows
         self.pins = pins
 
     async def read(self, start: int = 0, stop: int | None = None) -> bytes:
         end = self.size_bytes if stop is None else min(stop, self.size_bytes)
         return await self._store.read(self, start, max(start, end))
+
+    async def settle(self) -> bytes | None:
+        """Find out how it is stored; its bytes, where they came along.
+
+        Errors: `PayloadGone`, `StoreCorrupt`.
+        """
+        row, data = await self._store.row(self.digest)
+        self.form = row.form
+        self.size_bytes = row.size_bytes
+        self.base = self._store.known(row.base, 0) if row.base is not None else None
+        self.offset = row.base_offset or 0
+        self.recipe = row.data if row.form in (RECIPE, SEGMENTS) else None
+        self._index = self.written = None
+        return data
+
+    async def segments(self) -> SegmentIndex:
+        """The index of a recipe of segments. Errors: as `read`."""
+        return (await self._indexed())[1]
+
+    async def segment_parts(self, segment: Segment) -> list[Part]:
+        recipe, _ = await self._indexed()
+        try:
+            return ranges.decode(await self._store.read(recipe, segment.begin, segment.end))
+        except ValueError as error:
+            raise damaged(self.digest, str(error)) from None
+
+    async def _indexed(self) -> tuple[StoredContent, SegmentIndex]:
+        if self._index is None:
+            recipe = self.written
+            if recipe is None:
+                recipe = self._store.known(self.recipe or b"", 0)
+                await recipe.settle()
+            size, trailer = recipe.size_bytes, SegmentIndex.TRAILER_BYTES
+            try:
+                length = SegmentIndex.length(await recipe.read(max(size - trailer, 0)))
+                index = SegmentIndex(await recipe.read(max(size - length, 0)), size)
+            except ValueError as error:
+                raise damaged(self.digest, str(error)) from None
+            if index.size_bytes != self.size_bytes:
+                raise damaged(self.digest, "its recipe is that of another content")
+            self._index = recipe, index
+        return self._index
 
 
 class ContentStore:
@@ -84,7 +161,10 @@ class ContentStore:
         self.packing = Packing(zstd_level)
         self.families: Families | None = None
         self.family: str | None = None
-        self._cache = _Cache()
+        self._small: Recent[bytes] = Recent(SMALL_BYTES)
+        self._chunks: Recent[tuple[bytes, int]] = Recent(CHUNKS_BYTES)
+        # Where the last output that shares with a content has ended there; -1: it is not worth a look.
+        self._positions: dict[bytes, int] = {}
         self._threads = ThreadPoolExecutor(blobs.parallel, "redrive-blobs")
 
     def close(self) -> None:
@@ -118,40 +198,97 @@ class ContentStore:
 
     async def put_like(self, whole: bytes, items: Sequence[bytes], base: Content) -> StoredContent:
         """Keep bytes that hold items of another content: as ranges of it, where that saves room."""
-        held = base.data if isinstance(base, StoredContent) else None
-        if isinstance(base, StoredContent) and held is not None and len(whole) >= LEAST_RECIPE_BYTES:
-            root, shift = base, 0
-            if base.form == RANGE and isinstance(base.base, StoredContent):
-                root, shift = base.base, base.offset
-            # Never a reference to a reference, and only to what is certain to be whole.
-            if root.form in {PLAIN, ZSTD} and (written := recipe(whole, items, held)) is not None:
-                digest = blake3(whole).digest()
-                row: Row = (digest, len(whole), RECIPE, written, root.digest, shift, None)
-                rows, pins = _shared(root, row)
-                return StoredContent(self, digest, len(whole), RECIPE, rows=rows, pins=pins, data=whole)
-        return await self.put(whole)
+        if len(whole) < LEAST_RECIPE_BYTES or not isinstance(base, StoredContent):
+            return await self.put(whole)
+        position = self._positions.get(base.digest, 0) if base.data is None else 0
+        sharing = await sharing_with(base, position) if position >= 0 else None
+        if sharing is None:
+            return await self.put(whole)
+        parts = await sharing.parts(whole, items, strict=True)
+        if base.data is None:
+            self._positions[base.digest] = sharing.position if parts is not None else -1
+            while len(self._positions) > _KEPT_POSITIONS:
+                del self._positions[next(iter(self._positions))]
+        if parts is None:
+            return await self.put(whole)
+        written = ranges.encode(await sharing.translated(parts.to))
+        if len(written) * ranges.LEAST_GAIN > len(whole):
+            return await self.put(whole)
+        digest = blake3(whole).digest()
+        return self._made_from(sharing, (digest, len(whole), RECIPE, written), data=whole)
+
+    async def put_pieces(self, pieces: AsyncIterator[Piece], base: Content | None) -> StoredContent:
+        """Keep a stream of bytes that may hold items of another content, as `put_like` does.
+
+        Memory does not grow with its length. Errors: as `put`.
+        """
+        sharing = await sharing_with(base) if isinstance(base, StoredContent) else None
+        first = await anext(pieces, None)
+        if sharing is None or first is None:
+            return await self.put(_data_of(first, pieces))
+        parts = await sharing.parts(*first)
+        if parts is None or parts.shared * 2 < len(first[0]):
+            return await self.put(_data_of(first, pieces))
+        hasher, writer = blake3(), SegmentWriter()
+        size = 0
+
+        async def segment(data: bytes, parts: Parts | None) -> bytes:
+            nonlocal size
+            hasher.update(data)
+            size += len(data)
+            to: list[Part] = [data] if parts is None else await sharing.translated(parts.to)
+            return writer.add(to, len(data), blake3(data).digest(length=_CHECK_BYTES))
+
+        async def recipe() -> AsyncIterator[bytes]:
+            yield await segment(first[0], parts)
+            async for data, items in pieces:
+                if data:
+                    yield await segment(data, await sharing.parts(data, items))
+            yield writer.finish()
+
+        written = await self.put(recipe())
+        told = (hasher.digest(), size, SEGMENTS, written.digest)
+        made = self._made_from(sharing, told, more=written.rows)
+        made.written = written
+        return made
 
     async def slice(self, content: Content, start: int, stop: int) -> StoredContent:
         """A range of stored content as content of its own: a reference, not a copy."""
-        if start == 0 and stop == content.size_bytes and isinstance(content, StoredContent):
-            return content
-        if content.size_bytes <= MAX_ROW_PLAIN_BYTES:
-            part = await content.read(start, stop)
-            digest = blake3(part).digest()
-            data = part
+        base = await self.adopt(content)
+        if start == 0 and stop == base.size_bytes:
+            return base
+        if base.form < 0:
+            await base.settle()
+        if base.form in (RECIPE, SEGMENTS):  # never a reference to a reference
+            return await self.put(base.stream(start, stop))
+        if base.size_bytes <= MAX_ROW_PLAIN_BYTES:
+            data: bytes | None = await base.read(start, stop)
+            digest = blake3(data or b"").digest()
         else:
             hasher, data = blake3(), None
-            async for chunk in content.stream(start, stop):
+            async for chunk in base.stream(start, stop):
                 hasher.update(chunk)
             digest = hasher.digest()
-        base, offset = content, start
-        if isinstance(content, StoredContent) and content.base is not None:
-            base, offset = content.base, content.offset + start  # never a reference to a reference
-        row: Row = (digest, stop - start, RANGE, None, base.digest, offset, None)
-        rows, pins = _shared(base, row)
+        return self._made_from(Sharing(base), (digest, stop - start, RANGE, None), at=start, data=data)
+
+    def _made_from(
+        self,
+        sharing: Sharing,
+        told: tuple[bytes, int, int, bytes | None],
+        *,
+        at: int = 0,
+        more: tuple[Row, ...] = (),
+        data: bytes | None = None,
+    ) -> StoredContent:
+        """A content that refers to another one, with what has to be committed or pinned with it."""
+        root, offset = sharing.root, sharing.shift + at
+        digest, size, form, recipe = told
+        row: Row = (digest, size, form, recipe, root.digest, offset, None)
+        pins = root.pins if root.rows else (root.digest,)
         return StoredContent(
-            self, digest, stop - start, RANGE, base=base, offset=offset, rows=rows, pins=pins, data=data
-        )
+            self, digest, size, form,
+            base=root, offset=offset, recipe=recipe, rows=(*root.rows, *more, row), pins=pins, data=data,
+        )  # fmt: skip
 
     def stored(self, content: Content) -> StoredContent | None:
         return content if isinstance(content, StoredContent) else None
@@ -164,25 +301,15 @@ class ContentStore:
             return await self.put(content.data)
         return await self.put(content.stream())
 
-    def look_ahead(self, rows: Rows, digest: bytes) -> bytes | None:
-        """The plain bytes of a content that is a row of its own; None for others. For the thread
-        that reads a page of payloads: a hop for each of them would cost more than the read.
-        """
-        found = self._row(rows, digest)
-        if found is None or found.form not in {PLAIN, ZSTD}:
-            return None
-        return self.packing.unpack(found)
-
-    def _row(self, rows: Rows, digest: bytes) -> store.ContentRow | None:
-        """A row, with what it takes to unpack it."""
-        found = store.get(rows, digest)
-        if found is not None:
-            self.packing.load(rows, found)
-        return found
-
     def known(self, digest: bytes, size_bytes: int, data: bytes | None = None) -> StoredContent:
         """Content that a record names. Whether it is still kept shows when it is read."""
-        return StoredContent(self, digest, size_bytes, -1, data=data)
+        return StoredContent(self, digest, size_bytes, _UNKNOWN, data=data)
+
+    def forget(self, digest: bytes | None = None) -> None:
+        """Do not answer from memory any more: the content (None: any) was deleted or erased."""
+        self._small.forget_if(lambda key: digest in (None, key))
+        self._chunks.forget_if(lambda key: digest in (None, key[0]))
+        self._positions.clear()
 
     def _as_row(self, data: bytes) -> StoredContent | None:
         family, families = self.family, self.families
@@ -215,84 +342,127 @@ class ContentStore:
 
     # ---- out
 
+    def look_ahead(self, rows: Rows, digest: bytes) -> bytes | None:
+        """The plain bytes of a content that is a row of its own; None for others. For the thread
+        that reads a page of payloads: a hop for each of them would cost more than the read.
+        """
+        found = self._row(rows, digest)
+        return self.packing.unpack(found) if found is not None and found.form in (PLAIN, ZSTD) else None
+
+    async def row(self, digest: bytes) -> tuple[store.ContentRow, bytes | None]:
+        """How a content is stored, and its plain bytes if it is a row of its own.
+
+        Errors: `PayloadGone`, `StoreCorrupt`.
+        """
+        found = await self._reader.run(lambda rows: self._row(rows, digest))
+        if found is None:
+            raise gone(digest)
+        if found.form not in (PLAIN, ZSTD):
+            return found, None
+        data = self.packing.unpack(found)
+        self._small.keep(digest, data)
+        return found, data
+
+    def _row(self, rows: Rows, digest: bytes) -> store.ContentRow | None:
+        """A row, with what it takes to unpack it."""
+        found = store.get(rows, digest)
+        if found is not None:
+            self.packing.load(rows, found)
+        return found
+
     async def read(self, content: StoredContent, start: int, stop: int) -> bytes:
-        data = content.data or self._cache.get(content.digest)
+        """The bytes of a range; checked. Errors: `PayloadGone`, `StoreCorrupt`."""
+        data = content.data or self._small.get(content.digest)
+        if data is None and start >= stop:
+            return b""
+        if data is None and content.form not in (OBJECT, RANGE, RECIPE, SEGMENTS):
+            data = await content.settle()
         if data is not None:
             return data if start == 0 and stop >= len(data) else data[start:stop]
-        if start >= stop:
-            return b""
-        if content.base is not None or content.form == OBJECT:
-            try:
-                if isinstance(content.base, StoredContent):
-                    return await self.read(content.base, content.offset + start, content.offset + stop)
-                return await self._in_thread(lambda: self._blobs.open(content.digest).read(start, stop))
-            except PayloadGone:
-                # It may have been stored in another way since this was found out.
-                if content.form == OBJECT:
-                    raise
-                content.base, content.form = None, -1
-        found = await self._reader.run(lambda rows: self._row(rows, content.digest))
-        if found is None:
-            raise gone(content.digest)
-        if found.form in (PLAIN, ZSTD):
-            data = self.packing.unpack(found)
-            self._cache.remember(content.digest, data)
-            return data[start:stop]
-        assert found.form == OBJECT or found.base is not None
-        if found.form == RECIPE:
-            return (await self._cook(found))[start:stop]
-        content.form = found.form
-        if found.form == OBJECT:
-            return await self.read(content, start, stop)
-        offset = found.base_offset or 0
-        content.base = StoredContent(self, found.base or b"", offset + found.size_bytes, -1)
-        content.offset = offset
-        return await self.read(content, start, stop)
-
-    async def _cook(self, row: store.ContentRow) -> bytes:
-        source = self.known(row.base or b"", MAX_ROW_PLAIN_BYTES)
         try:
-            data = cooked(row.data or b"", await source.read(row.base_offset or 0))
+            return await self._read(content, start, stop)
+        except PayloadGone:
+            if content.form in OWN:
+                raise
+            # It may have been stored in another way since it was looked at.
+            content.form = _UNKNOWN
+            data = await content.settle()
+            return data[start:stop] if data is not None else await self._read(content, start, stop)
+
+    async def _read(self, content: StoredContent, start: int, stop: int) -> bytes:
+        base = content.base
+        if content.form == OBJECT:
+            return await self._object(content.digest, start, stop)
+        if base is None:
+            raise damaged(content.digest, "its record does not say what it is made from")
+        if content.form == RANGE:
+            return await self.read(base, content.offset + start, content.offset + stop)
+        if content.form == RECIPE:
+            return (await self._recipe(content, base))[start:stop]
+        pieces = []
+        index = await content.segments()
+        for segment in index.segments(start, min(stop, index.size_bytes)):
+            data = await self._segment(content, base, segment)
+            pieces.append(data[max(start - segment.start, 0) : stop - segment.start])
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _object(self, digest: bytes, start: int, stop: int) -> bytes:
+        """From an object, by whole chunks: who reads on, or looks a second time, finds them in memory."""
+        pieces = []
+        for number in range(start // CHUNK_BYTES, (stop - 1) // CHUNK_BYTES + 1):
+            begin = number * CHUNK_BYTES
+            data = self._chunks.get((digest, begin))
+            if data is None:
+                data = await self._in_thread(partial(self._chunk, digest, begin))
+                self._chunks.keep((digest, begin), data)
+            pieces.append(data[max(start - begin, 0) : stop - begin])
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _chunk(self, digest: bytes, begin: int) -> bytes:
+        return self._blobs.open(digest).read(begin, begin + CHUNK_BYTES)
+
+    async def _recipe(self, content: StoredContent, base: StoredContent) -> bytes:
+        known = self._chunks.get((content.digest, 0))
+        if known is not None:
+            return known
+        try:
+            data = await self._cook(base, content.offset, ranges.decode(content.recipe or b""))
         except ValueError:
             data = b""
-        if blake3(data).digest() != row.digest:
-            raise damaged(row.digest)
-        self._cache.remember(row.digest, data)
+        if blake3(data).digest() != content.digest:
+            raise damaged(content.digest)
+        if len(data) <= MAX_ROW_PLAIN_BYTES:
+            self._small.keep(content.digest, data)
+        else:
+            self._chunks.keep((content.digest, 0), data)
         return data
 
-    def forget(self, digest: bytes) -> None:
-        """Do not answer from memory any more: the content was deleted or erased."""
-        self._cache.forget(digest)
+    async def _segment(self, content: StoredContent, base: StoredContent, segment: Segment) -> bytes:
+        known = self._chunks.get((content.digest, segment.start))
+        if known is not None:
+            return known
+        where = f"bytes {segment.start} to {segment.stop} do not match their checksum"
+        try:
+            data = await self._cook(base, content.offset, await content.segment_parts(segment))
+        except ValueError:
+            raise damaged(content.digest, where) from None
+        if blake3(data).digest(length=_CHECK_BYTES) != segment.check:
+            raise damaged(content.digest, where)
+        self._chunks.keep((content.digest, segment.start), data)
+        return data
+
+    async def _cook(self, base: StoredContent, offset: int, parts: Sequence[Part]) -> bytes:
+        held = []
+        for start, stop in ranges.windows(parts):
+            held.append((start, await self.read(base, offset + start, offset + stop)))
+        return ranges.joined(parts, held)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
 
-class _Cache:
-    """Plain bytes of small contents that were read of late."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[bytes, bytes] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, digest: bytes) -> bytes | None:
-        return self._held.get(digest)
-
-    def remember(self, digest: bytes, data: bytes) -> None:
-        if len(data) > CACHE_BYTES // 8 or digest in self._held:
-            return
-        self._held[digest] = data
-        self._bytes += len(data)
-        while self._bytes > CACHE_BYTES:
-            _, old = self._held.popitem(last=False)
-            self._bytes -= len(old)
-
-    def forget(self, digest: bytes) -> None:
-        if (data := self._held.pop(digest, None)) is not None:
-            self._bytes -= len(data)
-
-
-def _shared(base: Content, row: Row) -> tuple[tuple[Row, ...], tuple[bytes, ...]]:
-    """The rows and pins of a content that is made from `base`."""
-    rows: tuple[Row, ...] = getattr(base, "rows", ())
-    return (*rows, row), (getattr(base, "pins", ()) if rows else (base.digest,))
+async def _data_of(first: Piece | None, pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:
+    if first is not None:
+        yield first[0]
+        async for data, _ in pieces:
+            yield data

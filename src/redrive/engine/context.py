@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal
 
+from redrive.core.dates import spell_instant
 from redrive.core.ids import from_text, to_text
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, encode
-from redrive.core.run import Run, StepRun
+from redrive.core.run import PayloadRow, Plan, Run, StepRun
 from redrive.engine.answers import answer
-from redrive.engine.clock import instant
+from redrive.engine.calling import CalledRun, Calling
+from redrive.engine.clock import instant, micros_of
+from redrive.engine.contents import StoredContent
 from redrive.engine.deps import Deps
 from redrive.engine.exchanges import answer_json, exchange_row
+from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
 from redrive.engine.ledger import StepLedger
+from redrive.engine.notices import putting
+from redrive.engine.pauses import Pauses
 from redrive.engine.references import EngineCache, EngineLookup, EnginePool, RunReferences
+from redrive.engine.roots import Roots
 from redrive.sdk.answering import Answered, Reply
+from redrive.sdk.calling import Level
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
 from redrive.sdk.context import RunInfo
@@ -27,52 +35,10 @@ from redrive.sdk.payload import Payload
 from redrive.sdk.references import CacheScope
 from redrive.sdk.scripting import Script, Session
 from redrive.store import runs as store
+from redrive.store.notices import get_group
 
 MAX_LOG_DATA_BYTES = 8 << 10
-
-
-class Scope(Mapping[str, Any]):
-    """The roots of templates; what is expensive is made when it is asked for."""
-
-    __slots__ = ("_context", "_item", "_payload", "_value")
-
-    def __init__(self, context: EngineContext, payload: Payload | None, value: Any, item: Any) -> None:
-        self._context = context
-        self._payload = payload
-        self._value = value
-        self._item = item
-
-    def __getitem__(self, root: str) -> Any:
-        context = self._context
-        match root:
-            case "payload":
-                return self._value
-            case "item":
-                return self._item
-            case "meta":
-                return dict(self._payload.meta) if self._payload is not None else {}
-            case "vars":
-                return context.vars
-            case "now":
-                return context.now()
-            case "last_success":
-                return context.last_success
-            case "run":
-                run = context.run
-                return {
-                    "id": run.id,
-                    "flow": run.flow,
-                    "version": run.version,
-                    "trigger": run.trigger,
-                    "source_run": run.source_run,
-                }
-        raise KeyError(root)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(("payload", "item", "meta", "vars", "run", "now", "last_success"))
-
-    def __len__(self) -> int:
-        return 7
+MAX_SLEEP_S = 60.0
 
 
 class EngineLog:
@@ -122,6 +88,8 @@ class EngineContext:
         stop: Callable[[float], Any],
         preview: bool,
         references: RunReferences,
+        pauses: Pauses,
+        plan: Plan,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -148,6 +116,12 @@ class EngineContext:
         self.preview = preview
         self.payload: Payload | None = None
         self._input_ids: dict[int, int] = {}
+        self.pauses = pauses
+        self._calling = Calling(deps=deps, journal=journal, step=step, plan=plan, pauses=pauses, log=self.log)
+        self.inputs: list[int] | None = None
+        """The buckets of the step's input; None: a start without data."""
+        self.row: tuple[PayloadRow, StoredContent] | None = None
+        """The record of the payload at hand, in a step that works on one after the other."""
 
     @property
     def vars(self) -> Mapping[str, Any]:
@@ -162,7 +136,7 @@ class EngineContext:
     def scope(self, payload: Payload | None = None, value: Any = None, item: Any = None) -> Mapping[str, Any]:
         # A start without data has no payload to look into: its paths find nothing.
         nothing = payload is None or not payload.size_bytes
-        return Scope(self, payload, MISSING if value is None and nothing else value, item)
+        return Roots(self, payload, MISSING if value is None and nothing else value, item)
 
     def set_variable(self, name: str, value: Any) -> None:
         self._variables[name] = value
@@ -261,6 +235,45 @@ class EngineContext:
             clock=deps.clock,
             answers=deps.answers,
         )
+
+    async def reach(self, state: Any) -> None:
+        self._step.checkpoint = encode(state)
+        self._journal.step(self._step)
+        await self._journal.barrier()
+        failpoints.hit("state.reached")
+
+    async def wait_until(self, moment: datetime) -> None:
+        due = micros_of(moment)
+        if due <= self._deps.clock.micros():
+            return
+        self.log.info(f"waiting until {spell_instant(moment)}")
+        async with self.pauses.waiting({"until": spell_instant(moment)}):
+            while (left := due - self._deps.clock.micros()) > 0:
+                # In pieces: the wall clock may be set, and the machine may sleep.
+                await self._stop(self._deps.clock.waits(min(left / 1_000_000, MAX_SLEEP_S)))
+
+    async def call(
+        self, flow: str, variables: Mapping[str, Any], *, wait: bool = True, stop_called: bool = True
+    ) -> CalledRun:
+        call = self._calling.of(flow, variables, self.inputs, self.row)
+        return await self._calling.call(call, self.state, self.attempt, wait=wait, stop_called=stop_called)
+
+    async def notify(self, message: str, *, level: Level = "info", groups: Sequence[str] = ()) -> None:
+        if self.preview:
+            return
+        known = await self._deps.reader.run(
+            lambda rows: [name for name in groups if get_group(rows, name) is not None]
+        )
+        for name in dict.fromkeys(groups):
+            if name not in known:
+                self.log.warning(f"nobody is told: there is no notification group {name!r}")
+        run, step = self._journal.run, self._step.step
+        work = putting(
+            self._deps, run, known,
+            signature=f"notify {run.flow} {step} {level} {message}", level=level,
+            title=f"{run.flow}: {self._step.name or step}", message=message, step=step,
+        )  # fmt: skip
+        self._journal.work(work)
 
     async def sleep(self, seconds: float) -> None:
         await self._stop(self._deps.clock.waits(seconds))

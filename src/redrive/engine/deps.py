@@ -10,9 +10,11 @@ import msgspec
 from redrive.core.jsonvalue import decode
 from redrive.core.run import Run
 from redrive.engine.answers import Answers
+from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
+from redrive.engine.ends import Ends
 from redrive.engine.target import LedgerSignal
 from redrive.engine.waits import Waits
 from redrive.sandbox import Sandbox
@@ -21,6 +23,7 @@ from redrive.store.committer import Committer
 from redrive.store.database import Reader
 
 if TYPE_CHECKING:
+    from redrive.engine.calling import Calls
     from redrive.engine.flows import FlowCache
 
 
@@ -38,9 +41,15 @@ class Deps(msgspec.Struct):
     settings: Settings
     changed: Callable[[Run], None]
     """Told of every change of a run's own record."""
+    apart: Apart = msgspec.field(default_factory=Apart)
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
     answers: Answers = msgspec.field(default_factory=Answers)
     waits: Waits = msgspec.field(default_factory=Waits)
+    ends: Ends = msgspec.field(default_factory=Ends)
+    outbox: LedgerSignal = msgspec.field(default_factory=LedgerSignal)
+    """Something may be there to send to notification groups."""
+    calls: Calls | None = None
+    """Drafts the runs that steps start; set by whoever opens the home."""
 
     def used_connectors(self, run: Run) -> dict[str, str]:
         """Connector name to the hash of the document that the run has used so far."""

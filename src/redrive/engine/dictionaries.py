@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import zstandard
 from blake3 import blake3
 
+from redrive.engine.failpoints import failpoints
 from redrive.engine.packing import LEAST_PLAIN_BYTES, MOST_PLAIN_BYTES, Dictionary, Packing
 from redrive.errors import RedriveError
 from redrive.log import get_logger
@@ -50,6 +51,8 @@ class Families(Protocol):
 
     def note(self, family: str, digest: bytes, plain: int, packed: int) -> None: ...
 
+    def forget(self, family: str) -> None: ...
+
 
 class _Family:
     __slots__ = ("due", "packed", "plain", "recent", "seen", "since", "wait")
@@ -82,6 +85,11 @@ class Dictionaries:
         if family not in self._present:
             self._present[family] = self._stored(self._reader.rows(), family)
         return self._present[family]
+
+    def forget(self, family: str) -> None:
+        """Look again which one there is: the one that was used is retired."""
+        self._present.pop(family, None)
+        self._families.pop(family, None)
 
     def note(self, family: str, digest: bytes, plain: int, packed: int) -> None:
         """A content was packed: one more sample, and one more figure."""
@@ -155,15 +163,18 @@ class Dictionaries:
         if stored is not None and (present is None or stored.number > present.number):
             return stored  # another process has been faster
         level = self._packing.level
+        failpoints.hit("dictionary.begun")
         loop = asyncio.get_running_loop()
         made = await loop.run_in_executor(None, trained, samples, level, stored)
         if made is None:
             return None
+        failpoints.hit("dictionary.made")
         data, ratio = made
         digest, at = blake3(data).digest(), self._now()
         number = await self._committer.submit(
             lambda transaction: store.add_dictionary(transaction, family, data, digest, ratio, at)
         )
+        failpoints.hit("dictionary.stored")
         _log.info("dictionary.made", family=family, number=number, ratio=ratio / 100)
         return Dictionary(number, ratio, data, level)
 

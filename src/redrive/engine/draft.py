@@ -12,36 +12,34 @@ from typing import Any
 import jsonpatch
 import msgspec
 
-from redrive.core.flow import Flow
 from redrive.core.formats import parses
 from redrive.core.ids import from_text, to_text
 from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
 from redrive.core.lineage import LineageBuilder
-from redrive.core.run import FAILED, PayloadRow, Plan, Run, StepRun
+from redrive.core.run import PayloadRow, Plan, Run, StepRun
 from redrive.core.selection import Selection
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.contents import StoredContent
 from redrive.engine.deps import Deps
-from redrive.engine.stored import buckets_of
 from redrive.engine.tracing import failed_items
 from redrive.errors import NotFound, PayloadError, PayloadGone, StateConflict, UsageError
 from redrive.sdk.payload import Payload
 from redrive.sdk.shape import Out
 from redrive.sdk.writing import Writing
 from redrive.store import payloads as payload_store
+from redrive.store import retention
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT, pin
 from redrive.store.database import Rows
+from redrive.store.search_queue import ENQUEUE, NEW
 from redrive.store.statements import row
 
 MAX_PATCH_BYTES = 256 << 10
 FAILED_PAGE = 1000
 DATA = -1
 """Position of a bucket that was handed to a run."""
-
-DONE = frozenset({"success", "partial_success", "skipped", "kept"})
 
 
 class Edit(msgspec.Struct):
@@ -56,7 +54,8 @@ class Edit(msgspec.Struct):
 class Draft(msgspec.Struct):
     run: Run
     plan: Plan
-    kept: list[StepRun] = msgspec.field(default_factory=list)
+    records: list[StepRun] = msgspec.field(default_factory=list)
+    """Of steps that are kept, and of those around a place where the run begins."""
     buckets: dict[int, YoungBucket] = msgspec.field(default_factory=dict)
     edits: list[Edit] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
@@ -65,7 +64,11 @@ class Draft(msgspec.Struct):
     def write(self, transaction: Transaction, actor: str, at: int) -> None:
         """The run, queued, with everything that belongs to it."""
         self.run.plan = msgspec.json.encode(self.plan)
+        for bucket in self.plan.buckets:
+            if bucket not in self.buckets:
+                retention.require_whole(transaction, bucket)
         transaction.insert(store.INSERT_RUN, row(self.run))
+        transaction.insert(ENQUEUE, (self.run.id, NEW))
         for bucket, held in self.buckets.items():
             transaction.insert(store.INSERT_BUCKET, (bucket, self.run.id, DATA))
             for payload, content in held.payloads:
@@ -74,7 +77,7 @@ class Draft(msgspec.Struct):
                 for values in content.rows:
                     transaction.insert(INSERT_CONTENT, values)
                 transaction.insert(store.INSERT_PAYLOAD, row(payload))
-        for step in self.kept:
+        for step in self.records:
             transaction.insert(store.PUT_STEP_RUN, row(step))
         for edit in self.edits:
             transaction.insert(
@@ -219,22 +222,33 @@ class Drafting:
     # ---- what is left of a failed step
 
     async def unfinished(
-        self, step: StepRun, inputs: list[int] | None, before: dict[str, Any]
+        self,
+        step: StepRun,
+        inputs: list[int] | None,
+        before: dict[str, Any],
+        *,
+        only_failed: bool = False,
+        inside: bool = True,
     ) -> tuple[list[int] | None, dict[str, Any]]:
-        """The payloads of a failed step that failed or were not reached, as a bucket, and the
-        checkpoints inside them. `before`: the checkpoints that the step itself went on from.
+        """The payloads of a step that failed or (unless `only_failed`) were not reached, as a bucket,
+        and the checkpoints inside them. `before`: the checkpoints that the step itself went on from;
+        `inside` is false for a step that has none.
         """
         points = await self._points(step)
-        begun = decode(step.checkpoint) if step.checkpoint else before.get(str(step.done))
+        if not inside:
+            points = dict.fromkeys(points)
+        begun = decode(step.checkpoint) if step.checkpoint and inside else before.get(str(step.done))
         if inputs is None:
             point = begun if begun is not None else next((decode(p) for p in points.values() if p), None)
             return None, {"0": point} if point is not None else {}
         if not step.done:
             return inputs, {**before, "0": begun} if begun is not None else dict(before)
+        if len(points) >= step.payloads_in:
+            return inputs, {str(number): decode(point) for number, point in points.items() if point}
         checkpoints: dict[str, Any] = {}
         bucket, held = self._bucket()
         async for number, payload, content in self._buckets.rows(inputs):
-            if number >= step.done or number in points:
+            if (number >= step.done and not only_failed) or number in points:
                 place = self._place(bucket, held, payload, content)
                 if points.get(number):
                     checkpoints[str(place.position)] = decode(points[number] or b"null")
@@ -349,9 +363,10 @@ class Drafting:
             lineage = LineageBuilder()
             if writing.whole is not None:
                 lineage.add_items([Item(b"", 0, item.number) for item in writing.items])
-                new = await self._deps.contents.put(writing.whole)
+                raws = [item.raw for item in writing.items]
+                new = await self._deps.contents.put_like(writing.whole, raws, content)
             else:
-                new = await self._deps.contents.put(_pieces(writing, lineage))
+                new = await self._deps.contents.put_pieces(_pieces(writing, lineage), content)
             if writing.count == payload.items:
                 new = content  # all of it: the stored bytes as they are
             self._place(bucket, held, payload, new, items=writing.count, lineage=lineage.encode())
@@ -377,10 +392,10 @@ async def _fitting(
             yield chosen
 
 
-async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[bytes]:
+async def _pieces(writing: Writing, lineage: LineageBuilder) -> AsyncIterator[tuple[bytes, Sequence[bytes]]]:
     async for piece in writing.pieces():
         lineage.add_items([Item(b"", 0, item.number) for item in piece.items])
-        yield piece.data
+        yield piece.data, [item.raw for item in piece.items]
 
 
 async def count_items(payload: Payload) -> int | None:
@@ -394,32 +409,6 @@ async def count_items(payload: Payload) -> int | None:
     return count
 
 
-def keep_steps(
-    run_id: int, flow: Flow, source_steps: Sequence[StepRun], before: str, *, through: bool
-) -> list[StepRun]:
-    """The step records of a new run for what it does not execute: all steps before `before`
-    (`through`: and that one), by reference to the buckets of the source.
-    """
-    known = {step.step: step for step in source_steps}
-    kept: list[StepRun] = []
-    for position, node in enumerate(flow.walk()):
-        if node.id == before and not through:
-            break
-        there = known.get(node.id)
-        new = StepRun(
-            run_id=run_id, position=position, step=node.id, shape=node.shape, name=node.name or None
-        )
-        if there is not None:
-            for name in ("inputs", "outputs", "payloads_in", "items_in", "bytes_in", "payloads_out",
-                         "items_out", "bytes_out", "variables"):  # fmt: skip
-                setattr(new, name, getattr(there, name))
-        new.status = "kept"
-        kept.append(new)
-        if node.id == before:
-            break
-    return kept
-
-
 def require_ended(run: Run) -> None:
     """Errors: `run.unfinished`."""
     if run.finished_at is None:
@@ -428,25 +417,3 @@ def require_ended(run: Run) -> None:
             code="run.unfinished",
             hint="Wait for its end, or stop it first.",
         )
-
-
-def failed_step(run: Run, steps: Sequence[StepRun]) -> StepRun:
-    """The step that `--from failed` starts at. Errors: `run.not_failed`."""
-    if run.status in FAILED:
-        for step in steps:
-            if step.status in {"failure", "stopped", "running"}:
-                return step
-    raise StateConflict(
-        f"run {to_text('r', run.id)} ended in {run.status}; it has no failed step",
-        code="run.not_failed",
-        hint="Use `--from start`, or `redrive redrive RUN --at STEP`.",
-    )
-
-
-def inputs_of(step: StepRun) -> list[int] | None:
-    """None: a start without data."""
-    return buckets_of(step.inputs)
-
-
-def outputs_of(step: StepRun) -> list[int] | None:
-    return buckets_of(step.outputs)

@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import random
-import traceback
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, cast
+
+import msgspec
 
 from redrive.core.flow import StepNode
 from redrive.core.jsonvalue import decode, encode
-from redrive.core.run import StepRun
+from redrive.core.run import PayloadRow, StepRun
+from redrive.engine.apart.attempts import Attempt, Attempts
+from redrive.engine.apart.session import Making
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
+from redrive.engine.calling import CalledRun
 from redrive.engine.context import EngineContext
 from redrive.engine.control import Stopped
+from redrive.engine.crashes import crashed
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
-from redrive.engine.output import Origins, Output
+from redrive.engine.output import Origins, Output, RoutedOutput
 from redrive.errors import Fault, RedriveError, ShapeCrashed, StepError, StepTimeout
 from redrive.log import get_logger
-from redrive.sdk.content import MemoryContent
+from redrive.sdk.calling import Called
+from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
 from redrive.store import runs as store
@@ -37,6 +44,16 @@ MAX_BACKOFF_S = 60.0
 # made again, and outcomes of sends (a crash before their commit leaves them `unknown`).
 PROGRESS_S = 0.05
 OUTCOME_S = 0.003
+
+
+class Failure(msgspec.Struct):
+    """A payload that failed for good, as it came into the step; `row` None: the empty one of a start
+    without data.
+    """
+
+    row: PayloadRow | None
+    content: Content
+    error: StepError
 
 
 class StepExecution:
@@ -64,6 +81,8 @@ class StepExecution:
         resumed: bool,
         bounded: bool = True,
         wary: bool = False,
+        caught: bool = False,
+        collect: bool = False,
     ) -> None:
         self._deps = deps
         self._journal = journal
@@ -79,13 +98,29 @@ class StepExecution:
         self._retries = retries
         self._check_stop = check_stop
         self._resumed = resumed
-        self._output = Output(
-            step=step,
-            journal=journal,
-            contents=deps.contents.of(f"{journal.run.flow_id}/{step.step}"),
-            ids=deps.ids,
-            young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
-        )
+        self._caught = caught
+        self.failures: list[Failure] | None = [] if collect else None
+        self._output: Output | RoutedOutput
+        if shape.tree == "route":
+            self._output = RoutedOutput(
+                step=step,
+                paths=[path.id for path in node.paths],
+                journal=journal,
+                contents=deps.contents.of(f"{journal.run.flow_id}/{step.step}"),
+                ids=deps.ids,
+                resumed=resumed,
+                bounded=bounded,
+            )
+        else:
+            self._output = Output(
+                step=step,
+                journal=journal,
+                contents=deps.contents.of(f"{journal.run.flow_id}/{step.step}"),
+                ids=deps.ids,
+                young=None if resumed and step.bucket is not None else YoungBucket(bounded=bounded),
+            )
+        self._attempting = Attempts(deps.apart, shape, node.settings, context, self._state_ahead)
+        context.inputs = inputs
         self._failed_before = step.failed
         self._recorded_at = 0
         self._wary = wary
@@ -102,24 +137,37 @@ class StepExecution:
             await self._journal.barrier()
         failpoints.hit("step.begun")
         try:
-            if isinstance(self._shape, GatherShape):
-                await self._gather(self._shape)
+            if self._shape.gathers:
+                await self._gather(cast("GatherShape", self._shape))
             elif isinstance(self._shape, Shape):
                 await self._each(self._shape)
         finally:
             step.finished_at = self._deps.clock.micros()
             step.next_attempt_at = None
-        error = self._stopping_error or self._first_error
-        if self._failed_before and self._stopping_error is None:
-            step.status = "failure"
-            step.error = await self._earlier_error()
-        elif error is not None:
-            step.status = "failure"
-            step.error = encode(error.as_dict())
-        else:
-            step.status = "success"
-            if step.skipped and not (step.delivered or step.rejected or step.unknown):
-                self._context.log.warning("nothing was left to send", left_out=step.skipped)
+        if isinstance(self._output, RoutedOutput) and self._output.unrouted:
+            self._context.log.warning(
+                f"{self._output.unrouted} items met the condition of no path and end here",
+                items=self._output.unrouted,
+            )
+        await self._judge()
+
+    async def _judge(self) -> None:
+        """The end state, by what failed."""
+        step, stopping = self._step, self._stopping_error
+        ends_run = stopping is not None and stopping.ends_run
+        if stopping is not None and self._caught and not ends_run:
+            await self._fail_rest(stopping)
+        error = stopping or self._first_error
+        if self._failed_before or error is not None:
+            if self._failed_before and stopping is None:
+                step.error = await self._earlier_error()
+            elif error is not None:
+                step.error = encode(error.as_dict())
+            step.status = "partial_success" if self._caught and not ends_run else "failure"
+            return
+        step.status = "success"
+        if step.skipped and not (step.delivered or step.rejected or step.unknown):
+            self._context.log.warning("nothing was left to send", left_out=step.skipped)
 
     async def _earlier_error(self) -> bytes:
         """Of the first payload that failed before the step was interrupted."""
@@ -137,10 +185,14 @@ class StepExecution:
         self._record(PROGRESS_S)
         failpoints.hit("step.finished")
 
+    def young_buckets(self) -> dict[int, YoungBucket]:
+        """What was put out, where it is small and whole in memory."""
+        return self._output.young_buckets()
+
     @property
-    def young(self) -> YoungBucket | None:
-        """The output, where it is small and whole in memory."""
-        return self._output.young if self._step.bucket is not None else None
+    def in_memory(self) -> bool:
+        """Whether what follows need not read the store."""
+        return self._output.in_memory
 
     def suspend(self) -> None:
         """Leave things so that another execution can go on: drop what does not stay."""
@@ -155,6 +207,7 @@ class StepExecution:
         step = self._step
         count, items, size = await self._buckets.totals(self._inputs)
         step.payloads_in, step.items_in, step.bytes_in = count, items, size
+        self._attempting.decide(size, count)
 
     async def _each(self, shape: Shape) -> None:
         step = self._step
@@ -162,17 +215,35 @@ class StepExecution:
             if not step.done:
                 # One empty payload, which has no record.
                 empty = Payload(MemoryContent(b""), position=0)
-                await self._finish_payload(0, empty, 0, partial(shape.run, empty, self._context), [])
+                await self._finish_payload(
+                    0, empty, None, empty.content, partial(shape.run, empty, self._context), []
+                )
             return
+        rows = self._buckets.rows(self._inputs, step.done)
+        async with aclosing(self._attempting.of_each(shape, rows)) as at_work:
+            async for number, row, content, payload, attempt in at_work:
+                self._check_stop()
+                self._context.row = row, content
+                origins = [(number, 0, 1 if row.items is None else row.items)]
+                await self._finish_payload(number, payload, row, content, attempt, origins)
+                if self._stopping_error is not None:
+                    return
+
+    async def _fail_rest(self, error: StepError) -> None:
+        """In a `try`, what was not tried because of one payload has failed like that one."""
+        step = self._step
+        packed = encode(error.as_dict())
         async for number, row, content in self._buckets.rows(self._inputs, step.done):
-            self._check_stop()
-            payload = as_payload(number, row, content)
-            origins = [(number, 0, 1 if row.items is None else row.items)]
-            await self._finish_payload(
-                number, payload, row.id, partial(shape.run, payload, self._context), origins
+            self._journal.add(
+                store.INSERT_FAILED, (step.run_id, step.position, number, row.id, 0, packed, None)
             )
-            if self._stopping_error is not None:
-                return
+            if self.failures is not None:
+                self.failures.append(Failure(row, content, error))
+            step.failed += 1
+            step.done = number + 1
+            if self._journal.full:
+                self._record()
+                await self._journal.pace()
 
     async def _gather(self, shape: GatherShape) -> None:
         if self._step.done:
@@ -187,26 +258,28 @@ class StepExecution:
                 self._context.names(number, payload)
                 yield payload
 
-        bucket = Bucket(_Again(payloads), self._step.payloads_in)
+        bucket = Bucket(_Again(payloads), self._step.payloads_in, without_data=self._without_data)
         origins: list[tuple[int, int, int]] = []
-        error = await self._attempts(0, lambda: shape.run(bucket, self._context), origins, seen)
+        error = await self._attempts(0, self._attempting.of_bucket(shape, bucket), origins, seen)
         if error is None:
             self._output.keep()
             self._step.done = self._step.payloads_in
         else:
             self._output.drop()
             self._stopping_error = error
-            self._step.failed = self._step.payloads_in
             packed = encode(error.as_dict())
-            async for number, row, _ in self._buckets.rows(self._inputs):
+            async for number, row, content in self._buckets.rows(self._inputs):
                 self._journal.add(
                     store.INSERT_FAILED,
                     (self._step.run_id, self._step.position, number, row.id, self._step.attempts,
-                     packed, None),
+                     packed, self._reached(0) if number == 0 else None),
                 )  # fmt: skip
+                if self.failures is not None:
+                    self.failures.append(Failure(row, content, error))
                 if self._journal.full:
                     self._journal.flush()
                     await self._journal.pace()
+            self._step.failed = self._step.done = self._step.payloads_in
             self._context.log.error(error.detail, code=error.code)
 
     # ---- one payload
@@ -215,8 +288,9 @@ class StepExecution:
         self,
         number: int,
         payload: Payload,
-        payload_id: int,
-        run: Callable[[], AsyncIterator[Out]],
+        row: PayloadRow | None,
+        content: Content,
+        run: Attempt,
         origins: Origins,
     ) -> None:
         step, context = self._step, self._context
@@ -230,15 +304,17 @@ class StepExecution:
             step.failed += 1
             self._journal.add(
                 store.INSERT_FAILED,
-                (step.run_id, step.position, number, payload_id, context.attempt,
+                (step.run_id, step.position, number, row.id if row else 0, context.attempt,
                  encode(error.as_dict()), self._reached(number)),
             )  # fmt: skip
+            if self.failures is not None:
+                self.failures.append(Failure(row, content, error))
             context.log.error(error.detail, code=error.code, payload=payload.id or None)
             self._first_error = self._first_error or error
             if error.stops_step:
                 self._stopping_error = error
         step.done = number + 1
-        step.checkpoint = None
+        self._output.end_payload()
         self._progressed()
         failpoints.hit("payload.finished")
         if self._stopping_error is not None:
@@ -253,7 +329,7 @@ class StepExecution:
     async def _attempts(
         self,
         number: int,
-        run: Callable[[], AsyncIterator[Out]],
+        run: Attempt,
         origins: Origins,
         seen: dict[int, int] | None,
     ) -> StepError | None:
@@ -265,7 +341,7 @@ class StepExecution:
             step.attempts = max(step.attempts, attempt)
             context.attempt = context.ledger.attempt = attempt
             context.state = self._state(number)
-            limit = asyncio.timeout(self._node.timeout_s)
+            limit = context.pauses.limit = asyncio.timeout(self._node.timeout_s)
             try:
                 async with limit:
                     await self._once(run, origins, seen)
@@ -286,7 +362,7 @@ class StepExecution:
                 caught.title = error.title
             except Exception as error:  # noqa: BLE001 - a shape may raise anything
                 _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
-                caught = _crashed(error)
+                caught = crashed(error)
             else:
                 return None
             context.ledger.abandon(caught.detail)
@@ -296,12 +372,20 @@ class StepExecution:
             await self._back_off(caught, attempt)
 
     def _state(self, number: int) -> Any:
+        if isinstance(self._output, RoutedOutput):
+            return None
         if self._step.checkpoint is not None:
             return decode(self._step.checkpoint)
         return self._checkpoints.get(str(number))
 
+    def _state_ahead(self, number: int) -> Any:
+        """The same, also for a payload that is worked on before its turn."""
+        return self._state(number) if number == self._step.done else self._checkpoints.get(str(number))
+
     def _reached(self, number: int) -> bytes | None:
         """The checkpoint inside a payload: of this execution, else of the one that it goes on from."""
+        if isinstance(self._output, RoutedOutput):
+            return None
         if self._step.checkpoint is not None:
             return self._step.checkpoint
         before = self._checkpoints.get(str(number))
@@ -309,7 +393,7 @@ class StepExecution:
 
     async def _once(
         self,
-        run: Callable[[], AsyncIterator[Out]],
+        run: Attempt,
         origins: Origins,
         seen: dict[int, int] | None,
     ) -> None:
@@ -317,9 +401,12 @@ class StepExecution:
         outs = run()
         try:
             async for out in outs:
-                if seen is not None and out.content is not None and out.from_items is None:
+                if seen is not None and (isinstance(out, Making) or out.content is not None):
                     origins = [(number, 0, items) for number, items in seen.items()]
-                await self._output.put(out, origins)
+                if isinstance(out, Out) and out.hand_on is not None:
+                    await self._hand_on(out.hand_on)
+                else:
+                    await self._output.put(out, origins)
                 if out.checkpoint is not None:
                     step.checkpoint = encode(out.checkpoint)
                     self._output.keep()
@@ -333,6 +420,13 @@ class StepExecution:
         finally:
             if (close := getattr(outs, "aclose", None)) is not None:
                 await close()
+
+    async def _hand_on(self, what: Bucket | Called) -> None:
+        """Buckets that go on as they are, by reference."""
+        own = None if self._without_data else self._inputs
+        buckets = what.buckets if isinstance(what, CalledRun) else own
+        assert isinstance(self._output, Output)
+        self._output.take(buckets, await self._buckets.totals(buckets or []))
 
     async def _back_off(self, error: StepError, attempt: int) -> None:
         settings = self._deps.settings
@@ -367,15 +461,3 @@ class _Again:
 
     def __aiter__(self) -> AsyncIterator[Payload]:
         return self._make()
-
-
-def _crashed(error: Exception) -> ShapeCrashed:
-    """What a shape raised that it should not have. Its text may hold payload content: left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
-    crashed = ShapeCrashed(
-        f"the shape failed with {type(error).__name__} at {where}",
-        hint="This is a fault of the shape. The process log of the worker has more.",
-    )
-    crashed.__cause__ = error
-    return crashed

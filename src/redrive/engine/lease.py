@@ -18,7 +18,8 @@ from redrive.engine.execution import PROGRESS_S
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.journal import Journal
-from redrive.engine.stored import outputs_of
+from redrive.engine.notices import at_end
+from redrive.engine.stored import outputs_of, routed_so_far
 from redrive.engine.worker import Execution
 from redrive.errors import Fault, RedriveError, StepError
 from redrive.store import ledger as ledger_store
@@ -33,6 +34,11 @@ def give_up(deps: Deps, run: Run, summary: str, error: StepError) -> Callable[[T
     sequence = deps.ids.next()
     plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
     packed = encode(error.as_dict())
+    try:
+        groups = deps.flows.get(run.flow_id, run.version).flow.settings.notify_on_failure
+    except RedriveError:
+        groups = ()  # its version cannot be read: nobody is named
+    tell = at_end(deps, run, groups, "failure", summary, None)
 
     def work(transaction: Transaction) -> None:
         if not transaction.run(
@@ -43,12 +49,17 @@ def give_up(deps: Deps, run: Run, summary: str, error: StepError) -> Callable[[T
         for step in store.step_runs(transaction, run.id):
             if step.status == "running":
                 step.status, step.error = "failure", packed
-                step.finished_at, step.next_attempt_at = at, None
-                step.payloads_out = step.out
+                step.finished_at, step.next_attempt_at, step.waits = at, None, None
+                shape = deps.flows.registry.shapes.get(step.shape)
+                if shape is not None and shape.tree == "route" and step.checkpoint is not None:
+                    for bucket, keep, *_ in routed_so_far(step).paths.values():
+                        transaction.run(store.DROP_PAYLOADS, bucket=bucket, keep=keep)
                 step.outputs = encode(outputs_of(plan, step)).decode()
                 if step.bucket is not None:
                     transaction.run(store.DROP_PAYLOADS, bucket=step.bucket, keep=step.out)
                 transaction.insert(store.PUT_STEP_RUN, row(step))
+        if tell is not None:
+            tell(transaction)
         transaction.after_commit.append(deps.signal.notify)
 
     return work

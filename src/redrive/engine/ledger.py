@@ -57,6 +57,7 @@ class StepLedger:
         counted: Counted | None,
         resumed: bool,
         wait: Callable[[asyncio.Event], Awaitable[None]],
+        under_way: set[int],
     ) -> None:
         self._target = target
         self._asker = asker
@@ -70,6 +71,8 @@ class StepLedger:
         self._counted = counted
         self._resumed = resumed
         self._wait = wait
+        # Requests of this very run, also of steps in paths that run beside this one.
+        self._under_way = under_way
         self._target_id: int | None = None
         self._payload: Payload | None = None
         self.attempt = 1
@@ -99,10 +102,19 @@ class StepLedger:
             if own_open:  # an outcome of ours is still on its way to the disk
                 await self._journal.barrier()
                 verdicts, _ = await self._judge(entries)
-            if self._counted is not None or not any(v == "busy" for v, _ in verdicts):
+            if self._counted is not None or not any(self._busy(*one) for one in verdicts):
                 break
             await self._wait(event)
         return await self._decision(payload, entries, verdicts)
+
+    def _busy(self, verdict: str, known: Known | None) -> bool:
+        """Whether somebody is sending it right now: another run, or another path of this one."""
+        return verdict == "busy" or (
+            known is not None
+            and known.status == "begun"
+            and known.run_id == self._asker.run_id
+            and known.exchange_id in self._under_way
+        )
 
     async def _recount(self, payload: Payload) -> None:
         """Outcomes are committed per request, and those of a dead execution by whoever took over:
@@ -125,10 +137,11 @@ class StepLedger:
     async def _judge(self, entries: Sequence[Entry]) -> tuple[list[tuple[str, Known | None]], bool]:
         def read(rows: Rows) -> tuple[list[tuple[str, Known | None]], bool]:
             target_id = self._find_target(rows)
+            secret = store.secret_of(rows)
             verdicts: list[tuple[str, Known | None]] = []
             own_open = False
             for entry in entries:
-                known = store.known(rows, target_id, entry.key) if target_id is not None else None
+                known = store.known(rows, target_id, entry.key, secret) if target_id is not None else None
                 verdicts.append((judge(known, entry.digest, self._asker), known))
                 own_open = own_open or (
                     known is not None
@@ -307,6 +320,7 @@ class StepLedger:
             return None
         claim = StepClaim(self, claiming.exchange_id, claiming.claimed, entries, claiming.payload_id)
         self._open.append(claim)
+        self._under_way.add(claim.number)
         return claim
 
     # ---- settling
@@ -320,6 +334,7 @@ class StepLedger:
     ) -> None:
         failpoints.hit("send.after")
         self._open.remove(claim)
+        self._under_way.discard(claim.number)
         body = answer.body
         stored = body if isinstance(body, StoredContent) else None
         if stored is not None:
@@ -423,8 +438,9 @@ class StepLedger:
 
         def work(transaction: Transaction) -> None:
             target_id = self._ensure_target(transaction)
+            secret = store.secret_of(transaction)
             for sequence, entry, status, reason in numbered:
-                known = store.known(transaction, target_id, entry.key)
+                known = store.known(transaction, target_id, entry.key, secret)
                 if known is not None:
                     transaction.insert(
                         store.INSERT_EVENT,

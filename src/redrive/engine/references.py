@@ -21,6 +21,7 @@ from redrive.core.pools import Sieve, judge
 from redrive.core.run import Plan, Run, StepRun
 from redrive.engine.clock import instant
 from redrive.engine.deps import Deps
+from redrive.engine.failpoints import failpoints
 from redrive.engine.journal import Journal
 from redrive.errors import PayloadError, StepError
 from redrive.sdk.context import StepLog
@@ -87,7 +88,7 @@ class RunReferences:
 def done_before(rows: Rows, run_id: int, plan: Plan) -> frozenset[str]:
     """Steps whose work in the source run counts in a run: kept ones, and one that it goes on inside."""
     kept = [step.step for step in run_store.step_runs(rows, run_id) if step.status == "kept"]
-    begun = [plan.step] if plan.start == "failed" and plan.step is not None else []
+    begun = plan.begins if plan.start == "failed" else ()
     return frozenset([*kept, *begun])
 
 
@@ -303,6 +304,7 @@ class EnginePool:
             run.pools_used = run.pools_used or track
             run.journal.work(sift)
             await run.journal.barrier()
+            failpoints.hit("pool.claimed")
         goes_on.update(decided)
         return list(busy), frozenset(holders)
 
@@ -445,6 +447,7 @@ class EngineCache:
             )
 
         run.journal.work(work)
+        failpoints.hit("cache.added")
 
     def _stored(self, entry: str, now: int) -> tuple[int, int]:
         rows = self._run.deps.reader.rows()

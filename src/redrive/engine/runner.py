@@ -47,6 +47,7 @@ class Runner:
         self._pressed = pressed
         self._controls: dict[int, Control] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._mine: set[int] = set()
         self._wake = asyncio.Event()
         self._closing = False
         # Runs with a lower id were there before this runner: one of them may have killed the last.
@@ -61,6 +62,11 @@ class Runner:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nothing executes any more
             self._loop.call_soon_threadsafe(self._halt, error)
 
+    @property
+    def busy(self) -> bool:
+        """Whether runs are under way."""
+        return bool(self._tasks)
+
     def wake(self) -> None:
         """Something was queued or requested in this process."""
         self._wake.set()
@@ -73,6 +79,7 @@ class Runner:
             while not self._closing:
                 self._wake.clear()
                 await self._request_stops()
+                await self._tell_ends()
                 await self._admit()
                 await self._wake.wait()
         except RedriveError as error:
@@ -144,12 +151,21 @@ class Runner:
             if control is not None and control.stop < level:
                 self.stop(run_id, level)
 
+    async def _tell_ends(self) -> None:
+        """Of called runs that have ended without being executed: somebody stopped them in the queue."""
+        for run_id in self._deps.ends.awaited - self._tasks.keys():
+            if self._ended(run_id):
+                self._deps.ends.tell(run_id)
+
     async def _admit(self) -> None:
-        if self._up_to is not None and (self._up_to in self._tasks or self._ended(self._up_to)):
-            return  # what was queued later is for whoever queued it
-        most = self._deps.settings.max_running_runs
-        free = (min(most, PRESSED_RUNS) if self._pressed() else most) - len(self._tasks)
+        free = self._places()
+        if self._pressed():
+            free = min(free, PRESSED_RUNS - len(self._tasks))
         self._full = free <= 0
+        if self._up_to is not None:
+            free = await self._admit_called(free)
+            if self._up_to in self._tasks or self._ended(self._up_to):
+                return  # what was queued later is for whoever queued it
         if free <= 0:
             return
         rows = self._deps.reader.rows().all(store.QUEUED, at_most=free + len(self._tasks))
@@ -166,6 +182,24 @@ class Runner:
             if run_id == self._up_to:
                 return
 
+    def _places(self) -> int:
+        """How many places are left, when those runs have got one that have waited and now go on."""
+        busy = sum(not control.parked for control in self._controls.values())
+        free = self._deps.settings.max_running_runs - busy
+        for control in self._controls.values():
+            if free > 0 and control.wants_place:
+                control.give_place()
+                free -= 1
+        return free
+
+    async def _admit_called(self, free: int) -> int:
+        """Runs that were called by those that this runner has executed; how many places are left."""
+        for run_id, parent in self._deps.reader.rows().all(store.QUEUED_CALLED):
+            if free > 0 and parent in self._mine and run_id not in self._tasks:
+                free -= 1
+                await self._start(run_id)
+        return free
+
     def _ended(self, run_id: int) -> bool:
         run = store.get_run(self._deps.reader.rows(), run_id)
         return run is None or run.finished_at is not None
@@ -174,7 +208,9 @@ class Runner:
         run = store.get_run(self._deps.reader.rows(), run_id)
         if run is None or run.finished_at is not None or run_id in self._tasks:
             return
-        control = Control()
+        control = Control(self._wake.set)
+        if self._up_to is not None:
+            self._mine.add(run_id)
         if run.stop:
             control.request_stop(run.stop)
         self._controls[run_id] = control
@@ -201,6 +237,7 @@ class Runner:
             self._tasks.pop(run.id, None)
             self._controls.pop(run.id, None)
             self._changed(run)
+            self._deps.ends.tell(run.id)
             if again and not self._closing:
                 await self._start(run.id)
             if self._full or self._up_to is not None:

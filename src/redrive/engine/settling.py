@@ -20,7 +20,7 @@ from redrive.engine.buckets import Buckets
 from redrive.engine.contents import StoredContent
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.references import RunReferences
-from redrive.engine.stored import buckets_of
+from redrive.engine.stored import buckets_of, paths_of
 from redrive.store import pools as store
 from redrive.store import runs as run_store
 from redrive.store.committer import Transaction
@@ -108,7 +108,7 @@ class _Settling:
         """
         here = run_id == self._references.run.id
         inputs = {number: row async for number, row, _ in self._rows(step.inputs)}
-        async for _, row, _ in self._rows(step.outputs):
+        async for _, row, _ in self._buckets.rows(_put_out(step)):
             for marks in (self._fine, self._undone):
                 if marked := marks.get(row.id):
                     _to_inputs(row, marked, inputs, marks)
@@ -199,14 +199,22 @@ class _Settling:
             _mark(undone, row.id, bad)
 
 
+def _put_out(step: StepRun) -> list[int]:
+    """What a step put out; of one with paths, what it handed to these."""
+    handed = paths_of(step.paths)
+    if not handed:
+        return buckets_of(step.outputs) or []
+    return [bucket for buckets in handed.values() for bucket in buckets or ()]
+
+
 def _mark(marks: Marks, payload_id: int, items: Iterable[int]) -> None:
     if items:
         marks.setdefault(payload_id, set()).update(items)
 
 
 def _to_inputs(row: PayloadRow, marked: set[int], inputs: dict[int, PayloadRow], marks: Marks) -> None:
-    if any(row.id == one.id for one in inputs.values()):
-        return  # passed on by reference
+    if row.edited_from is not None or any(row.id == one.id for one in inputs.values()):
+        return  # caught by a `try`, or passed on by reference
     lineage = Lineage(row.lineage, items=row.items or 0)
     for item in marked:
         for number, origin in lineage.origins(item):

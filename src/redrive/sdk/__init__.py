@@ -1,6 +1,8 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
+from redrive.core.dates import parse_instant, spell_instant, zone
+from redrive.core.durations import duration_s
 from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
 from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
@@ -12,6 +14,7 @@ from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
 from redrive.sdk.answering import Answered, Reply
+from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
 from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 from redrive.sdk.context import StepContext, StepLog
@@ -25,13 +28,15 @@ from redrive.sdk.fields import (
     Example,
     Field,
     FunctionsField,
+    PathId,
     PathText,
     PlainName,
+    SigningTemplatedValue,
     TemplatedValue,
 )
 from redrive.sdk.payload import MAX_VALUE_BYTES, Bucket, Envelope, Payload, batched
 from redrive.sdk.playback import Playback, Played, PlayedFailure
-from redrive.sdk.reading import Elements, RawReader, TextFields, spelt, unreadable
+from redrive.sdk.reading import Elements, RawReader, TextFields, indexable, spelt, unreadable
 from redrive.sdk.references import (
     MAX_KEY_BYTES,
     Cache,
@@ -46,7 +51,8 @@ from redrive.sdk.references import (
 from redrive.sdk.rendering import ItemTest, Missing, apply, render
 from redrive.sdk.resolving import Resolver
 from redrive.sdk.scripting import KEPT, Limits, Script, Session, Whole, check_script
-from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.shape import GatherShape, Out, Shape, TreeShape
+from redrive.sdk.tokens import Authorizes, MemoryTokens, Token, TokenStore
 
 __all__ = [
     "CHUNK_BYTES",
@@ -59,10 +65,12 @@ __all__ = [
     "Answer",
     "Answered",
     "Asked",
+    "Authorizes",
     "Bucket",
     "Cache",
     "CacheScope",
     "CachedPayload",
+    "Called",
     "Claim",
     "Condition",
     "ConditionField",
@@ -95,14 +103,17 @@ __all__ = [
     "Ledger",
     "LeftOut",
     "Lenient",
+    "Level",
     "Limits",
     "Lookup",
     "Match",
     "MemoryContent",
+    "MemoryTokens",
     "Missing",
     "Out",
     "Outcome",
     "Path",
+    "PathId",
     "PathText",
     "Payload",
     "PlainName",
@@ -119,12 +130,16 @@ __all__ = [
     "Segment",
     "Session",
     "Shape",
+    "SigningTemplatedValue",
     "StepContext",
     "StepLog",
     "TemplateMissing",
     "Templated",
     "TemplatedValue",
     "TextFields",
+    "Token",
+    "TokenStore",
+    "TreeShape",
     "UnknownRequest",
     "Whole",
     "apply",
@@ -133,14 +148,19 @@ __all__ = [
     "check_script",
     "compile_value",
     "decode",
+    "duration_s",
     "elements",
     "encode",
+    "indexable",
     "is_json",
     "item_reader",
     "members",
     "nearest",
+    "parse_instant",
     "render",
     "spell",
+    "spell_instant",
     "spelt",
     "unreadable",
+    "zone",
 ]

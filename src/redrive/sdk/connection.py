@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from redrive.sdk.payload import Payload
     from redrive.sdk.playback import Playback
     from redrive.sdk.shape import Out
+    from redrive.sdk.tokens import TokenStore
 
 
 class ConnectionInfo(msgspec.Struct, frozen=True):
@@ -28,6 +29,10 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     secrets: Mapping[str, str]
     playback: Playback | None = None
     """Where answers come from in tests and replays: nothing may leave the machine then."""
+    tokens: TokenStore | None = None
+    """Where tokens are kept; None: only as long as the connection is open."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts that may be reached; none: all. `*.example.com` stands for all below it."""
 
 
 class Connection(Protocol):

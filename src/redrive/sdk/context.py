@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -11,6 +11,7 @@ import msgspec
 
 from redrive.core.items import Item
 from redrive.sdk.answering import Answered, Reply
+from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
 from redrive.sdk.delivery import Ledger
@@ -113,3 +114,33 @@ class StepContext(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Waits on the wall clock; ends early (with an error) when the run is stopped."""
+
+    async def reach(self, state: Any) -> None:
+        """Makes `state` the checkpoint without anything put out: durable when this returns, and
+        `ctx.state` after a crash, for a further attempt, and in a retry.
+        """
+
+    async def wait_until(self, moment: datetime) -> None:
+        """Waits on the wall clock, for as long as it takes: the time does not count as the step's, and
+        the run holds no place among the running ones. Ends early (with an error) on a stop.
+
+        What it waits for has to be in the checkpoint: after a crash the step begins again.
+        """
+
+    async def call(
+        self, flow: str, variables: Mapping[str, Any], *, wait: bool = True, stop_called: bool = True
+    ) -> Called:
+        """Starts another flow with the payload at hand, or where the shape gathers with the whole
+        bucket. With `wait` it returns when that run has ended; its time does not count as the step's.
+
+        It is started once, whatever crashes. Called again in a later attempt or in a retry, it takes
+        up the run that it started: that is waited for where it has not ended, and made good by a retry
+        where it failed. `stop_called`: a stop of this run stops that one too.
+        Errors: `flow.unknown`, `flow.disabled`, `flow.not_deployed`, `flow.too_deep`, `variable.unknown`,
+        `variable.invalid`, `variable.missing`, `called.failed`, `called.stopped`.
+        """
+
+    async def notify(self, message: str, *, level: Level = "info", groups: Sequence[str] = ()) -> None:
+        """Tells notification groups, in the background and after what came before is durable. A group
+        that is not there, or cannot be reached, fails nothing: the run log says so.
+        """

@@ -33,7 +33,7 @@ from redrive.core.conditions import Condition
 from redrive.core.durations import EXPECTED, PATTERN, duration_s
 from redrive.core.functions import FunctionInvalid, Functions, as_script, functions_schema
 from redrive.core.paths import Path
-from redrive.core.template import CONNECTOR_ROOTS, FLOW_ROOTS, Templated, compile_value
+from redrive.core.template import CONNECTOR_ROOTS, FLOW_ROOTS, SIGNING_ROOTS, Templated, compile_value
 from redrive.sdk.condition_schema import condition_schema
 from redrive.sdk.scripting import check_script
 
@@ -55,13 +55,14 @@ class Example:
     `bytes`. `gives` is the list of payloads that come out, compared as JSON values. `fails` is
     the error code instead. `meta` and `variables` set the scene; `gives_variables` and
     `gives_meta` (one map per payload out) say what must come of them. `lookups` are tables as {from: to},
-    `pools` the keys that a data pool holds, `caches` the documents of an entry, named SCOPE/CACHE/ENTRY.
+    `pools` the keys that a data pool holds, `caches` the documents of an entry, named SCOPE/CACHE/ENTRY,
+    `flows` the documents that a flow which is called puts out.
     """
 
     title: str
     settings: Mapping[str, Any]
     given: Sequence[Any]
-    gives: Sequence[Any] | None = None
+    gives: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None
     fails: str | None = None
     items_path: str = ""
     media_type: str = "application/json"
@@ -72,6 +73,7 @@ class Example:
     lookups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     caches: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    flows: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,8 @@ PathText = Annotated[
 ]
 """A text that is a path; compiled to `Path`."""
 
+PathId = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+"""The id of a path that a shape owns; no other path or step of the flow has it."""
 Duration = Annotated[
     float,
     BeforeValidator(_seconds),
@@ -179,7 +183,10 @@ TemplatedValue = Annotated[Templated, _templated(FLOW_ROOTS)]
 """Any JSON value with templates in its texts; compiled to `Templated`."""
 
 ConnectorTemplatedValue = Annotated[Templated, _templated(CONNECTOR_ROOTS)]
-"""As `TemplatedValue`, in connector documents: also `with`, `connection` and `response`."""
+"""As `TemplatedValue`, in connector documents: also `with`, `connection`, `response` and `page`."""
+
+SigningTemplatedValue = Annotated[Templated, _templated(SIGNING_ROOTS)]
+"""As `TemplatedValue`, where a request is signed: `connection`, `request` and `signature`."""
 
 ConditionField = Annotated[Condition, _condition(FLOW_ROOTS)]
 """A condition; compiled to `Condition`."""

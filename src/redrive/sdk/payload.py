@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from redrive.core import formats, jsonvalue
 from redrive.core.items import Item
 from redrive.errors import PayloadError
-from redrive.sdk.content import CHUNK_BYTES, Content
+from redrive.sdk.content import CHUNK_BYTES, Content, MemoryContent
 
 # What `value()` will decode at once; larger payloads are for `chunks()`.
 MAX_VALUE_BYTES = 64 << 20
@@ -174,11 +175,31 @@ class Payload:
 class Bucket:
     """All payloads of a step's input, in order. May be iterated more than once."""
 
-    def __init__(self, payloads: AsyncIterable[Payload] | Sequence[Payload], count: int) -> None:
+    def __init__(
+        self,
+        payloads: AsyncIterable[Payload] | Sequence[Payload],
+        count: int,
+        *,
+        without_data: bool = False,
+    ) -> None:
         self._payloads = payloads
         self.count = count
+        self.without_data = without_data
+        """Of a start without data: nothing came in, and the step runs all the same."""
 
-    async def payloads(self) -> AsyncIterator[Payload]:
+    @property
+    def empty(self) -> bool:
+        """Whether a step before this one has left nothing over."""
+        return not self.count and not self.without_data
+
+    async def first(self) -> Payload:
+        """The first payload, for templates; an empty one where there is none."""
+        async with aclosing(self.payloads()) as payloads:
+            async for payload in payloads:
+                return payload
+        return Payload(MemoryContent(b""), position=0)
+
+    async def payloads(self) -> AsyncGenerator[Payload]:
         if isinstance(self._payloads, Sequence):
             for payload in self._payloads:
                 yield payload

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
 from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.errors import PayloadError
+
+MAX_INDEXED_CHARACTERS: Final = 1_000
+MAX_INDEXED_BYTES: Final = 2_000
 
 
 def unreadable(item: Item, error: Exception) -> PayloadError:
@@ -148,6 +151,13 @@ class Elements:
         if self._path.segments is not None:
             return raw_below(raw, self._path.segments)
         return [encode(value) for value in self._path.find(decode(raw))]
+
+
+def indexable(value: str) -> bool:
+    """Whether a value is short enough to be a key of a record: an index of a database holds no more."""
+    if len(value) > MAX_INDEXED_CHARACTERS:
+        return False
+    return len(value) <= MAX_INDEXED_BYTES // 4 or len(value.encode(errors="replace")) <= MAX_INDEXED_BYTES
 
 
 def spelt(raw: bytes) -> str | None:

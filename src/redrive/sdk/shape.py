@@ -18,11 +18,12 @@ import inspect
 from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from redrive.core.items import Item
+from redrive.sdk.calling import Called
 from redrive.sdk.content import Content
 from redrive.sdk.context import StepContext
 from redrive.sdk.fields import Example
@@ -49,7 +50,11 @@ class Out:
     from_items: for `content` only: the input items that this payload was made from, as (payload
         position, first item, count). Default: every item of the input payload; in a GatherShape
         every item of the bucket. Each item of the output then counts as made from all of these.
-    path: for shapes that own paths: the path that gets it.
+    path: for a shape with `tree = "route"`: the path that gets it, by its id, or by its name in the
+        document where it has none (`otherwise`). Without a path its items go nowhere: the step
+        reports how many there were.
+    hand_on: instead of items or content: stored payloads as they are, by reference. The bucket that
+        came in, or what a flow called by `ctx.call` put out.
     checkpoint: anything JSON can hold. Once this payload is durable, a crash or a further
         attempt goes on from here: `ctx.state` is this value, and payloads put out before stay.
         Without a checkpoint the step begins its input payload again, and what it had put out
@@ -67,6 +72,7 @@ class Out:
     checkpoint: Any = None
     envelope: Envelope | None = None
     unwrap_single: bool = False
+    hand_on: Bucket | Called | None = None
 
 
 class ShapeBase(BaseModel):
@@ -82,9 +88,15 @@ class ShapeBase(BaseModel):
     examples: ClassVar[tuple[Example, ...]] = ()
     # Effects outside the run (a request, a message): a plan stops before such a step.
     effects: ClassVar[bool] = False
+    # What a plan says behind the id of a step that it stops before.
+    unforeseen: ClassVar[str] = "reaches out again: what it brings is not known before it runs"
     # Settings that hold lists of steps, for shapes that own paths: ("steps", "catch") or
     # ("paths[].steps", "otherwise.steps").
     owns_steps: ClassVar[tuple[str, ...]] = ()
+    # How the engine runs these lists, the paths: `route`: side by side, each with what the shape puts
+    # out for it (`Out.path`); `branch`: one after the other, each with the whole input; `try`: the
+    # first with the input, the second with the payloads that failed in the first.
+    tree: ClassVar[Literal["route", "branch", "try"] | None] = None
     default_retries: ClassVar[int] = 3
 
     def __init_subclass__(
@@ -111,6 +123,27 @@ class ShapeBase(BaseModel):
         """The lookups that the settings name: `redrive check` and a start look whether they are there."""
         return frozenset()
 
+    @property
+    def separable(self) -> bool:
+        """Whether `run` needs no more of its context than what can be told beforehand (`run step attempt
+        missing state preview vars now wall_now scope`), `log` and `track`. Where payloads are large it
+        then runs in a helper process, which imports the class by its module and name.
+        """
+        return False
+
+    @property
+    def gathers(self) -> bool:
+        """Whether `run` gets the whole bucket instead of one payload after the other."""
+        return isinstance(self, GatherShape)
+
+    @classmethod
+    def own_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings as this class takes them: the lists of steps that it owns taken out."""
+        result = dict(settings)
+        for location in cls.owns_steps:
+            result = _without(result, location.split("."))
+        return result
+
     @classmethod
     def help(cls) -> str:
         """The docstring, as text for the reference page."""
@@ -136,3 +169,24 @@ class GatherShape(ShapeBase):
     def run(self, bucket: Bucket, ctx: StepContext) -> AsyncIterator[Out]:
         """Put out any number of payloads made from the bucket (an async generator)."""
         raise NotImplementedError
+
+
+class TreeShape(ShapeBase):
+    """A shape that does nothing to payloads itself: it owns steps, and the engine runs these."""
+
+
+def _without(data: Any, parts: list[str]) -> Any:
+    if not isinstance(data, Mapping):
+        return data
+    part, rest = parts[0], parts[1:]
+    name = part.removesuffix("[]")
+    if name not in data:
+        return data
+    if not rest:
+        return {key: value for key, value in data.items() if key != name}
+    inner = data[name]
+    if part.endswith("[]"):
+        changed = [_without(one, rest) for one in inner] if isinstance(inner, list) else inner
+    else:
+        changed = _without(inner, rest)
+    return {key: changed if key == name else value for key, value in data.items()}

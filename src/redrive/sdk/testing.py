@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -27,6 +27,7 @@ from redrive.core.jsonvalue import decode, encode
 from redrive.errors import NotFound, RedriveError, ShapeCrashed, StepError
 from redrive.sandbox import Sandbox
 from redrive.sdk.answering import Answered, Reply
+from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content, MemoryContent
 from redrive.sdk.context import RunInfo, StepLog
@@ -41,6 +42,9 @@ from redrive.sdk.testing_ledger import MemoryLedger
 from redrive.sdk.testing_log import LogLine, MemoryLog
 from redrive.sdk.testing_references import MemoryCache, MemoryLookup, MemoryPool, MemoryPoolOfRun, PoolBusy
 from redrive.sdk.writing import Writing
+
+CalledFlow: TypeAlias = "Sequence[Any] | Callable[[list[Any]], Sequence[Any]] | StepError"
+"""What a called flow does in a test."""
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 """The clock of a test run, unless one is given."""
@@ -90,6 +94,31 @@ class Tracked:
     item: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Call:
+    """A flow that was started: with these documents and variables."""
+
+    flow: str
+    given: list[Any]
+    variables: dict[str, Any]
+    wait: bool
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What notification groups were told."""
+
+    level: Level
+    message: str
+    groups: tuple[str, ...]
+
+
+class MemoryCalled(Called):
+    """A called run in a test: what it put out."""
+
+    payloads: list[Payload] = msgspec.field(default_factory=list)
+
+
 @dataclass
 class Result:
     """What a step left behind. `variables` are those that it set."""
@@ -100,6 +129,8 @@ class Result:
     tracked: list[Tracked] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
     exchanges: list[tuple[Request, Answer]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
 
     @property
     def values(self) -> list[Any]:
@@ -116,11 +147,15 @@ class MemoryContext:
     """A `StepContext` that keeps everything in memory and never waits.
 
     `lookups` are tables by name, as {from: to}; `pools` by name and `caches` by (scope, name) hold
-    what they are given and what the shape puts there. Give two contexts the same `MemoryPool` to see
-    two runs on one pool.
+    what they are given and what the shape puts there. Give two contexts the same ones to see two steps,
+    or two runs, on one pool or cache.
 
-    `slept` holds the seconds that the shape asked to wait. What a shape tracks or sets is
-    provisional until its payload is done, as in the engine: `settle` keeps it, `drop` forgets it.
+    `flows` are those that may be called: by name the documents that they put out, a function that makes
+    these of the documents that they are given, or the error with which they fail.
+
+    `slept` holds the seconds that the shape asked to wait, `waited` the instants. What a shape tracks
+    or sets is provisional until its payload is done, as in the engine: `settle` keeps it, `drop` forgets
+    it.
     """
 
     def __init__(
@@ -136,8 +171,9 @@ class MemoryContext:
         step: str = "step",
         run: RunInfo | None = None,
         lookups: Mapping[str, Mapping[str, str]] | None = None,
-        pools: Mapping[str, MemoryPool] | None = None,
-        caches: Mapping[tuple[str, str], MemoryCache] | None = None,
+        pools: dict[str, MemoryPool] | None = None,
+        caches: dict[tuple[str, str], MemoryCache] | None = None,
+        flows: Mapping[str, CalledFlow] | None = None,
     ) -> None:
         self.replies: list[Reply] = []
         self.run = run or RunInfo(id="run-1", flow="test", version=1, trigger="manual")
@@ -150,14 +186,20 @@ class MemoryContext:
         self.preview = preview
         self.exchanges: list[tuple[Request, Answer]] = []
         self.slept: list[float] = []
+        self.waited: list[datetime] = []
+        self.flows: dict[str, CalledFlow] = dict(flows or {})
+        self.calls: list[Call] = []
+        self.notices: list[Notice] = []
+        self.at_hand: Sequence[Payload] = ()
+        """The payloads that the shape works on: one, or the bucket."""
         self.tracked: list[Tracked] = []
         self.set: dict[str, Any] = {}
         self._now = now
         self._last_success = last_success
         self._connections = dict(connections or {})
         self.lookups = {name: MemoryLookup(name, rows) for name, rows in (lookups or {}).items()}
-        self.pools: dict[str, MemoryPool] = dict(pools or {})
-        self.caches: dict[tuple[str, str], MemoryCache] = dict(caches or {})
+        self.pools = {} if pools is None else pools
+        self.caches = {} if caches is None else caches
         self._before = dict(variables or {})
         self._new_tracked: list[Tracked] = []
         self._new_set: dict[str, Any] = {}
@@ -251,6 +293,32 @@ class MemoryContext:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
+    async def reach(self, state: Any) -> None:
+        self.state = decode(encode(state))  # as the store keeps it
+
+    async def wait_until(self, moment: datetime) -> None:
+        self.waited.append(moment)
+
+    async def call(
+        self, flow: str, variables: Mapping[str, Any], *, wait: bool = True, stop_called: bool = True
+    ) -> Called:
+        if flow not in self.flows:
+            raise StepError(f"there is no flow {flow!r}", code="flow.unknown", at=flow, stops_step=True)
+        given = [await payload.value() for payload in self.at_hand]
+        self.calls.append(Call(flow, given, decode(encode(dict(variables))), wait))
+        name = f"run-{len(self.calls) + 1}"
+        if not wait:
+            return MemoryCalled(name, flow, "queued")
+        gives = self.flows[flow]
+        if isinstance(gives, StepError):
+            raise gives
+        documents = gives(given) if callable(gives) else gives
+        payloads = [given_payload(one, position) for position, one in enumerate(documents)]
+        return MemoryCalled(name, flow, "success", "", payloads)
+
+    async def notify(self, message: str, *, level: Level = "info", groups: Sequence[str] = ()) -> None:
+        self.notices.append(Notice(level, message, tuple(groups)))
+
     def settle(self) -> None:
         """What was tracked and set since the last call holds from now on."""
         self.tracked += self._new_tracked
@@ -316,10 +384,13 @@ async def run_shape(
     ]
     step = _Step(ctx, bucket, attempts)
     try:
-        if isinstance(shape, GatherShape):
-            await step.work(partial(shape.run, Bucket(bucket, len(bucket)), ctx), None)
-        else:
+        if shape.gathers:
+            ctx.at_hand = bucket
+            whole = Bucket(bucket, len(bucket))
+            await step.work(partial(cast("GatherShape", shape).run, whole, ctx), None)
+        elif isinstance(shape, Shape):
             for payload in bucket:
+                ctx.at_hand = [payload]
                 if not await step.work(partial(shape.run, payload, ctx), payload):
                     break
     finally:
@@ -328,6 +399,8 @@ async def run_shape(
     step.result.tracked = ctx.tracked
     step.result.variables = ctx.set
     step.result.exchanges = ctx.exchanges
+    step.result.calls = ctx.calls
+    step.result.notices = ctx.notices
     return step.result
 
 
@@ -360,6 +433,9 @@ class _Step:
         outs = start()
         try:
             async for out in outs:
+                if out.hand_on is not None:
+                    fresh += await self._handed_on(out.hand_on)
+                    continue
                 written = await self._written(out, payload)
                 if written is not None:
                     fresh.append(written)
@@ -387,6 +463,26 @@ class _Step:
         self.result.payloads += fresh
         fresh.clear()
         self.ctx.settle()
+
+    async def _handed_on(self, what: Bucket | Called) -> list[OutPayload]:
+        """Payloads as they are. What a called flow put out has no lineage within the step."""
+        called = isinstance(what, MemoryCalled)
+        handed = []
+        for payload in what.payloads if isinstance(what, MemoryCalled) else self.bucket:
+            count = len([item async for items in payload.chunks() for item in items])
+            places = [] if called else [(payload.position, number) for number in range(count)]
+            handed.append(
+                OutPayload(
+                    content=payload.content,
+                    data=await payload.content.read(),
+                    media_type=payload.media_type,
+                    items_path=payload.items_path,
+                    meta=dict(payload.meta),
+                    lineage=[[] for _ in range(count)] if called else [[place] for place in places],
+                    count=count,
+                )
+            )
+        return handed
 
     async def _written(self, out: Out, payload: Payload | None) -> OutPayload | None:
         writing = await Writing.begin(out)
@@ -435,6 +531,7 @@ class _Step:
 async def check_examples(shape: type[Shape | GatherShape]) -> None:
     """Run every example of a shape and compare. The `AssertionError` names shape and example.
 
+    Lists of steps in an example's settings are left out: what is compared is what each path gets.
     Errors: `AssertionError` also for a shape without examples.
     """
     if not shape.examples:
@@ -442,7 +539,7 @@ async def check_examples(shape: type[Shape | GatherShape]) -> None:
     for example in shape.examples:
         where = f"shape {shape.kind!r}, example {example.title!r}"
         result = await run_shape(
-            shape.model_validate(example.settings),
+            shape.model_validate(shape.own_settings(example.settings)),
             example.given,
             items_path=example.items_path,
             media_type=example.media_type,
@@ -465,6 +562,7 @@ def example_context(example: Example) -> MemoryContext:
         lookups=example.lookups,
         pools={name: MemoryPool(name, keys) for name, keys in example.pools.items()},
         caches=caches,
+        flows=dict(example.flows),
     )
 
 
@@ -472,19 +570,29 @@ def _compare(where: str, example: Example, result: Result) -> None:
     code = result.error.code if result.error else None
     detail = f" ({result.error.detail})" if result.error else ""
     _same(f"{where}: error code{detail}", example.fails, code)
-    if example.gives is not None:
-        gives = [one if isinstance(one, bytes) else decode(encode(one)) for one in example.gives]
-        outcome = [
-            payload.data if isinstance(want, bytes) else payload.value
-            for payload, want in zip(result.payloads, gives, strict=False)
-        ]
-        _same(f"{where}: number of payloads", len(gives), len(result.payloads))
-        _same(f"{where}: payloads", gives, outcome)
+    if isinstance(example.gives, Mapping):
+        by_path: dict[str, list[OutPayload]] = {path: [] for path in example.gives}
+        for payload in result.payloads:
+            by_path.setdefault(payload.path or "", []).append(payload)
+        for path, payloads in by_path.items():
+            _compare_payloads(f"{where}, path {path!r}", example.gives.get(path, ()), payloads)
+    elif example.gives is not None:
+        _compare_payloads(where, example.gives, result.payloads)
     if example.gives_variables is not None:
         _same(f"{where}: variables", decode(encode(example.gives_variables)), result.variables)
     if example.gives_meta is not None:
         metas = [dict(payload.meta) for payload in result.payloads]
         _same(f"{where}: meta", [dict(one) for one in example.gives_meta], metas)
+
+
+def _compare_payloads(where: str, expected: Sequence[Any], payloads: Sequence[OutPayload]) -> None:
+    gives = [one if isinstance(one, bytes) else decode(encode(one)) for one in expected]
+    outcome = [
+        payload.data if isinstance(want, bytes) else payload.value
+        for payload, want in zip(payloads, gives, strict=False)
+    ]
+    _same(f"{where}: number of payloads", len(gives), len(payloads))
+    _same(f"{where}: payloads", gives, outcome)
 
 
 def _same(what: str, expected: Any, found: Any) -> None:

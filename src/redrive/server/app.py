@@ -15,8 +15,11 @@ from redrive.server.guard import Guard
 from redrive.server.page import CSP, front_page, reference_page
 from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
+    backups,
     caches,
+    erasures,
     flows,
+    groups,
     health,
     hooks,
     ledger,
@@ -24,6 +27,7 @@ from redrive.server.routes import (
     payloads,
     pools,
     redrives,
+    retention,
     runs,
     search,
     tests,
@@ -34,20 +38,9 @@ from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    flows,
-    triggers,
-    runs,
-    payloads,
-    redrives,
-    search,
-    ledger,
-    lookups,
-    pools,
-    caches,
-    tests,
-    tokens,
-    health,
-)
+    flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
+    caches, groups, tests, tokens, health,
+)  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -96,8 +96,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     """A listening socket; bound before the home is opened, so that a taken port changes nothing."""
     name = host.strip("[]")
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
-    # By its protocol asyncio knows it for TCP, and lets it send small packets at once (TCP_NODELAY): else an
-    # answer of two packets waits 40 ms for the caller's delayed acknowledgement.
+    # Named TCP, or asyncio leaves Nagle's algorithm on: an answer would wait 40 ms for its last packet.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":

@@ -38,7 +38,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         description="The same key with the same body gives the same run, also after a lost answer; another body "
-        "is refused with 409. A key is remembered for 7 days.",
+        "is refused with 409. A key is remembered as long as `keep_start_keys_days` says.",
     ),
 ]
 
@@ -123,6 +123,18 @@ class RestoreBody(_Body):
     note: str | None = Note
 
 
+class AuthorizeBody(_Body):
+    redirect_uri: str = Field(
+        min_length=1, max_length=2000, description="Where the page leads back to; known to the system."
+    )
+
+
+class AuthorizedBody(_Body):
+    url: str = Field(
+        min_length=1, max_length=8000, description="The whole address that the page led back to."
+    )
+
+
 class FlowChangeBody(_Body):
     enabled: bool
 
@@ -134,6 +146,13 @@ class StartDocumentBody(StartRequest):
 
     def request(self) -> StartRequest:
         return StartRequest(**{name: getattr(self, name) for name in StartRequest.model_fields})
+
+
+class ContentsBody(_Body):
+    """`after`: `next` of the part before. `repair` mends what can be mended."""
+
+    after: str | None = Field(None, max_length=100)
+    repair: bool = False
 
 
 class StopBody(_Body):

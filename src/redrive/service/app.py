@@ -14,6 +14,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -21,19 +22,28 @@ from redrive.engine.deps import Deps
 from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
+from redrive.engine.indexer import Indexer
+from redrive.engine.messengers import Messengers
+from redrive.engine.notices import Sender
 from redrive.engine.runner import Runner
 from redrive.engine.scheduler import Scheduler
 from redrive.engine.target import LedgerSignal
+from redrive.engine.tokens import StoredTokens
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
+from redrive.service.backups import Backups
 from redrive.service.caches import Caches
 from redrive.service.callbacks import kept_answer
+from redrive.service.calls import CalledRuns
+from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
+from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
+from redrive.service.groups import Groups
 from redrive.service.hook_calls import HookAnswer
 from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
@@ -43,12 +53,14 @@ from redrive.service.payloads import Payloads
 from redrive.service.playback import played
 from redrive.service.pools import Pools
 from redrive.service.redrives import Redrives
+from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.triggers import Triggers
 from redrive.service.views import (
+    ContentsChecked,
     Finding,
     Health,
     RunRow,
@@ -58,7 +70,9 @@ from redrive.store.blobs.opening import open_blobs
 from redrive.store.committer import Committer
 from redrive.store.database import Database, Reader
 from redrive.store.lock import RunnerLock
-from redrive.store.opening import open_database
+from redrive.store.numbers import highest
+from redrive.store.opening import mark_home, open_database
+from redrive.store.search_opening import open_search_index
 from redrive.store.secrets import SecretBox
 
 SERVER_FILE = "server.json"
@@ -91,15 +105,22 @@ class Service:
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
         self._schedules: asyncio.Task[None] | None = None
+        self._sender: Sender | None = None
         self.flows = Flows(kernel)
         self.runs = Runs(kernel)
         self.payloads = Payloads(kernel)
         self.redrives = Redrives(kernel, self.runs)
+        kernel.deps.calls = CalledRuns(kernel, self.redrives)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
+        self.retention = Retention(kernel, self.runs.row)
+        self.backups = Backups(kernel)
+        self.erasures = Erasures(kernel)
+        self._retaining: asyncio.Task[None] | None = None
         self.lookups = Lookups(kernel)
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
+        self.groups = Groups(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
@@ -114,6 +135,11 @@ class Service:
     def is_runner(self) -> bool:
         """Whether this process executes the home's runs."""
         return self._kernel.runner is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this process executes a run right now."""
+        return self._kernel.runner is not None and self._kernel.runner.busy
 
     def changed(self, run: Run) -> None:
         """The engine tells of a change of a run's record."""
@@ -140,6 +166,9 @@ class Service:
     async def doctor(self) -> Sequence[Finding]:
         return await doctor(self._kernel)
 
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        return await ContentChecks(self._kernel, repair=repair).part(after)
+
     # ---- executing
 
     def take_lock(self) -> bool:
@@ -151,6 +180,8 @@ class Service:
         runner = self._kernel.runner = Runner(
             self._kernel.deps, self.changed, up_to=up_to, pressed=self.hooks.pressed
         )
+        self._sender = Sender(self._kernel.deps, Messengers(self._kernel.secrets))
+        self._sender.start()
         self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
@@ -163,6 +194,22 @@ class Service:
     def _queued(self, run: Run) -> None:
         self.runs.changed(run)
         self._kernel.wake()
+
+    def start_retention(self) -> None:
+        """Take away in the background what is no longer to be kept."""
+        self._retaining = asyncio.create_task(self._retain(), name="redrive-retention")
+
+    async def _retain(self) -> None:
+        try:
+            await self.erasures.resume()  # what a dead process left
+        except RedriveError as error:
+            _log.error("erasing.failed", code=error.code, detail=error.detail)
+        await self.retention.main()
+
+    async def stop_retention(self) -> None:
+        if self._retaining is not None:
+            await ended(self._retaining)
+            self._retaining = None
 
     async def stop_runner(self, *, patient: bool = False) -> None:
         """Let go of all runs (see `Runner.close`) and of the lock."""
@@ -177,6 +224,10 @@ class Service:
         if self._main is not None:
             await self._main
             self._main = None
+        if self._sender is not None:
+            # A command that has executed its own run tells of it before it ends.
+            await self._sender.close(last_words=patient)
+            self._sender = None
         self._lock.release()
 
     async def execute_until(self, run_id: str) -> RunRow:
@@ -227,6 +278,7 @@ def _prepare(home: Path, database: Database) -> None:
         ) from None
     try:
         database.migrate()
+        mark_home(home, database)
     except OSError as error:
         raise StoreFull(f"the home {home} cannot be opened: {error}") from None
 
@@ -313,9 +365,20 @@ async def open_service(
         return protocol.open(info) if playback is None else played(protocol, info, playback)
 
     committer = Committer(database, failpoints.hit)
+
+    def tokens(connection: str) -> StoredTokens:
+        return StoredTokens(connection, reader, committer, secrets, clock.micros)
+
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
-    connections = Connections(reader, secrets, parse, open_connection)
+    connections = Connections(
+        reader,
+        secrets,
+        parse,
+        open_connection,
+        tokens=tokens,
+        allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
+    )
     told: list[Service] = []
     deps = Deps(
         committer=committer,
@@ -323,10 +386,11 @@ async def open_service(
         contents=contents,
         connections=connections,
         flows=FlowCache(reader, registry),
-        ids=Ids(clock),
+        ids=Ids(clock, await asyncio.to_thread(reader.here, highest)),
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
+        apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
@@ -334,17 +398,26 @@ async def open_service(
         lock,
     )
     told.append(service)
+    index = open_search_index(database)
+    indexer = service.kernel.indexer = Indexer(
+        deps, index, enabled=settings.search, busy=lambda: service.is_busy
+    )
     try:
         if serve:
+            indexer.start()
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
             service.start_schedules()
+            service.start_retention()
         yield service
     finally:
+        await service.stop_retention()
         if service.is_runner:
             await service.stop_runner()
+        await indexer.close()
         await connections.close()
         await deps.sandbox.close()
+        await deps.apart.close()
         await dictionaries.close()
         await asyncio.to_thread(committer.close)
         contents.close()

@@ -88,7 +88,7 @@ class Bench:
 
     async def take(self, documents: Sequence[Document]) -> None:
         """Take documents in, as an import does. Errors: `document.invalid`."""
-        await self.service.flows.import_documents(documents)
+        await self.service.flows.import_documents(documents, deploy=True)  # flows call deployed ones
 
     async def furnish(
         self,

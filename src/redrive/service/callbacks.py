@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import ENDED
-from redrive.errors import Fault, NotFound
+from redrive.errors import Fault, NotFound, PayloadGone
 from redrive.service.hook_calls import HookAnswer
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.store import hooks as store
@@ -78,6 +78,8 @@ async def _kept(kernel: Kernel, found: store.AnswerRow) -> HookAnswer:
     if row is None:
         raise NotFound(f"the answer of run {name} is no longer kept", code="answer.none")
     payload = run_store.payload_record(row)
+    if not payload.digest:
+        raise PayloadGone(f"the answer of run {name} has expired or was erased")
     content = kernel.deps.contents.known(payload.digest, payload.size_bytes)
     headers = (*((str(key), str(value)) for key, value in decode(found.headers)), ("Redrive-Run", name))
     body: bytes | AsyncIterator[bytes]

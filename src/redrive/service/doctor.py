@@ -1,12 +1,14 @@
-"""Looks at a home and says what is not as it should be, and how to mend it. Changes nothing."""
+"""Looks at a home and says what is not as it should be, and how to mend it. Changes nothing.
+
+Of the contents it reads the newest; `service.content_checks` reads them all.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,7 @@ from blake3 import blake3
 
 from redrive.documents.check import check
 from redrive.documents.load import Loaded, load_one
+from redrive.engine.clock import instant
 from redrive.engine.contents import ContentStore
 from redrive.errors import FlowInvalid, PayloadGone, RedriveError, StoreCorrupt
 from redrive.service.importing import endpoints_of
@@ -23,39 +26,34 @@ from redrive.store import checks
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
 from redrive.store import lookups as lookup_store
+from redrive.store import notices as notice_store
 from redrive.store.connections import ConnectionRow
 from redrive.store.database import SCHEMA, Rows
 from redrive.store.secrets import KEY_FILE
 
 SAMPLE: Final = 32
-"""How many of the newest contents are read where not all are asked for."""
+"""How many of the newest contents are read."""
 
-_AT_ONCE: Final = 500
 _NAMED: Final = 3
 
 _Check = Callable[[Kernel], Awaitable[Sequence[Finding]]]
 
 
-async def doctor(kernel: Kernel, *, all_contents: bool = False) -> list[Finding]:
-    """Every check, in a fixed order. One that cannot be carried out is a finding too.
-
-    `all_contents` reads and hashes everything that is stored, which takes as long as it is large.
-    """
-
-    async def contents(kernel: Kernel) -> Sequence[Finding]:
-        return await _contents(kernel, every=all_contents)
-
+async def doctor(kernel: Kernel) -> list[Finding]:
+    """Every check, in a fixed order. One that cannot be carried out is a finding too."""
     checklist: Sequence[tuple[str, _Check]] = (
         ("home", _home),
         ("disk", _disk),
         ("schema", _schema),
         ("database", _database),
-        ("contents", contents),
+        ("contents", _contents),
         ("plug-ins", _plugins),
         ("connections", _connections),
         ("flows", _flows),
         ("runner", _runner),
         ("deliveries", _deliveries),
+        ("search", _search),
+        ("notices", _notices),
     )
     findings: list[Finding] = []
     for name, look in checklist:
@@ -129,49 +127,32 @@ async def _database(kernel: Kernel) -> Sequence[Finding]:
     return [
         _bad(
             "database",
-            f"the record store is damaged: {'; '.join(damage[:_NAMED])}",
-            "Stop everything that uses this home, keep a copy of it, and restore a backup.",
+            f"{reader.database}: {'; '.join(damage[:_NAMED])}",
+            reader.database.remedy,
         )
     ]
 
 
-async def _contents(kernel: Kernel, *, every: bool) -> Sequence[Finding]:
+async def _contents(kernel: Kernel) -> Sequence[Finding]:
     # A store of its own: one in use would answer from memory.
     store = ContentStore(kernel.deps.reader, kernel.blobs)
-    count, bad = 0, []
+    newest = await kernel.deps.reader.run(lambda rows: checks.newest_contents(rows, SAMPLE))
     try:
-        async for digest, size in _digests(kernel, every=every):
-            count += 1
-            if not await _is_whole(store, digest, size):
-                bad.append(digest.hex()[:12])
+        bad = [digest.hex()[:12] for digest, size in newest if not await _is_whole(store, digest, size)]
     finally:
         store.close()
-    which = f"{'stored' if every else 'newest'} contents"
-    if not count:
+    if not newest:
         return [_good("contents", "nothing is stored yet")]
     if not bad:
-        return [_good("contents", f"{count} of the {which} read, each matches its hash")]
+        return [_good("contents", f"{len(newest)} of the newest contents read, each matches its hash")]
     named = ", ".join(bad[:_NAMED]) + (", …" if len(bad) > _NAMED else "")
     return [
         _bad(
             "contents",
-            f"of {count} {which} {len(bad)} cannot be read as stored: {named}",
-            "Restore a backup; payloads that have these contents cannot be redriven.",
+            f"of {len(newest)} newest contents {len(bad)} cannot be read as stored: {named}",
+            "`redrive doctor` without --quick says which payloads have them, and --repair mends what it can.",
         )
     ]
-
-
-async def _digests(kernel: Kernel, *, every: bool) -> AsyncIterator[tuple[bytes, int]]:
-    reader = kernel.deps.reader
-    if not every:
-        for one in await reader.run(lambda rows: checks.newest_contents(rows, SAMPLE)):
-            yield one
-        return
-    after = b""
-    while page := await reader.run(partial(checks.contents_after, after=after, at_most=_AT_ONCE)):
-        for one in page:
-            yield one
-        after = page[-1][0]
 
 
 async def _is_whole(store: ContentStore, digest: bytes, size: int) -> bool:
@@ -297,6 +278,19 @@ def _locked(kernel: Kernel) -> bool:
         lock.close()
 
 
+async def _notices(kernel: Kernel) -> Sequence[Finding]:
+    failed = await kernel.deps.reader.run(notice_store.count_failed)
+    if not failed:
+        return [_good("notices", "every notice was sent, or waits for its time")]
+    return [
+        _bad(
+            "notices",
+            f"{_count(failed, 'notice was', 'notices were')} given up",
+            "`redrive groups sent --status failed` says why; `redrive groups test NAME` tries a group.",
+        )
+    ]
+
+
 async def _deliveries(kernel: Kernel) -> Sequence[Finding]:
     count = await kernel.deps.reader.run(checks.count_unknown_deliveries)
     if not count:
@@ -309,6 +303,24 @@ async def _deliveries(kernel: Kernel) -> Sequence[Finding]:
             "`redrive deliveries --status unknown` lists them, `redrive resolve` settles one.",
         )
     ]
+
+
+async def _search(kernel: Kernel) -> Sequence[Finding]:
+    if kernel.indexer is None or not kernel.deps.settings.search:
+        return [_good("search", "off: only delivery keys and tracked values are found")]
+    lag = await kernel.indexer.lag()
+    if not lag.built:
+        detail = "the index is not built yet: `redrive up` does so, and the first `redrive find`"
+    elif lag.complete:
+        detail = f"the index is complete: {_count(lag.documents, 'document', 'documents')}"
+    else:
+        runs = _count(lag.runs, "run", "runs")
+        since = f" since {instant(lag.since):%Y-%m-%d %H:%M} UTC" if lag.since is not None else ""
+        older = f", {lag.older} older to take up" if lag.older else ""
+        detail = (
+            f"the index lags: {runs} with {_count(lag.payloads, 'payload', 'payloads')} wait{since}{older}"
+        )
+    return [_good("search", detail)]
 
 
 def _count(number: int, one: str, many: str) -> str:

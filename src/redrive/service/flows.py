@@ -17,7 +17,7 @@ from redrive.documents.schema import connection_schema, connector_schema, flow_s
 from redrive.engine.clock import instant
 from redrive.errors import FlowInvalid, NotFound, StateConflict, UsageError
 from redrive.registry import Registry
-from redrive.service import importing
+from redrive.service import authorizing, importing
 from redrive.service.bundles import Bundles
 from redrive.service.connection_text import connection_text, sources_of
 from redrive.service.flow_history import FlowHistory
@@ -33,6 +33,7 @@ from redrive.service.versions import (
     unknown_number,
 )
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -250,6 +251,20 @@ class Flows(FlowHistory, Bundles):
             return connection_text(found).encode()
 
         return await self._read(work)
+
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView:
+        """The page on which a person agrees that the connection is used; it leads back to `redirect_uri`.
+
+        Errors: `connection.unknown`, `auth.not_needed`.
+        """
+        return await authorizing.begin(self._kernel, name, redirect_uri)
+
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView:
+        """Take the address that the page led back to, and get the first tokens.
+
+        Errors: `auth.state` (nobody began, or too long ago), `auth.failed`.
+        """
+        return await authorizing.complete(self._kernel, name, url)
 
     async def schema(self, kind: Kind) -> dict[str, Any]:
         """The JSON Schema of documents of that kind."""

@@ -21,7 +21,18 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.group_views import GroupRequest, GroupView, NoticeStatus, NoticeView, TestSent
 from redrive.service.hook_calls import HookAnswer, HookCall
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.reference_views import (
     CacheEntryView,
     CachePageView,
@@ -36,13 +47,15 @@ from redrive.service.reference_views import (
 )
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryView,
     ExchangeView,
     Finding,
-    FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -59,6 +72,7 @@ from redrive.service.views import (
     RetryRequest,
     RunRow,
     RunView,
+    SearchStatus,
     StartRequest,
     TokenView,
     UploadView,
@@ -103,6 +117,8 @@ class Flows(Protocol):
     async def connections(self) -> Page[ConnectionView]: ...
     async def export_connector(self, name: str) -> bytes: ...
     async def export_connection(self, name: str) -> bytes: ...
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView: ...
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView: ...
     async def schema(self, kind: Kind) -> dict[str, Any]: ...
 
 
@@ -191,8 +207,16 @@ class Redrives(Protocol):
 
 class Search(Protocol):
     async def find(
-        self, value: str, *, field: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Page[FindItem]: ...
+        self,
+        value: str,
+        *,
+        field: str | None = None,
+        everywhere: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> FindPage: ...
+    async def status(self) -> SearchStatus: ...
+    async def rebuild(self) -> SearchStatus: ...
 
 
 class Ledger(Protocol):
@@ -206,6 +230,24 @@ class Ledger(Protocol):
     ) -> Page[DeliveryView]: ...
     async def get(self, delivery_id: str) -> DeliveryView: ...
     async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView: ...
+
+
+class Retention(Protocol):
+    async def plan(self) -> RetentionPlan: ...
+    async def run(self, *, compact: bool = False) -> RetentionResult: ...
+    async def pin(self, run_id: str, pinned: bool) -> RunRow: ...
+    async def delete(self, request: DeleteRequest) -> Deleted: ...
+
+
+class Backups(Protocol):
+    def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]: ...
+
+
+class Erasures(Protocol):
+    async def plan(self, request: EraseRequest) -> ErasePlan: ...
+    async def erase(self, request: EraseRequest) -> ErasureView: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]: ...
 
 
 class Lookups(Protocol):
@@ -287,6 +329,25 @@ class Triggers(Protocol):
     ) -> Page[TriggerView]: ...
 
 
+class Groups(Protocol):
+    """Notification groups, and what became of their notices."""
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[GroupView]: ...
+    async def get(self, name: str) -> GroupView: ...
+    async def set(self, name: str, request: GroupRequest) -> GroupView: ...
+    async def delete(self, name: str) -> Removed: ...
+    async def test(self, name: str) -> TestSent: ...
+    async def sent(
+        self,
+        *,
+        group: str | None = None,
+        status: NoticeStatus | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[NoticeView]: ...
+    async def send_again(self, notice_id: str) -> NoticeView: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -327,11 +388,19 @@ class Services(Protocol):
     @property
     def ledger(self) -> Ledger: ...
     @property
+    def retention(self) -> Retention: ...
+    @property
+    def backups(self) -> Backups: ...
+    @property
+    def erasures(self) -> Erasures: ...
+    @property
     def lookups(self) -> Lookups: ...
     @property
     def pools(self) -> Pools: ...
     @property
     def caches(self) -> Caches: ...
+    @property
+    def groups(self) -> Groups: ...
     @property
     def tokens(self) -> Tokens: ...
     @property
@@ -340,6 +409,12 @@ class Services(Protocol):
     def triggers(self) -> Triggers: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        """Compare what is stored with its hashes: the part after `after` (`next` of the part before).
+
+        `repair` mends what can be mended. Errors: `usage`.
+        """
+        ...
 
 
 class CheckedTokens(Tokens, Protocol):

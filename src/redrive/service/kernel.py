@@ -19,6 +19,7 @@ from redrive.store.committer import Transaction
 from redrive.store.secrets import SecretBox
 
 if TYPE_CHECKING:
+    from redrive.engine.indexer import Indexer
     from redrive.engine.runner import Runner
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Kernel(msgspec.Struct):
     secrets: SecretBox
     blobs: Blobs
     runner: Runner | None = None
+    indexer: Indexer | None = None
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """One short transaction; what it says is durable when this returns."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redrive.core.lineage import Lineage
 from redrive.core.run import StepRun
+from redrive.engine.stored import paths_of
 from redrive.service.present import inputs_of
 from redrive.store import runs as run_store
 from redrive.store import search as store
@@ -80,6 +81,9 @@ class Tracing:
         origins: list[tuple[int, int]] = []
         inputs = inputs_of(step)
         offset = 0
+        for bucket in inputs:
+            if standing and bucket in self._handed_over(step.run_id):
+                self._catch(bucket, standing)
         for n, bucket in enumerate(inputs):
             for position, payload_id, item in standing.get(bucket, ()):
                 items.add((payload_id, item))
@@ -89,18 +93,51 @@ class Tracing:
         return items, origins
 
     def _pass_on(self, step: StepRun, origins: list[tuple[int, int]], standing: Standing) -> None:
-        if step.bucket is None:
-            return  # skipped: its input goes on as it is
-        made = standing.setdefault(step.bucket, set())
-        for row in self._output(step, step.bucket):
-            lineage = Lineage(row.lineage, items=row.items or 0)
-            made.update((row.position, row.id, item) for item in lineage.outputs_of_many(origins))
-            if len(made) > MAX_ITEMS:
-                raise TooFar
+        buckets = [step.bucket] if step.bucket is not None else self._handed(step)
+        for bucket in buckets:  # none if it was skipped: its input goes on as it is
+            made = standing.setdefault(bucket, set())
+            for row in self._output(step, bucket):
+                lineage = Lineage(row.lineage, items=row.items or 0)
+                made.update((row.position, row.id, item) for item in lineage.outputs_of_many(origins))
+                if len(made) > MAX_ITEMS:
+                    raise TooFar
 
-    def _output(self, step: StepRun, bucket: int) -> list[OutputRow]:
+    def _handed(self, step: StepRun) -> list[int]:
+        """The buckets that a step made for its paths: not what it only passes on, nor what it caught."""
+        handed = {bucket for found in paths_of(step.paths).values() for bucket in found or ()}
+        handed -= set(inputs_of(step))
+        return [bucket for bucket in sorted(handed) if not self._caught(bucket)]
+
+    def _caught(self, bucket: int) -> bool:
+        return any(row.edited_from is not None for row in self._output(None, bucket)[:1])
+
+    def _catch(self, bucket: int, standing: Standing) -> None:
+        """What a `try` caught stands in its bucket under another id."""
+        if bucket in standing or not self._caught(bucket):
+            return
+        by_id: dict[int, set[int]] = {}
+        for found in standing.values():
+            for _, payload_id, item in found:
+                by_id.setdefault(payload_id, set()).add(item)
+        standing[bucket] = {
+            (row.position, row.id, item)
+            for row in self._output(None, bucket)
+            for item in by_id.get(row.edited_from or 0, ())
+        }
+
+    def _handed_over(self, run_id: int) -> set[int]:
+        """The buckets that steps of a run have handed to their paths."""
+        return {
+            bucket
+            for step in self.steps(run_id)
+            if step.paths != "{}"
+            for found in paths_of(step.paths).values()
+            for bucket in found or ()
+        }
+
+    def _output(self, step: StepRun | None, bucket: int) -> list[OutputRow]:
         if bucket not in self._outputs:
-            self._spend(step.payloads_out)
+            self._spend(step.payloads_out if step is not None else run_store.bucket_count(self._rows, bucket))
             self._outputs[bucket] = store.output_rows(self._rows, bucket)
         return self._outputs[bucket]
 

@@ -15,7 +15,7 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
 from redrive.core.run import PayloadRow, Plan
 from redrive.engine.buckets import as_payload
-from redrive.errors import UsageError
+from redrive.errors import PayloadGone, UsageError
 from redrive.sdk.payload import Payload
 from redrive.service import present
 from redrive.service.kernel import Kernel, number_of, unknown
@@ -59,6 +59,7 @@ class Payloads:
         if found is None:
             raise unknown("payload", payload_id)
         payload, place, edit = found
+        _require_kept(payload)
         text, trimmed = await self._text(payload)
         return PayloadDetail(
             **present.payload_fields(payload),
@@ -92,6 +93,7 @@ class Payloads:
         found = await self._kernel.deps.reader.run(lambda rows: store.get_payload(rows, number))
         if found is None:
             raise unknown("payload", payload_id)
+        _require_kept(found)
         return found
 
     # ---- its bytes
@@ -237,6 +239,16 @@ async def _piece(payload: Payload, items: list[bytes], *, first: bool) -> bytes:
     prefix = (await payload.opening()).prefix if formats.is_csv(payload.media_type) else b""
     text = formats.render_range(items, payload.media_type, prefix)
     return text if first else text[len(prefix) :]
+
+
+def _require_kept(payload: PayloadRow) -> None:
+    if not payload.digest:
+        text = to_text("p", payload.id)
+        raise PayloadGone(
+            f"payload {text} has expired or was erased: only its record is kept",
+            at=text,
+            hint="Logs outlive payloads; give the data with --payload to run with it again.",
+        )
 
 
 def _check_range(start: int, stop: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -28,12 +29,12 @@ Lists = dict[str, Any]
 NO_LISTS: Lists = {"payloads_in": [], "payloads_out": [], "failed_payloads": []}
 
 
-def run_row(run: Run, redrives: list[int], now: int) -> RunRow:
+def run_row(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> RunRow:
     """`now` ends the duration of a run that has not ended."""
-    return RunRow(**run_fields(run, redrives, now))
+    return RunRow(**run_fields(run, redrives, now, healed_by))
 
 
-def run_fields(run: Run, redrives: list[int], now: int) -> dict[str, Any]:
+def run_fields(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> dict[str, Any]:
     plan = plan_of(run)
     variables = decode(run.variables) if run.variables else {}
     return {
@@ -53,6 +54,11 @@ def run_fields(run: Run, redrives: list[int], now: int) -> dict[str, Any]:
         "source_run": to_text("r", run.source_run) if run.source_run else None,
         "start_step": run.start_step,
         "redrives": [to_text("r", number) for number in redrives],
+        "parent_run": to_text("r", run.parent_run) if run.parent_run else None,
+        "parent_step": run.parent_step,
+        "healed_by": to_text("r", healed_by) if healed_by is not None else None,
+        "pinned": run.pinned,
+        "payloads_expired": run.retention != 0,
     }
 
 
@@ -89,7 +95,7 @@ def pending_step(node: StepNode) -> StepRunView:
     )
 
 
-def step_view(step: StepRun, run: Run, lists: Lists, now: int) -> StepRunView:
+def step_view(step: StepRun, run: Run, lists: Lists, now: int, called: Sequence[int] = ()) -> StepRunView:
     ended = step.finished_at
     if ended is None and step.status != "running":
         ended = step.started_at
@@ -116,6 +122,8 @@ def step_view(step: StepRun, run: Run, lists: Lists, now: int) -> StepRunView:
         ),
         error=ErrorView.model_validate(decode(step.error)) if step.error else None,
         next_attempt_at=_instant(step.next_attempt_at),
+        waits=msgspec.json.decode(step.waits) if step.waits else None,
+        called=[to_text("r", one) for one in called],
         **lists,
     )
 
@@ -139,11 +147,21 @@ def payload_fields(payload: PayloadRow) -> dict[str, Any]:
         "size_bytes": payload.size_bytes,
         "media_type": payload.media_type,
         "meta": decode(payload.meta) if payload.meta else {},
+        "expired": not payload.digest,
     }
 
 
-def payload_view(payload: PayloadRow) -> PayloadView:
-    return PayloadView(**payload_fields(payload))
+def payload_view(payload: PayloadRow, healed_by: int | None = None) -> PayloadView:
+    healed = to_text("r", healed_by) if healed_by is not None else None
+    return PayloadView(**payload_fields(payload), healed_by=healed)
+
+
+def healed_view(view: StepRunView, healed: Mapping[int, int | None]) -> StepRunView:
+    """The step with what was made good of its failed payloads, by their ids."""
+    names = {to_text("p", payload): to_text("r", by) for payload, by in healed.items() if by is not None}
+    failed = [one.model_copy(update={"healed_by": names.get(one.id)}) for one in view.failed_payloads]
+    whole = to_text("r", max(by for by in healed.values() if by)) if len(names) == len(healed) else None
+    return view.model_copy(update={"failed_payloads": failed, "healed_by": whole})
 
 
 def log_line(row: LogRow, names: dict[int, str]) -> LogLine:

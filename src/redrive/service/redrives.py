@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,33 +11,19 @@ import msgspec
 from redrive.core.flow import Flow, StepNode
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode, encode
-from redrive.core.run import FAILED, PRIORITIES, Plan, Run, StepRun
+from redrive.core.run import DONE, FAILED, PRIORITIES, Begin, Plan, Run, StepRun
 from redrive.core.selection import SelectionInvalid, parse
 from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
-from redrive.engine.control import Control
-from redrive.engine.deps import Deps
-from redrive.engine.draft import (
-    DONE,
-    Draft,
-    Drafting,
-    failed_step,
-    inputs_of,
-    keep_steps,
-    outputs_of,
-    require_ended,
-)
+from redrive.engine.draft import Draft, Drafting, require_ended
 from redrive.engine.flows import BuiltFlow
-from redrive.engine.journal import Journal
-from redrive.engine.preview import Discard
-from redrive.engine.stored import starts_at
-from redrive.engine.target import Counted
-from redrive.engine.worker import Execution
+from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
-from redrive.service.views import PlanStep, PlanView, RedriveRequest, RetryRequest, RunRow
+from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 
@@ -73,6 +59,10 @@ class Redrives:
         require_reason(request.delivery, request.reason)
         drafted = await self._draft_retry(run_id, request)
         return await self._queue(drafted, request, idempotency_key)
+
+    async def draft_retry(self, run_id: str, request: RetryRequest) -> Drafted:
+        """A retry that somebody else queues. Errors: those of the plan."""
+        return await self._draft_retry(run_id, request)
 
     async def redrive(
         self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
@@ -116,34 +106,107 @@ class Redrives:
         built = chosen.built(self._kernel)
         run = self._new_run(source, built.flow, "retry", source.clock, source.variables)
         asked: dict[str, Any] = {"retry": request.from_, **_overrides(plan)}
+        draft = Draft(run=run, plan=Plan())
         if request.from_ == "failed":
-            step = failed_step(source, steps)
-            new = Plan(
-                start="failed", step=step.step, skips=list(plan.skips), finished=outputs_of(step) or []
-            )
-            draft = Draft(run=run, plan=new)
-            drafting = Drafting(self._kernel.deps, draft, source)
-            new.inputs, new.checkpoints = await drafting.unfinished(
-                step, inputs_of(step), plan.checkpoints if starts_at(plan, step.step) else {}
-            )
-            draft.kept = keep_steps(run.id, built.flow, steps, step.step, through=False)
-            start: dict[str, Any] = {"from": "failed", "step": step.step}
+            start = await self._lay_out_failed(draft, built, source, steps, plan)
         else:
-            origin, origin_plan = await self._origin(source, plan)
-            new = msgspec.structs.replace(origin_plan, finished=[], checkpoints={}, delivery=None)
-            draft = Draft(run=run, plan=new)
-            if origin_plan.step is not None:
-                through = origin_plan.start == "after"
-                first = origin_plan.step
-                origin_steps = await self._kernel.deps.reader.run(partial(store.step_runs, run_id=origin.id))
-                draft.kept = keep_steps(run.id, built.flow, origin_steps, first, through=through)
-            start = {"from": "start", "step": origin_plan.step}
+            start = await self._lay_out_start(draft, built, source, plan)
             self._confirm(draft, source, "runs all of it again")
         draft.plan.asked = asked
         draft.plan.delivery = request.delivery
         draft.plan.reason = request.reason
         run.start_step = draft.plan.step
         return await self._drafted(draft, built, chosen, source, start)
+
+    async def _lay_out_failed(
+        self, draft: Draft, built: BuiltFlow, source: Run, steps: Sequence[StepRun], plan: Plan
+    ) -> dict[str, Any]:
+        """Begin at what failed, in every failed path. Errors: `run.not_failed`."""
+        layout = layout_of(draft.run.id, built, steps, plan)
+        if source.status in FAILED:
+            layout.retry(source.status)
+        drafting = Drafting(self._kernel.deps, draft, source)
+        begins: dict[str, Begin] = {}
+        for point in layout.points:
+            begins[point.step.step] = await self._begin(drafting, built, plan, point.step, point.only_failed)
+        if (
+            not begins
+            and not layout.begins
+            and not any(s.status == "pending" for s in layout.records.values())
+        ):
+            raise StateConflict(
+                f"run {to_text('r', source.id)} ended in {source.status}; it has no failed step",
+                code="run.not_failed",
+                hint="Use `--from start`, or `redrive redrive RUN --at STEP`.",
+            )
+        draft.plan = msgspec.structs.replace(layout.as_plan("failed", begins), skips=list(plan.skips))
+        draft.records = list(layout.records.values())
+        start: dict[str, Any] = {"from": "failed", "step": draft.plan.step}
+        if len(draft.plan.begins) > 1:
+            order = [node.id for node in built.flow.walk() if node.id in draft.plan.begins]
+            start["steps"] = order
+        return start
+
+    async def _begin(
+        self, drafting: Drafting, built: BuiltFlow, plan: Plan, step: StepRun, only_failed: bool
+    ) -> Begin:
+        tree = built.shapes[step.step].tree
+        before = begin_of(plan, step.step)
+        inputs, checkpoints = await drafting.unfinished(
+            step,
+            buckets_of(step.inputs),
+            before.checkpoints if before is not None else {},
+            only_failed=only_failed,
+            inside=tree is None,
+        )
+        if only_failed:
+            return Begin(inputs=inputs, checkpoints=checkpoints)
+        return Begin(
+            inputs=inputs,
+            finished=buckets_of(step.outputs) or [] if tree is None else [],
+            handed=handed_so_far(plan, step, path_ids(built, step.step)) if tree == "route" else {},
+            checkpoints=checkpoints,
+        )
+
+    async def _lay_out_start(self, draft: Draft, built: BuiltFlow, source: Run, plan: Plan) -> dict[str, Any]:
+        """Begin where the source began, with the same."""
+        origin, origin_plan = await self._origin(source, plan)
+        first = origin_plan.step
+        if first is None or origin_plan.start == "failed":
+            draft.plan = msgspec.structs.replace(origin_plan, delivery=None)
+            return {"from": "start", "step": None}
+        after = origin_plan.start == "after"
+        reader = self._kernel.deps.reader
+        before = await reader.run(partial(store.step_runs, run_id=origin.source_run or 0))
+        inputs = origin_plan.begins[first].inputs
+        self._lay_out(draft, built, before, first, inputs, after=after, plan=origin_plan)
+        return {"from": "start", "step": first}
+
+    def _lay_out(
+        self,
+        draft: Draft,
+        built: BuiltFlow,
+        steps: Sequence[StepRun],
+        name: str,
+        inputs: Inputs,
+        *,
+        after: bool,
+        plan: Plan,
+    ) -> None:
+        """Begin at (or after) one step with these buckets; all else of the plan is as in `plan`."""
+        layout = layout_of(draft.run.id, built, steps, None)
+        layout.redrive(name, after=after)
+        laid = layout.as_plan("after" if after else "at", {name: Begin(inputs=inputs, after=after)})
+        draft.plan = msgspec.structs.replace(
+            plan,
+            start=laid.start,
+            step=name,
+            inputs=None,
+            begins=laid.begins,
+            paths=laid.paths,
+            delivery=None,
+        )
+        draft.records = list(layout.records.values())
 
     async def _origin(self, run: Run, plan: Plan) -> tuple[Run, Plan]:
         """The run whose beginning a retry from the start repeats: not one that began in the middle
@@ -177,25 +240,29 @@ class Redrives:
         variables = _merged(source.variables, overrides, built.flow)
         run = self._new_run(source, built.flow, "redrive", clock, variables)
         plan = Plan(
-            start="after" if after else "at",
-            step=name,
             skips=list(request.skips),
-            delivery=request.delivery,
             reason=request.reason,
             asked={"variables": {**_overrides(source_plan)["variables"], **overrides}},
         )
         draft = Draft(run=run, plan=plan)
         given = bool(request.payloads)
         there = self._stored(source, steps, node, after=after, given=given)
-        plan.inputs = await self._inputs(draft, source, there, request, name, after=after)
-        draft.kept = keep_steps(run.id, built.flow, steps, name, through=after)
+        inputs = await self._inputs(draft, source, there, request, name, after=after)
+        self._lay_out(draft, built, steps, name, inputs, after=after, plan=plan)
+        draft.plan.delivery = request.delivery
         run.start_step = name
         start = {"after" if after else "at": name}
         self._confirm(draft, source, f"starts {'after' if after else 'at'} {name} again")
         return await self._drafted(draft, built, chosen, source, start)
 
     def _stored(
-        self, source: Run, steps: Sequence[StepRun], node: StepNode, *, after: bool, given: bool
+        self,
+        source: Run,
+        steps: Sequence[StepRun],
+        node: StepNode,
+        *,
+        after: bool,
+        given: bool,
     ) -> list[int] | None:
         """The buckets that stand at the start point of the source run.
 
@@ -205,7 +272,7 @@ class Redrives:
         if after:
             if found is None or found.status not in DONE:
                 if given:
-                    return outputs_of(found) if found is not None else []
+                    return buckets_of(found.outputs) if found is not None else []
                 status = found.status if found is not None else "pending"
                 raise StateConflict(
                     f"step {node.id} of run {to_text('r', source.id)} is {status}: "
@@ -214,7 +281,7 @@ class Redrives:
                     at=node.id,
                     hint=f"Use --at {node.id}, or give the data with --payload.",
                 )
-            return outputs_of(found)
+            return buckets_of(found.outputs)
         if found is None and not given:
             raise StateConflict(
                 f"run {to_text('r', source.id)} never reached step {node.id}: there is no stored input",
@@ -222,7 +289,7 @@ class Redrives:
                 at=node.id,
                 hint="Start at an earlier step, or give the data with --payload.",
             )
-        return inputs_of(found) if found is not None else []
+        return buckets_of(found.inputs) if found is not None else []
 
     async def _inputs(
         self,
@@ -284,6 +351,8 @@ class Redrives:
             source_run=source.id,
             root_run=source.root_run or source.id,
             root_queued_at=source.lineage_since,
+            depth=source.depth,
+            family=source.family,
             overridden=True,
             variables=variables,
         )
@@ -296,9 +365,9 @@ class Redrives:
     async def _drafted(
         self, draft: Draft, built: BuiltFlow, chosen: Chosen, source: Run, start: dict[str, Any]
     ) -> Drafted:
-        await Drafting(self._kernel.deps, draft, source).require_kept(draft.plan.inputs or [])
+        await Drafting(self._kernel.deps, draft, source).require_kept(begun_with(draft))
         draft.warnings += await self._connector_changes(source)
-        ahead = steps_ahead(built, draft.plan)
+        ahead = ahead_of(built, draft)
         for node in ahead:
             if node.shape == "connector" and await self._is_unkeyed_send(built, node):
                 draft.warnings.append(
@@ -341,11 +410,11 @@ class Redrives:
         counted, notes = await preview(self._kernel.deps, draft, built)
         by_step = {one.step: one for one in counted}
         steps = [
-            _plan_step(node.id, by_step.get(node.id))
-            for node in steps_ahead(built, draft.plan)
+            plan_step(node.id, by_step.get(node.id))
+            for node in ahead_of(built, draft)
             if node.shape == "connector" and await self._sends(built, node)
         ]
-        notes += _unseen(counted, steps_ahead(built, draft.plan))
+        notes += unseen(counted, built.flow, ahead_of(built, draft))
         number = drafted.chosen.number
         return PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
@@ -366,65 +435,6 @@ class Redrives:
             return bool(opened.connection.endpoint(shape.endpoint).direction == "send")
         except RedriveError:
             return False
-
-
-def steps_ahead(built: BuiltFlow, plan: Plan) -> list[StepNode]:
-    """The steps that a plan executes, in document order, without those that it skips."""
-    nodes = list(built.flow.walk())
-    first = 0
-    if plan.step is not None:
-        first = built.positions[plan.step] + (plan.start == "after")
-    return [node for node in nodes[first:] if not node.skip and node.id not in plan.skips]
-
-
-async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Counted], list[str]]:
-    """Execute a draft without writing or sending: what its send steps would do, and remarks."""
-    run = msgspec.structs.replace(draft.run, plan=msgspec.json.encode(draft.plan), epoch=1)
-    counted: list[Counted] = []
-    nothing: Callable[[Run], None] = lambda _run: None  # noqa: E731
-    buckets = Buckets(deps.reader, deps.contents)
-    buckets.young.update(draft.buckets)
-    execution = Execution(
-        deps=deps,
-        run=run,
-        built=built,
-        journal=Journal(Discard(), run, nothing),
-        buckets=buckets,
-        control=Control(),
-        steps=[msgspec.structs.replace(step) for step in draft.kept],
-        last_success=None,
-        counted=counted,
-    )
-    await execution.preview()
-    return counted, execution.notes
-
-
-def _unseen(counted: Sequence[Counted], ahead: Sequence[StepNode]) -> list[str]:
-    """Which later steps will not see the items that a send step leaves out."""
-    names = [node.id for node in ahead]
-    notes = []
-    for one in counted:
-        left_out, later = one.delivered + one.newer, names[names.index(one.step) + 1 :]
-        if left_out and later:
-            notes.append(
-                f"{one.step} leaves {left_out} items out, which put nothing out: "
-                f"{', '.join(later)} will not see them"
-            )
-    return notes
-
-
-def _plan_step(step: str, counted: Counted | None) -> PlanStep:
-    if counted is None:
-        return PlanStep(step=step, to_send=None, delivered=None, changed=None, unknown=None)
-    return PlanStep(
-        step=step,
-        to_send=counted.to_send,
-        delivered=counted.delivered,
-        changed=counted.changed,
-        unknown=counted.unknown,
-        newer=counted.newer,
-        details=counted.details,
-    )
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from redrive.core.nearest import nearest
 from redrive.core.run import Run, StepRun
 from redrive.engine.clock import instant, micros_of
 from redrive.engine.flows import BuiltFlow
-from redrive.errors import NotFound, RedriveError, UsageError
+from redrive.errors import NotFound, PayloadGone, RedriveError, UsageError
 from redrive.service import present
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
+from redrive.service.healing import Healing
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.views import (
@@ -33,6 +34,8 @@ from redrive.store.database import Rows
 
 LISTED = 100
 """Payloads of each list in a run's view; the rest is behind its cursor."""
+
+MOST_CALLED = 1000
 
 STATUSES: tuple[str, ...] = get_args(RunStatus)
 PRIORITIES: tuple[str, ...] = get_args(Priority)
@@ -84,10 +87,12 @@ class RunLog:
 
         found, redrives = await self._kernel.deps.reader.run(read)
         now = self._kernel.deps.clock.micros()
+        healing = Healing(self._kernel.deps)
+        healed = {run.id: await healing.healed_by(run) for run in found if run.id in redrives}
         return page(
             found,
             size,
-            lambda run: present.run_row(run, redrives.get(run.id, []), now),
+            lambda run: present.run_row(run, redrives.get(run.id, []), now, healed.get(run.id)),
             lambda run: cursor_of(run.id),
         )
 
@@ -132,7 +137,8 @@ class RunLog:
         redrives = store.redrives_of(rows, [number]).get(number, [])
         if run is None:
             raise unknown("run", to_text("r", number))
-        return present.run_row(run, redrives, self._kernel.deps.clock.micros())
+        healed = await Healing(self._kernel.deps).healed_by(run) if redrives else None
+        return present.run_row(run, redrives, self._kernel.deps.clock.micros(), healed)
 
     async def get(self, run_id: str) -> RunView:
         """A run with every step of its version in document order; one it did not reach is `pending`.
@@ -147,11 +153,23 @@ class RunLog:
                 raise unknown("run", run_id)
             steps = run_store.step_runs(rows, number)
             redrives = store.redrives_of(rows, [number]).get(number, [])
-            return run, redrives, [(step, _lists(rows, step)) for step in steps]
+            called: dict[str, list[int]] = {}
+            for one, step in rows.all(run_store.CALLED_BY, run_id=number, after=0, at_most=MOST_CALLED):
+                called.setdefault(step, []).append(one)
+            return run, redrives, [(step, _lists(rows, step)) for step in steps], called
 
-        run, redrives, steps = await self._kernel.deps.reader.run(read)
+        run, redrives, steps, called = await self._kernel.deps.reader.run(read)
         now = self._kernel.deps.clock.micros()
-        views = {step.step: present.step_view(step, run, lists, now) for step, lists in steps}
+        views = {
+            step.step: present.step_view(step, run, lists, now, called.get(step.step, ())[:LISTED])
+            for step, lists in steps
+        }
+        healed = None
+        if redrives:
+            healing = Healing(self._kernel.deps)
+            healed = await healing.healed_by(run)
+            for name, payloads in (await healing.payloads(run)).items():
+                views[name] = present.healed_view(views[name], payloads)
         if (built := self._built(run)) is not None:
             ordered = [
                 views.pop(node.id) if node.id in views else present.pending_step(node)
@@ -160,7 +178,7 @@ class RunLog:
         else:
             ordered = []  # its version cannot be read any more: what there is are the records
         return RunView(
-            **present.run_fields(run, redrives, now),
+            **present.run_fields(run, redrives, now, healed),
             steps=[*ordered, *views.values()],
             plan=present.plan_view(run),
         )
@@ -218,13 +236,25 @@ class RunLog:
         size = page_size(limit)
         start = max(0, (place_of(cursor, int) or (0,))[0])
         number, position, _ = await self._place(run_id, step)
+        healed = await self._healed(number, step) if side == "failed" else {}
 
         def read(rows: Rows) -> Any:
             record = next((s for s in run_store.step_runs(rows, number) if s.position == position), None)
             return _page(rows, record, side, start, size + 1) if record is not None else []
 
         found = await self._kernel.deps.reader.run(read)
-        return page(found, size, lambda row: present.payload_view(row[1]), lambda row: cursor_of(row[0] + 1))
+        return page(
+            found,
+            size,
+            lambda row: present.payload_view(row[1], healed.get(row[1].id)),
+            lambda row: cursor_of(row[0] + 1),
+        )
+
+    async def _healed(self, number: int, step: str) -> dict[int, int | None]:
+        """The failed payloads of a step, with the runs by which they were made good."""
+        run = await self._kernel.deps.reader.run(lambda rows: run_store.get_run(rows, number))
+        healed = await Healing(self._kernel.deps).payloads(run) if run is not None else {}
+        return healed.get(step, {})
 
     async def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
         """The exact bytes of a request or an answer; none where it had no body.
@@ -241,6 +271,12 @@ class RunLog:
                 hint="`redrive show RUN --exchanges` lists them.",
             )
         digest, size = found[:2] if which == "request" else found[2:]
+        if digest is None and size:
+            raise PayloadGone(
+                f"the body of the {which} of exchange {exchange_id} has expired or was erased",
+                at=exchange_id,
+                hint="Logs outlive payloads; the setting keep_payloads_success_days says how long they stay.",
+            )
         if digest is not None:
             async for chunk in self._kernel.deps.contents.known(digest, size).stream():
                 yield chunk

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from blake3 import blake3
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, select
 
 from redrive.core.flow import Flow, Variable
 from redrive.core.ids import to_text
@@ -40,10 +40,7 @@ _GET_KEY = Statement(
     )
 )
 _PUT_KEY = Insert(_keys, conflict="replace")
-_FORGET_KEYS = Statement(delete(_keys).where(_keys.c.at <= bindparam("since")))
-KEY_KEPT_US = 7 * 86_400_000_000
-"""How long a start's idempotency key is remembered."""
-FORGET_EVERY_US = 3_600_000_000
+DAY_US = 86_400_000_000
 
 RowOf = Callable[[int], Awaitable[RunRow]]
 
@@ -54,7 +51,6 @@ class Starts:
     def __init__(self, kernel: Kernel, row_of: RowOf) -> None:
         self._kernel = kernel
         self._row_of = row_of
-        self._forgotten_at = 0
         self._watchers: dict[int | None, set[asyncio.Event]] = {}
         self._waiters: dict[int | None, set[asyncio.Event]] = {}
 
@@ -151,13 +147,12 @@ class Starts:
         run = draft.run
         digest = blake3(request.to_json() + run.flow.encode()).digest()
         now = kernel.deps.clock.micros()
-        forget = abs(now - self._forgotten_at) > FORGET_EVERY_US
-        if forget:
-            self._forgotten_at = now
+        days = kernel.deps.settings.keep_start_keys_days
+        since = now - int(days * DAY_US) if days else 0
 
         def work(transaction: Transaction) -> int:
             if idempotency_key is not None:
-                known = transaction.one(_GET_KEY, key=idempotency_key, since=now - KEY_KEPT_US)
+                known = transaction.one(_GET_KEY, key=idempotency_key, since=since)
                 if known is not None:
                     if bytes(known[0]) != digest:
                         raise StateConflict(
@@ -167,8 +162,6 @@ class Starts:
                         )
                     return int(known[1])
                 transaction.insert(_PUT_KEY, (idempotency_key, digest, run.id, now))
-                if forget:
-                    transaction.run(_FORGET_KEYS, since=now - KEY_KEPT_US)
             place(transaction)
             draft.write(transaction, kernel.actor, now)
             kernel.audit(

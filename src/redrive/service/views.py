@@ -6,13 +6,19 @@ Ids are strings, instants are aware UTC, sizes are bytes. Field names are a cont
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from redrive.core.jsonvalue import decode, encode
 
 T = TypeVar("T")
+
+OnlyTrue = Annotated[bool, Field(exclude_if=lambda value: not value)]
+"""Written only where it is true."""
+
+OnlySet = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+"""Written only where there is one."""
 
 RunStatus = Literal["queued", "running", "success", "partial_success", "failure", "stopped"]
 StepStatus = Literal[
@@ -57,6 +63,10 @@ class PayloadView(View):
     size_bytes: int
     media_type: str
     meta: dict[str, str]
+    expired: OnlyTrue = False
+    """Its content is no longer kept. Written only where it is so."""
+    healed_by: OnlySet = None
+    """Of a failed payload: the later run by which it was made good. Written only where it was."""
 
 
 class DeliveryCounts(View):
@@ -87,6 +97,12 @@ class StepRunView(View):
     deliveries: DeliveryCounts = DeliveryCounts()
     error: ErrorView | None = None
     next_attempt_at: datetime | None = None
+    healed_by: OnlySet = None
+    """The last of the runs by which all its failed payloads were made good. Written only where they were."""
+    waits: dict[str, str] | None = None
+    """What a running step waits for: `{"until": instant}`, or `{"run": id}` of a called run."""
+    called: list[str] = []
+    """Runs that the step has started, the first 100."""
 
 
 class RunRow(View):
@@ -108,6 +124,14 @@ class RunRow(View):
     source_run: str | None
     start_step: str | None
     redrives: list[str]
+    parent_run: str | None = None
+    """The run that called this one's flow, and the step by which it did."""
+    parent_step: str | None = None
+    healed_by: str | None = None
+    """The later run by which everything that had failed in this one was made good."""
+    pinned: OnlyTrue = False
+    payloads_expired: OnlyTrue = False
+    """These two are written only where they are so."""
 
 
 class RunView(RunRow):
@@ -187,6 +211,28 @@ class FindItem(View):
     at: datetime
 
 
+class FindPage(Page[FindItem]):
+    """`note` says what the answer does not show, if there is anything."""
+
+    note: str | None = None
+
+
+class SearchStatus(View):
+    """The search index: what it holds, and what it has not taken up yet."""
+
+    enabled: bool
+    state: Literal["off", "missing", "building", "behind", "complete"]
+    waiting_runs: int
+    """Runs that have begun and are not in it, or not all of them."""
+    waiting_payloads: int
+    waiting_since: datetime | None
+    """When the first of those that ended did."""
+    older_runs: int
+    """Runs that a new index has yet to take up; the newest come first."""
+    documents: int
+    size_bytes: int
+
+
 class DeliveryEvent(View):
     run: str
     status: str
@@ -260,6 +306,14 @@ class ConnectionView(View):
     settings: dict[str, Any]
     secrets: dict[str, str]
     """By name: where it comes from (`stored`, `env:NAME`, `file:PATH`), never the value."""
+
+
+class AuthorizationView(View):
+    """`url` is the page on which a person agrees; `authorized` says that it is done."""
+
+    connection: str
+    url: str | None = None
+    authorized: bool = False
 
 
 class ConnectorView(View):
@@ -403,6 +457,35 @@ class Finding(View):
     name: str
     detail: str
     hint: str | None = None
+
+
+class Moved(View):
+    """One kind of record, or `objects`, that was moved; `digest` is the hash of all, the same in both."""
+
+    name: str
+    count: int
+    digest: str
+
+
+class MoveView(View):
+    """What was copied from one store to another and compared; `target` null: objects only."""
+
+    source: str
+    target: str | None
+    moved: list[Moved]
+
+
+class ContentsChecked(View):
+    """A part of the check of all contents. `next` goes on where it ended; None at the end.
+
+    `checked` and `read_bytes` are those of this part; `total` is the number of contents that are stored.
+    """
+
+    findings: list[Finding]
+    checked: int
+    read_bytes: int
+    total: int
+    next: str | None = None
 
 
 class SettingView(View):

@@ -120,6 +120,10 @@ class Assert(Shape, kind="assert", version=1, group="checks"):
             raise ValueError("nothing to check; expected equals, contains, schema or conditions")
         return self
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         try:
             await self._check(payload, ctx)

@@ -24,6 +24,7 @@ from redrive.sdk import (
     Shape,
     StepContext,
     TemplatedValue,
+    indexable,
     is_json,
     render,
     spelt,
@@ -165,6 +166,8 @@ async def delivery_entries(payload: Payload, key: Path) -> list[Entry]:
                 raise unreadable(item, error) from None
             if not text:
                 raise _no_key(item, key, composite=text is None)
+            if not indexable(text):
+                raise _long_key(item, key)
             entries.append(Entry(text, item.number, blake3(item.raw).digest()))
     return entries
 
@@ -183,6 +186,15 @@ def _no_key(item: Item, key: Path, *, composite: bool) -> PayloadError:
         code="key.missing",
         at=f"/{item.number}",
         hint="Edit the payload so that each item has its key, or filter such items out before this step.",
+    )
+
+
+def _long_key(item: Item, key: Path) -> PayloadError:
+    return PayloadError(
+        f"payload {item.payload}, item {item.number}: the value at the delivery key {str(key)!r} is too long",
+        code="key.too_long",
+        at=f"/{item.number}",
+        hint="Name a field of at most 1,000 characters and 2,000 bytes; `map` can make a shorter one.",
     )
 
 

@@ -120,6 +120,10 @@ class Convert(Shape, kind="convert", version=1, group="payload"):
             self.read.check("read", self.from_)
         return self
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         if not payload.size_bytes:
             return

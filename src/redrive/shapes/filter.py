@@ -71,6 +71,10 @@ class Filter(Shape, kind="filter", version=1, group="items"):
         Example("not JSON", {"keep": {"field": "id", "is": 1}}, given=[b"<order/>"], fails="payload.invalid"),
     )
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     @model_validator(mode="after")
     def _one_of_keep_and_drop(self) -> Self:
         if (self.keep is None) == (self.drop is None):

@@ -79,6 +79,10 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
         Example("nothing in, nothing out", {}, given=[[]], gives=[]),
     )
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     async def run(self, bucket: Bucket, ctx: StepContext) -> AsyncIterator[Out]:
         reader = _Reader(self._chunks(bucket), per_payload=self.per_payload)
         while await reader.fill():

@@ -221,6 +221,10 @@ class Map(Shape, kind="map", version=1, group="items"):
     def compiled(self) -> Compiled:
         return Compiled(self.fields)
 
+    @property
+    def separable(self) -> bool:
+        return not self.compiled.looks_up
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         whole = await payload.value() if "payload" in self.compiled.roots else None
         scope = dict(ctx.scope(payload, whole))

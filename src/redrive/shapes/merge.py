@@ -104,6 +104,10 @@ class Merge(GatherShape, kind="merge", version=1, group="flow control"):
             raise ValueError("combine says what becomes of items with the same key; expected by, too")
         return self
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     async def run(self, bucket: Bucket, ctx: StepContext) -> AsyncIterator[Out]:
         first, meta = await self._look(bucket)
         if first is None:

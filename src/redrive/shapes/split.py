@@ -54,6 +54,10 @@ class Split(Shape, kind="split", version=1, group="items"):
         Example("one document", {"at": "orders"}, given=[{"orders": [1, 2]}], gives=[[1, 2]]),
     )
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         yield Out(
             self._parts(payload), like=payload, media_type=JSON, items_path="", envelope=Envelope.at("")

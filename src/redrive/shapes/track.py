@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from redrive.sdk import Example, Field, Out, PathText, Payload, Shape, StepContext, TextFields
-
-MAX_VALUE_CHARACTERS = 1_000
+from redrive.sdk import Example, Field, Out, PathText, Payload, Shape, StepContext, TextFields, indexable
 
 
 def _named(fields: Any) -> Any:
@@ -24,7 +22,7 @@ class Track(Shape, kind="track", version=1, group="run log"):
 
     A value counts as text, as it is spelt in the item (of a string: its characters). Each element
     of a list is recorded. Nothing is recorded for null, "", an object, or a value of more than
-    1,000 characters; the last two give one warning per payload and field.
+    1,000 characters or 2,000 bytes; the last two give one warning per payload and field.
 
     In: a payload of JSON items (JSON or NDJSON).  Out: the same payload.
     Errors: `payload.invalid` if it is not JSON or does not parse; not retried.
@@ -51,6 +49,10 @@ class Track(Shape, kind="track", version=1, group="run log"):
         Example("not JSON", {"fields": ["id"]}, given=[b"<order/>"], fails="payload.invalid"),
     )
 
+    @property
+    def separable(self) -> bool:
+        return True
+
     async def run(self, payload: Payload, ctx: StepContext) -> AsyncIterator[Out]:
         names = tuple(self.fields)
         reader = TextFields(tuple(self.fields.values()))
@@ -59,7 +61,7 @@ class Track(Shape, kind="track", version=1, group="run log"):
             for item in items:
                 for name, values in zip(names, reader.of(item), strict=True):
                     for value in values:
-                        if value is None or len(value) > MAX_VALUE_CHARACTERS:
+                        if value is None or not indexable(value):
                             left_out[name] = left_out.get(name, 0) + 1
                         elif value:
                             ctx.track(name, value, item)

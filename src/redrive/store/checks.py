@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import and_, bindparam, func, select, text
 
 from redrive.store import tables
 from redrive.store.committer import Transaction
@@ -33,6 +34,52 @@ _NEWEST = Statement(
 _NEXT = Statement(
     _CONTENT.where(_k.c.digest > bindparam("after")).order_by(_k.c.digest).limit(bindparam("at_most"))
 )
+
+
+_COUNT = Statement(select(func.count()).select_from(_k))
+_p, _b, _s, _x = tables.payloads, tables.buckets, tables.step_runs, tables.exchanges
+
+
+class Use(NamedTuple):
+    """Where a content stands: in a payload (id, run, step), or in an exchange (id, run, None)."""
+
+    digest: bytes
+    payload_id: int | None
+    exchange_id: int | None
+    run_id: int
+    step: str | None
+
+
+def count_contents(source: Source) -> int:
+    found = source.one(_COUNT)
+    return int(found[0]) if found else 0
+
+
+def uses(rows: Rows, digests: Sequence[bytes], at_most: int) -> list[Use]:
+    """Payloads and exchanges that hold these contents, the newest first. Looks at all of both: for the few
+    contents that are damaged, not for every one.
+    """
+    standing = (
+        select(_p.c.digest, _p.c.id, _b.c.run_id, _s.c.step)
+        .select_from(
+            _p.join(_b, _b.c.id == _p.c.bucket).outerjoin(
+                _s, and_(_s.c.run_id == _b.c.run_id, _s.c.position == _b.c.position)
+            )
+        )
+        .where(_p.c.digest.in_(digests))
+        .order_by(_p.c.id.desc())
+        .limit(at_most)
+    )
+    found = [
+        Use(bytes(digest), number, None, run, step) for digest, number, run, step in rows.query(standing)
+    ]
+    for column in (_x.c.request_body, _x.c.response_body):
+        made = select(column, _x.c.id, _x.c.run_id).where(column.in_(digests)).order_by(_x.c.id.desc())
+        found += [
+            Use(bytes(digest), None, number, run, None)
+            for digest, number, run in rows.query(made.limit(at_most))
+        ]
+    return found
 
 
 def schema(rows: Rows) -> str | None:

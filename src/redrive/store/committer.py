@@ -105,11 +105,12 @@ class _Fitting:
 
 
 class _Work(Generic[T]):
-    __slots__ = ("deadline", "error", "function", "future", "loop", "result")
+    __slots__ = ("deadline", "error", "function", "future", "loop", "outside", "result")
 
     def __init__(
-        self, function: Callable[[Transaction], T], loop: asyncio.AbstractEventLoop, deadline: float
+        self, function: Callable[[Any], T], loop: asyncio.AbstractEventLoop, deadline: float
     ) -> None:
+        self.outside = False
         self.function = function
         self.deadline = deadline
         self.loop = loop
@@ -164,6 +165,22 @@ class Committer:
                 self._wake.notify()
         return work.future
 
+    def outside(self, function: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """Run something with the connection itself, in no transaction: what waits behind it waits for
+        its end. Its errors are its author's.
+        """
+        work = _Work(function, asyncio.get_running_loop(), 0.0)
+        work.outside = True
+        with self._wake:
+            if self.failed is not None or self._closing:
+                work.error = self.failed or Fault("the store is closed", code="store.closed")
+                work.settle()
+                return work.future
+            self._queue.append(work)
+            self._deadline = 0.0
+            self._wake.notify()
+        return work.future
+
     def close(self) -> None:
         """Commit what waits, then end."""
         with self._wake:
@@ -178,7 +195,11 @@ class Committer:
                 if left <= 0:
                     break
                 self._wake.wait(None if left == math.inf else left)
-            group = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP))]
+            group: list[_Work[Any]] = []
+            while self._queue and len(group) < MAX_GROUP and not (group and self._queue[0].outside):
+                group.append(self._queue.popleft())
+                if group[-1].outside:
+                    break
             self._deadline = min((work.deadline for work in self._queue), default=math.inf)
             return group
 
@@ -195,6 +216,9 @@ class Committer:
             self._ready.set()
         try:
             while group := self._next_group():
+                if group[0].outside:
+                    self._answer([self._run_outside(connection, group[0])])
+                    continue
                 self._commit(connection, group)
                 if self.failed is not None:
                     break
@@ -241,6 +265,15 @@ class Committer:
                     return
             return
         self._answer(group)
+
+    def _run_outside(self, connection: Connection, work: _Work[Any]) -> _Work[Any]:
+        try:
+            work.result = work.function(connection)
+        except self._database.errors as error:
+            work.error = self._database.error(error)
+        except Exception as error:  # noqa: BLE001 - handed to its author
+            work.error = error
+        return work
 
     def _apply(self, connection: Connection, group: list[_Work[Any]]) -> None:
         self.groups += 1

@@ -58,9 +58,10 @@ _c, _d = tables.contents, tables.dictionaries
 Row: TypeAlias = tuple[bytes, int, int, bytes | None, bytes | None, int | None, int | None]
 """A row of `contents`, in the order of its columns."""
 
-INSERT_CONTENT = Insert(_c, conflict="ignore")
-_GET = Statement(select(*_c.columns).where(_c.c.digest == bindparam("digest")))
-_KEPT = Statement(select(_c.c.form).where(_c.c.digest == bindparam("digest")))
+INSERT_CONTENT = Insert(_c, conflict="share")
+_COLUMNS = [column for column in _c.columns if column.server_default is None]
+_GET = Statement(select(*_COLUMNS).where(_c.c.digest == bindparam("digest")))
+_KEPT = Statement(select(_c.c.condemned).where(_c.c.digest == bindparam("digest")))
 # Written out as the partial index says it, or the planner does not use it.
 _BY_RECIPE = _c.c.form == text(str(SEGMENTS))
 _MADE_FROM = or_(_c.c.base == bindparam("base"), and_(_BY_RECIPE, _c.c.data == bindparam("recipe")))
@@ -71,6 +72,7 @@ _DEPENDENTS = Statement(
     .order_by(_c.c.digest)
     .limit(bindparam("at_most"))
 )
+_RELEASE = Statement(update(_c).where(_c.c.digest == bindparam("digest")).values(condemned=text("0")))
 _DELETE = Statement(sql_delete(_c).where(_c.c.digest == bindparam("digest")))
 _REPLACE = Statement(
     update(_c)
@@ -78,7 +80,7 @@ _REPLACE = Statement(
     .values(
         {
             column.name: bindparam(f"b_{column.name}", type_=column.type)
-            for column in _c.columns
+            for column in _COLUMNS
             if not column.primary_key
         }
     )
@@ -101,6 +103,9 @@ _RETIRE = Statement(
 _UNUSED = _d.c.retired_at.is_not(None) & ~exists().where(_c.c.dictionary == _d.c.id)
 _DELETE_DICTIONARIES = Statement(sql_delete(_d).where(_d.c.retired_at < bindparam("before"), _UNUSED))
 _DICTIONARIES = Statement(select(_d.c.id, _d.c.family, _d.c.data, _d.c.digest).order_by(_d.c.id))
+_PACKED_WITH = Statement(
+    select(_c.c.digest).where(_c.c.dictionary == bindparam("number")).limit(bindparam("at_most"))
+)
 _USERS = Statement(select(func.count()).select_from(_c).where(_c.c.dictionary == bindparam("number")))
 
 
@@ -137,7 +142,7 @@ def get(source: Source, digest: bytes) -> ContentRow | None:
 
 def content_row(found: tuple[Any, ...]) -> ContentRow:
     """A row as it comes from either database."""
-    digest, size, form, data, base, offset, number = found
+    digest, size, form, data, base, offset, number = found[:7]
     packed = None if data is None else bytes(data)
     return ContentRow(
         bytes(digest), size, form, packed, None if base is None else bytes(base), offset, number
@@ -168,7 +173,7 @@ def delete(transaction: Transaction, digest: bytes) -> Removed | None:
 
 def replace(transaction: Transaction, row: Row) -> bool:
     """Store a content in another form; False where it is no longer there."""
-    names = [column.name for column in _c.columns]
+    names = [column.name for column in _COLUMNS]
     values = {f"b_{name}": value for name, value in zip(names, row, strict=True)}
     return transaction.run(_REPLACE, **values) > 0
 
@@ -176,8 +181,11 @@ def replace(transaction: Transaction, row: Row) -> bool:
 def pin(transaction: Transaction, digests: Iterable[bytes]) -> None:
     """What is shared from here on is there, and this commit is in time. Errors: `PayloadGone`."""
     for digest in digests:
-        if transaction.one(_KEPT, digest=digest) is None:
+        found = transaction.one(_KEPT, digest=digest)
+        if found is None:
             raise gone(digest)
+        if found[0]:  # a sweep looks whether anything names it: from here on something does
+            transaction.run(_RELEASE, digest=digest)
 
 
 def gone(digest: bytes) -> PayloadGone:
@@ -228,6 +236,16 @@ def delete_dictionaries(transaction: Transaction, before: int) -> int:
     Take an instant some hours ago: a content that was packed just before may not be committed yet.
     """
     return transaction.run(_DELETE_DICTIONARIES, before=before)
+
+
+def retire_dictionaries(transaction: Transaction, family: str, at: int) -> None:
+    """Nothing new is packed with those of a family."""
+    transaction.run(_RETIRE, b_family=family, b_at=at)
+
+
+def packed_with(source: Source, number: int, at_most: int) -> list[bytes]:
+    """Some contents that are packed with a dictionary."""
+    return [bytes(digest) for (digest,) in source.all(_PACKED_WITH, number=number, at_most=at_most)]
 
 
 def dictionaries(source: Source) -> list[tuple[int, str, bytes, bytes]]:

@@ -57,6 +57,9 @@ class Database(ABC):
     fatal: tuple[type[Exception], ...]
     """What says that a whole transaction failed, not one piece of work in it."""
 
+    remedy: ClassVar[str]
+    """What a person does about `complaints`."""
+
     @abstractmethod
     def connect_writer(self) -> Connection:
         """A connection whose COMMIT is durable."""
@@ -75,6 +78,10 @@ class Database(ABC):
     def error(self, error: Exception) -> RedriveError:
         """The driver's error in our words."""
 
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether a home has its records here. Errors: `home.unusable` where somebody else has."""
+
     def lost(self, connection: Connection) -> bool:
         """Whether a reading connection went away; it comes back by itself when a transaction begins."""
         return False
@@ -92,6 +99,18 @@ class Database(ABC):
 
         Errors: `home.newer` where a newer release has written it, `home.unusable` where it is not
         ours: nothing is changed.
+        """
+
+    @abstractmethod
+    def rewrite(self, connection: Connection) -> None:
+        """Write everything anew, without what was deleted. Needs as much room as the records take;
+        nobody writes meanwhile. In no transaction.
+        """
+
+    @abstractmethod
+    def empty_log(self, connection: Connection) -> bool:
+        """Take what was deleted out of the log too, as far as that is in our hands. False while somebody
+        still reads an older state.
         """
 
     @abstractmethod

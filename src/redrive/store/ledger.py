@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, case, func, select, text, update
 
 from redrive.core.delivery import Known
+from redrive.core.erasing import masked_key
 from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
+from redrive.store.loose import ERASING, fact
 from redrive.store.statements import Insert, Statement
 
 _t, _d, _e, _r = tables.targets, tables.deliveries, tables.delivery_events, tables.runs
@@ -134,10 +137,21 @@ OF_EXCHANGE = Statement(
 )
 
 
-def known(source: Rows | Transaction, target_id: int, key: str) -> Known | None:
-    """What the ledger holds for a key of a target."""
+def secret_of(source: Rows | Transaction) -> bytes | None:
+    """What the keys of erased items are masked with; None where nothing was ever erased."""
+    return fact(source, ERASING)
+
+
+def known(source: Rows | Transaction, target_id: int, key: str, secret: bytes | None = None) -> Known | None:
+    """What the ledger holds for a key of a target, also where the item was erased."""
     found = source.one(_GET, key=key, target_id=target_id)
-    return Known(*found) if found else None
+    if found is not None:
+        return Known(*found)
+    if secret is not None:
+        found = source.one(_GET, key=masked_key(key, secret), target_id=target_id)
+        if found is not None:
+            return msgspec.structs.replace(Known(*found), secret=secret)
+    return None
 
 
 def target(source: Rows | Transaction, ledger: str, connection: str, endpoint: str) -> int | None:

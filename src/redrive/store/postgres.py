@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import psycopg
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from redrive.errors import HomeUnusable, RedriveError
 from redrive.store.database import SCHEMA, Connection, Database, Rows, Watch
@@ -49,8 +50,9 @@ class PostgresDatabase(Database):
     dialect = POSTGRES
     begin_read = "BEGIN"
     errors = psycopg.Error
-    # Not DataError and IntegrityError: those are one piece's own fault.
-    fatal = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+    # Not DataError, IntegrityError and what follows from them: those are one piece's own fault.
+    fatal = (psycopg.OperationalError, psycopg.InterfaceError)
+    remedy = "Set it on in the server's configuration and restart the server."
 
     def __init__(self, address: str) -> None:
         self._address = checked(address)
@@ -125,7 +127,31 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise self.error(error) from error
 
+    # ---- for what lies beside the records
+
+    def session(self, role: str) -> Session:
+        """A session of its own, without a transaction."""
+        return self._opened(role)
+
+    def lock_key(self, what: str) -> int:
+        """The number of an advisory lock of this store."""
+        session = self._opened(what)
+        try:
+            return self._key(session, what)
+        finally:
+            session.close()
+
     # ---- schema
+
+    def exists(self) -> bool:
+        session = self._opened("migration")
+        try:
+            self._check(session)
+            return self._present(session) is not None
+        except psycopg.Error as error:
+            raise self.error(error) from error
+        finally:
+            session.close()
 
     def migrate(self) -> Path | None:
         session = self._opened("migration")
@@ -147,6 +173,8 @@ class PostgresDatabase(Database):
             upgrade_postgres(self._for_alembic, lock)
         except psycopg.Error as error:
             raise self.error(error) from error
+        except DBAPIError as error:
+            raise self.error(cast("Exception", error.orig)) from error
         finally:
             session.close()
         return None
@@ -186,6 +214,12 @@ class PostgresDatabase(Database):
         return str(found[0]) if found else None
 
     # ---- for doctor
+
+    def rewrite(self, connection: Connection) -> None:
+        connection.execute("VACUUM FULL")
+
+    def empty_log(self, connection: Connection) -> bool:
+        return True  # the server's, and its archive
 
     def complaints(self, rows: Rows) -> list[str]:
         fsync, full_pages = rows.one(Statement(text(_SETTING))) or ("on", "on")

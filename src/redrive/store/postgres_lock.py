@@ -1,4 +1,4 @@
-"""What a process on PostgreSQL watches: whether anything was committed, and whether it still runs the store."""
+"""What a process on PostgreSQL watches: whether anything was committed, and its runner lock."""
 
 from __future__ import annotations
 

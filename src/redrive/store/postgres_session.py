@@ -29,7 +29,7 @@ _SETTINGS: Final = (
     " SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
 )
 WRITER: Final = (
-    "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s';"
+    "SET idle_in_transaction_session_timeout = '30s';"
     # Nothing less than on: every COMMIT survives a power loss. More than that is left as it is.
     " SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') IN ('off', 'local');"
@@ -38,6 +38,7 @@ READER: Final = (
     "SET default_transaction_read_only = on; SET default_transaction_isolation = 'repeatable read';"
 )
 PREPARED = 500
+BUSY_MS = 10_000
 
 _BUSY: Final = (
     pg.LockNotAvailable,
@@ -65,7 +66,7 @@ class _Loader(TextBinaryLoader):
     """Text on its way in."""
 
     def load(self, data: Any) -> Any:
-        text = super().load(data)
+        text = str(super().load(data))
         return with_nul(text) if "\x01" in text else text
 
 
@@ -80,16 +81,17 @@ class Session:
 
     def _connect(self) -> psycopg.Connection[Any]:
         given = conninfo_to_dict(self._address)
-        wanted = {**_PATIENCE, "application_name": f"redrive {self._role}", **given}
+        wanted: dict[str, Any] = {**_PATIENCE, "application_name": f"redrive {self._role}", **given}
+        wanted.pop("client_encoding", None)
         connection = psycopg.connect(
-            make_conninfo(**{**wanted, "client_encoding": "UTF8"}), autocommit=True, prepare_threshold=2
+            make_conninfo(**wanted, client_encoding="UTF8"), autocommit=True, prepare_threshold=2
         )
         connection.prepared_max = PREPARED
         # Always the same types, so that a statement is prepared once.
         connection.adapters.register_dumper(int, Int8Dumper)
         connection.adapters.register_dumper(str, _Text)
         connection.adapters.register_loader("text", _Loader)
-        connection.execute(self._settings)
+        connection.execute(f"SET lock_timeout = {BUSY_MS}; {self._settings}")
         return connection
 
     @property
@@ -107,15 +109,21 @@ class Session:
 
     def execute(self, text: str, row: Sequence[Any] | None = None, /) -> Any:
         if row is None:  # ours, maybe several statements in one message
-            return self._connection.execute(text)  # type: ignore[call-overload]
-        return self._connection.execute(text, row, binary=True)  # type: ignore[call-overload]
+            return self._connection.execute(text)
+        try:
+            return self._connection.execute(text, row, binary=True)
+        except pg.ProgramLimitExceeded as error:
+            raise _too_large(error) from error
 
     def executemany(self, text: str, rows: Sequence[Sequence[Any]], /) -> Any:
         cursor = self._connection.cursor()
-        if len(rows) == 1:
-            cursor.execute(text, rows[0])  # type: ignore[call-overload]
-        else:
-            cursor.executemany(text, rows)  # type: ignore[arg-type]
+        try:
+            if len(rows) == 1:
+                cursor.execute(text, rows[0])
+            else:
+                cursor.executemany(text, rows)
+        except pg.ProgramLimitExceeded as error:
+            raise _too_large(error) from error
         return cursor
 
     def again(self) -> None:
@@ -131,7 +139,7 @@ class ReadSession(Session):
     """Outside of a transaction a lost connection is made anew and the statement asked again."""
 
     def execute(self, text: str, row: Sequence[Any] | None = None, /) -> Any:
-        alone = self.lost or self.idle
+        alone = (self.lost or self.idle) and text != "COMMIT"
         try:
             return super().execute(text, row)
         except (psycopg.OperationalError, psycopg.InterfaceError):
@@ -139,6 +147,13 @@ class ReadSession(Session):
                 raise
         self.again()
         return super().execute(text, row)
+
+
+def _too_large(error: psycopg.Error) -> psycopg.DataError:
+    """A value that is too long for an index: its author's fault, not the server's, as the class of the
+    driver's error would have it.
+    """
+    return psycopg.DataError(str(error))
 
 
 def checked(address: str) -> str:

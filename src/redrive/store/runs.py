@@ -76,6 +76,17 @@ QUEUED = Statement(
     .order_by(_r.c.priority, _r.c.id)
     .limit(bindparam("at_most"))
 )
+QUEUED_CALLED = Statement(
+    select(_r.c.id, _r.c.parent_run)
+    .where(_r.c.status == "queued", _r.c.parent_run.is_not(None))
+    .order_by(_r.c.priority, _r.c.id)
+)
+CALLED_BY = Statement(
+    select(_r.c.id, _r.c.parent_step)
+    .where(_r.c.parent_run == bindparam("run_id"), _r.c.id > bindparam("after"))
+    .order_by(_r.c.id)
+    .limit(bindparam("at_most"))
+)
 RUNNING = Statement(select(_r.c.id).where(_r.c.status == "running").order_by(_r.c.id))
 GET_RUN = Statement(select(_r).where(_r.c.id == bindparam("run_id")))
 GET_STEP_RUNS = Statement(select(_s).where(_s.c.run_id == bindparam("run_id")).order_by(_s.c.position))
@@ -117,6 +128,18 @@ FAILED_OF_STEP = Statement(
         tables.failed_payloads.c.number >= bindparam("start"),
     )
     .order_by(tables.failed_payloads.c.number)
+    .limit(bindparam("at_most"))
+)
+_f = tables.failed_payloads
+_FAILED_WITH_PAYLOAD = Statement(
+    select(_f.c.number, _f.c.error, _p)
+    .select_from(_f.outerjoin(_p, _p.c.id == _f.c.payload_id))
+    .where(
+        _f.c.run_id == bindparam("run_id"),
+        _f.c.position == bindparam("position"),
+        _f.c.number >= bindparam("start"),
+    )
+    .order_by(_f.c.number)
     .limit(bindparam("at_most"))
 )
 FAIL_RUN = Statement(
@@ -171,6 +194,7 @@ _PAYLOAD_FIELDS = PayloadRow.__struct_fields__
 def run_record(row: Sequence[Any]) -> Run:
     run = Run(**dict(zip(_RUN_FIELDS, row, strict=True)))
     run.overridden = bool(run.overridden)
+    run.pinned = bool(run.pinned)
     return run
 
 
@@ -206,3 +230,11 @@ def totals(source: Rows | Transaction, bucket: int) -> tuple[int, int, int]:
 def payloads_from(source: Rows | Transaction, bucket: int, start: int, at_most: int) -> list[PayloadRow]:
     rows = source.all(PAYLOADS_FROM, bucket=bucket, start=start, at_most=at_most)
     return [payload_record(row) for row in rows]
+
+
+def failed_with_payload(
+    source: Rows | Transaction, run_id: int, position: int, start: int, at_most: int
+) -> list[tuple[int, bytes, PayloadRow | None]]:
+    """Failed payloads of a step by number, with error; None for the empty one of a start without data."""
+    found = source.all(_FAILED_WITH_PAYLOAD, run_id=run_id, position=position, start=start, at_most=at_most)
+    return [(row[0], bytes(row[1]), payload_record(row[2:]) if row[2] is not None else None) for row in found]

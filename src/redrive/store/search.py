@@ -64,6 +64,7 @@ class OutputRow(msgspec.Struct, frozen=True):
     position: int
     items: int | None
     lineage: bytes | None
+    edited_from: int | None
 
 
 def _fields() -> Statement:
@@ -120,7 +121,7 @@ _CLAIMS = Statement(
     )
 )
 _OUTPUT = Statement(
-    select(_p.c.id, _p.c.position, _p.c["items"], _p.c.lineage)
+    select(_p.c.id, _p.c.position, _p.c["items"], _p.c.lineage, _p.c.edited_from)
     .where(_p.c.bucket == bindparam("bucket"))
     .order_by(_p.c.position)
 )

@@ -11,31 +11,33 @@ from importlib import import_module
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Table, bindparam, text
 from sqlalchemy.sql.expression import ClauseElement, Executable
 
 
 class Dialect:
     """How statements are spelt for one kind of database; loaded when the first one is compiled."""
 
-    __slots__ = ("_module", "_paramstyle", "core", "insert", "name")
+    __slots__ = ("_class", "_module", "_paramstyle", "core", "insert", "name")
 
-    def __init__(self, name: str, module: str, paramstyle: str) -> None:
+    def __init__(self, name: str, module: str, class_: str, paramstyle: str) -> None:
         self.name = name
         self._module = module
+        self._class = class_
         self._paramstyle = paramstyle
 
     def __getattr__(self, name: str) -> Any:
         if name not in {"core", "insert"}:
             raise AttributeError(name)
         module = import_module(f"sqlalchemy.dialects.{self._module}")
-        self.core = module.dialect(paramstyle=self._paramstyle)
         self.insert = module.insert
+        self.core = getattr(module.base, self._class)(paramstyle=self._paramstyle)
         return getattr(self, name)
 
 
-SQLITE: Final = Dialect("SQLite", "sqlite", "qmark")
-POSTGRES: Final = Dialect("PostgreSQL", "postgresql", "format")
+SQLITE: Final = Dialect("SQLite", "sqlite", "SQLiteDialect", "qmark")
+# The dialect of no driver: it writes no casts, and a parameter's type is that of where it stands.
+POSTGRES: Final = Dialect("PostgreSQL", "postgresql", "PGDialect", "format")
 
 
 class Compiled:
@@ -90,19 +92,22 @@ class Statement:
 class Insert(Statement):
     """Insert of whole rows: parameters are a tuple in the table's column order.
 
-    `conflict` is "error", "ignore" (the row that stands stays) or "replace" (it is overwritten).
+    `conflict` is "error", "ignore" (the row that stands stays), "replace" (it is overwritten) or "share"
+    (it stays, and is no longer condemned). Columns with a default of the database's own are
+    left out unless the rows are `whole`.
     """
 
-    __slots__ = ("_conflict", "table")
+    __slots__ = ("_columns", "_conflict", "table")
 
-    def __init__(self, table: Table, conflict: str = "error") -> None:
+    def __init__(self, table: Table, conflict: str = "error", *, whole: bool = False) -> None:
         super().__init__(table)
         self.table = table
         self._conflict = conflict
+        self._columns = [c for c in table.columns if whole or c.server_default is None]
 
     def _expression_on(self, dialect: Dialect) -> Any:
         table = self.table
-        statement = dialect.insert(table).values({c.name: bindparam(c.name) for c in table.columns})
+        statement = dialect.insert(table).values({c.name: bindparam(c.name) for c in self._columns})
         keys = [c.name for c in table.primary_key.columns]
         if self._conflict == "ignore":
             return statement.on_conflict_do_nothing()
@@ -110,6 +115,10 @@ class Insert(Statement):
             return statement.on_conflict_do_update(
                 index_elements=keys,
                 set_={c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys},
+            )
+        if self._conflict == "share":
+            return statement.on_conflict_do_update(
+                index_elements=keys, set_={"condemned": text("0")}, where=table.c.condemned > text("0")
             )
         return statement
 

@@ -1,7 +1,8 @@
 """The schema: one declaration for every database. Migrations must add up to this (tests check).
 
 Instants are BIGINT microseconds since 1970 UTC, ids BIGINT made by `core.ids`, documents and
-JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the records in `core.run`.
+JSON are bytes, texts sort by code points. Order of columns is the order of the fields of the
+records in `core.run`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ metadata = MetaData(
     }
 )
 
+CONTENT = {"content": True}
+"""`info` of a column that names a content: retention keeps what such a column names."""
 # By code points, as SQLite does it: the same order, the same "equal", whatever locale the server has.
 Text = _Text().with_variant(_Text(collation="C"), "postgresql")
 
@@ -105,6 +108,17 @@ connections = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+connection_tokens = Table(
+    "connection_tokens",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+    Column("token", Text),  # sealed: values, of, expires_at
+    Column("holder", Text),  # who asks for a new one just now, and since when
+    Column("held_at", BigInteger),
+    Column("pending", Text),  # sealed: what is awaited from the page where a person agrees
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -132,6 +146,13 @@ runs = Table(
     Column("variables", LargeBinary),
     Column("plan", LargeBinary),
     Column("connectors", LargeBinary),
+    Column("pinned", Boolean, nullable=False),
+    # 0 whole, 1 its payloads are being taken away, 2 they are gone, 3 it is being deleted
+    Column("retention", SmallInteger, nullable=False),
+    Column("parent_run", BigInteger),
+    Column("parent_step", Text),
+    Column("depth", SmallInteger, nullable=False),
+    Column("family", BigInteger),
     Index(None, "flow_id", "id"),
     Index(None, "status", "id"),
 )
@@ -140,6 +161,32 @@ Index(
     runs.c.source_run,
     sqlite_where=runs.c.source_run.is_not(None),
     postgresql_where=runs.c.source_run.is_not(None),
+)
+
+Index(
+    "ix_runs_root_run",
+    runs.c.root_run,
+    sqlite_where=runs.c.root_run.is_not(None),
+    postgresql_where=runs.c.root_run.is_not(None),
+)
+Index(
+    "ix_runs_parent_run",
+    runs.c.parent_run,
+    sqlite_where=runs.c.parent_run.is_not(None),
+    postgresql_where=runs.c.parent_run.is_not(None),
+)
+Index(
+    "ix_runs_family",
+    runs.c.family,
+    sqlite_where=runs.c.family.is_not(None),
+    postgresql_where=runs.c.family.is_not(None),
+)
+# What a retention that was cut off has left.
+Index(
+    "ix_runs_retention",
+    runs.c.retention,
+    sqlite_where=runs.c.retention.in_([1, 3]),
+    postgresql_where=runs.c.retention.in_([1, 3]),
 )
 
 step_runs = Table(
@@ -173,10 +220,49 @@ step_runs = Table(
     Column("unknown", BigInteger, nullable=False),
     Column("warnings", Integer, nullable=False),
     Column("variables", LargeBinary),
+    Column("paths", Text, nullable=False),
+    Column("joined", Text, nullable=False),
     Column("error", LargeBinary),
     Column("next_attempt_at", BigInteger),
+    Column("taken", Text, nullable=False),
+    Column("waits", Text),
     PrimaryKeyConstraint("run_id", "position"),
     sqlite_with_rowid=False,
+)
+
+notification_groups = Table(
+    "notification_groups",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("settings", LargeBinary, nullable=False),
+    Column("urls", LargeBinary, nullable=False),  # JSON: [{env|file|sealed: text}]
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+# The outbox of messages to notification groups.
+notices = Table(
+    "notices",
+    metadata,
+    _id(),
+    Column("group_name", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("run_id", BigInteger),
+    Column("step", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("first_due_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("left", LargeBinary),  # JSON: the places of the URLs that are still to be reached
+    Column("error", Text),
+    Column("sent_at", BigInteger),
+    Index(None, "group_name", "signature", "id"),
+    Index(None, "status", "due_at"),
 )
 
 contents = Table(
@@ -190,6 +276,15 @@ contents = Table(
     Column("base", LargeBinary),
     Column("base_offset", BigInteger),
     Column("dictionary", Integer),
+    # 1: a reference to it was taken away, 2: a sweep looks whether that was the last; it goes unless a
+    # commit that shares it sets this back to 0
+    Column("condemned", SmallInteger, nullable=False, server_default=text("0")),
+)
+Index(
+    "ix_contents_condemned",
+    contents.c.digest,
+    sqlite_where=contents.c.condemned > text("0"),
+    postgresql_where=contents.c.condemned > text("0"),
 )
 # Who is made from a content, and from which recipe; who needs a dictionary.
 Index(
@@ -231,7 +326,8 @@ payloads = Table(
     _id(),
     Column("bucket", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    # Empty where the payload has expired or was erased with its content.
+    Column("digest", LargeBinary, nullable=False, info=CONTENT),
     Column("size_bytes", BigInteger, nullable=False),
     Column("items", BigInteger),
     Column("media_type", Text, nullable=False),
@@ -275,11 +371,11 @@ exchanges = Table(
     Column("payload_id", BigInteger),
     Column("attempt", Integer, nullable=False),
     Column("request", LargeBinary, nullable=False),  # JSON: method, url, headers, idempotency_key
-    Column("request_body", LargeBinary),
+    Column("request_body", LargeBinary, info=CONTENT),
     Column("request_bytes", BigInteger, nullable=False),
     Column("status", Integer),
     Column("response", LargeBinary),  # JSON: headers, error, reason
-    Column("response_body", LargeBinary),
+    Column("response_body", LargeBinary, info=CONTENT),
     Column("response_bytes", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("duration_us", BigInteger),
@@ -456,6 +552,55 @@ schedule_starts = Table(
     sqlite_with_rowid=False,
 )
 
+facts = Table(
+    "facts",
+    metadata,
+    # Single values of the home: how far background work has come, keys of its own.
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+backups = Table(
+    "backups",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False),  # running, done, broken
+    Column("started_at", BigInteger, nullable=False),
+    Column("beat_at", BigInteger, nullable=False),  # while it runs no object is removed
+    Column("finished_at", BigInteger),
+    Column("rows", BigInteger, nullable=False),
+    Column("objects", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("secrets", Boolean, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _id(),
+    Column("at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("field", Text),
+    # What is erased: only until it is done. The hash stays.
+    Column("value", LargeBinary),
+    Column("value_hash", LargeBinary, nullable=False),
+    Column("counts", LargeBinary),  # JSON: how much was touched, by what it is
+)
+
+erased_items = Table(
+    "erased_items",
+    metadata,
+    # Of the erasures under way: the places of their items, until everything that names them is mended.
+    Column("payload_id", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    Column("erasure_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("payload_id", "item"),
+    sqlite_with_rowid=False,
+)
 lookups = Table(
     "lookups",
     metadata,
@@ -570,7 +715,7 @@ cache_pages = Table(
     Column("step", Text, nullable=False),
     Column("payload", Integer, nullable=False),  # number in the input of the step
     Column("item", BigInteger, nullable=False),  # -1: the whole payload
-    Column("digest", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False, info=CONTENT),
     Column("size_bytes", BigInteger, nullable=False),
     Column("items", BigInteger),
     Column("media_type", Text, nullable=False),
@@ -581,4 +726,22 @@ cache_pages = Table(
     Column("expires_at", BigInteger),
     Index(None, "cache_id", "entry", "id"),
     Index(None, "digest"),
+)
+
+# Runs whose payloads are not all in the search index yet, or not as they are now.
+search_queue = Table(
+    "search_queue",
+    metadata,
+    _id("run_id"),
+    # 0: new; 1: look again, something of it went away; 2: so that nothing is left in the index either
+    Column("again", SmallInteger, nullable=False),
+)
+
+search_state = Table(
+    "search_state",
+    metadata,
+    _id(),
+    # Which index the queue was emptied into, and how far: another or an older one is built anew.
+    Column("generation", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
 )

@@ -1,6 +1,6 @@
 r"""Texts that a database cannot hold as they are.
 
-Half of a surrogate pair is not text for any database: it is kept as its escape, `\\ud83d`, for good.
+Half of a surrogate pair is not text for any database: it is kept as its escape, `\ud83d`, for good.
 NUL is a character that PostgreSQL refuses; there it is written in another way, and read as it was.
 That way keeps what is different different, and the order of texts as it is on SQLite.
 """

@@ -50,3 +50,8 @@ def problem():
         return body
 
     return check
+
+
+@pytest.fixture(autouse=True)
+def every_store():
+    """Not on every one: these change the file of SQLite behind the product's back."""

@@ -221,12 +221,18 @@ class Bench:
     base_url: str
     secrets: dict[str, str] = field(default_factory=lambda: {"token": SECRET})
     settings: dict[str, Any] = field(default_factory=dict)
+    tokens: Any = None
 
     def __post_init__(self) -> None:
         problems = Rest().check(self.document)
         assert not problems, problems
         info = ConnectionInfo(
-            "site", "test", self.document, {"base_url": self.base_url, **self.settings}, self.secrets
+            "site",
+            "test",
+            self.document,
+            {"base_url": self.base_url, **self.settings},
+            self.secrets,
+            tokens=self.tokens,
         )
         self.connection = Rest().open(info)
 
@@ -252,7 +258,7 @@ class Bench:
 async def bench(site: Site | str, endpoint: dict[str, Any], **document: Any) -> AsyncIterator[Bench]:
     """A connector with one endpoint `it` (and others in `endpoints`), open as long as the context."""
     others = document.pop("endpoints", {})
-    given = {name: document.pop(name) for name in ("secrets", "settings") if name in document}
+    given = {name: document.pop(name) for name in ("secrets", "settings", "tokens") if name in document}
     url = site if isinstance(site, str) else site.url
     made = Bench(
         {

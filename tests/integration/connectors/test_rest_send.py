@@ -88,6 +88,8 @@ async def test_the_key_of_the_endpoint_is_the_default():
     ("payload", "code", "at"),
     [
         (b'[{"id": 1},{"total": 5}]', "key.missing", "/1"),
+        (b'[{"id": 1},{"id": "' + b"x" * 1001 + b'"}]', "key.too_long", "/1"),
+        (b'[{"id": "' + "\u20ac".encode() * 700 + b'"}]', "key.too_long", "/0"),
         (b'[{"id": null}]', "key.missing", "/0"),
         (b'[{"id": ""}]', "key.missing", "/0"),
         (b'[{"id": {"a": 1}}]', "key.invalid", "/0"),

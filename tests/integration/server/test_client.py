@@ -136,7 +136,10 @@ async def test_redrives_and_the_rest(client, service):
 async def test_flows(client, service):
     documents = [("f.yaml", "flow: ü".encode())]
     assert (await client.flows.import_documents(documents, deploy=True, rename={"a": "b"}))[0].version == 4
-    assert service.asked("flows.import_documents") == ((documents,), {"deploy": True, "rename": {"a": "b"}})
+    assert service.asked("flows.import_documents") == (
+        (documents,),
+        {"deploy": True, "rename": {"a": "b"}, "note": None},
+    )
     assert (await client.flows.check(documents)).warnings
     assert (await client.flows.list()).items[0].name == "orders"
     assert (await client.flows.get("orders")).draft
@@ -149,6 +152,11 @@ async def test_flows(client, service):
     assert (await client.flows.connections()).items[0].name == "shop-live"
     assert await client.flows.export_connector("shop") == b"connector: shop\n"
     assert await client.flows.export_connection("shop-live") == b"connection: shop-live\n"
+    begun = await client.flows.authorize_connection("shop-live", "http://127.0.0.1:1/back")
+    assert (begun.url, begun.authorized) == ("https://auth.example/agree", False)
+    assert (
+        await client.flows.complete_authorization("shop-live", "http://127.0.0.1:1/back?code=c")
+    ).authorized
     assert (await client.flows.schema("flow"))["title"] == "flow"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_without_names_the_tests_of_all_flows_run(redrive, service):
 def test_junit_holds_what_differs(redrive, service, tmp_path):
     service.outcome = "failure"
     assert redrive("test", "orders", "--junit", str(tmp_path / "j.xml")).code == 1
-    root = ElementTree.fromstring((tmp_path / "j.xml").read_text())
+    root = ET.fromstring((tmp_path / "j.xml").read_text())
     assert (root.get("tests"), root.get("failures")) == ("1", "1")
     assert root[0].get("name") == "paid & open"
     assert "expected 1, found 2" in root[0][0].get("message")

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from redrive.service.views import Finding
+from redrive.service.views import Finding, FindItem, FindPage
+from tests.unit.server.recording import AT
+
+FOUND = FindItem(
+    run="r1", flow="f", step="s", payload="p1", item=0, field="note", value="blue", delivery=None, at=AT
+)
 
 
 @pytest.fixture
@@ -86,8 +91,40 @@ def test_find(redrive):
     nothing = redrive("find", "none")
     assert nothing.code == 0
     assert nothing.out == ""
-    assert "no tracked field" in nothing.err
+    assert nothing.err == "Found nowhere.\n"
     assert redrive("find", "none", "--json").json == {"items": [], "next": None}
+
+
+def test_find_reads_on_where_a_page_is_short(redrive, service, monkeypatch):
+    pages = {
+        None: FindPage(items=[], next="a", note="2 runs are not in the search index yet"),
+        "a": FindPage(items=[FOUND, FOUND], next="b"),
+        "b": FindPage(items=[FOUND], next="c"),
+    }
+    asked = []
+
+    async def find(value, **query):
+        asked.append((query["limit"], query["everywhere"]))
+        return pages[query["cursor"]]
+
+    monkeypatch.setattr(service.search, "find", find)
+    printed = redrive("find", "blue", "--everywhere", "--limit", "3", "--json").json
+    assert [len(printed["items"]), printed["next"]] == [3, "c"]
+    assert printed["note"] == "2 runs are not in the search index yet"
+    assert asked == [(3, True), (3, True), (1, True)]
+    told = redrive("find", "blue", "--limit", "3")
+    assert told.out.count("p1") == 3
+    assert "not in the search index" in told.err
+    assert "--cursor c" in told.err
+
+
+def test_search(redrive, service):
+    assert redrive("search", "--json").json["waiting_runs"] == 3
+    shown = redrive("search", "status").out
+    assert "catching up" in shown
+    assert "3.8 MiB" in shown
+    assert redrive("search", "rebuild").code == 0
+    assert service.asked("search.rebuild")
 
 
 def test_deliveries_and_resolve(redrive, service):
@@ -129,9 +166,22 @@ def test_settings(redrive):
 
 
 def test_the_doctor_fails_if_something_is_not_in_order(redrive, service):
-    assert redrive("doctor").code == 0
+    assert redrive("doctor", "--quick").code == 0
+    assert service.contents_checks == []
     service.findings.append(Finding(ok=False, name="clock", detail="2 h behind", hint="Set the clock."))
-    result = redrive("doctor")
+    result = redrive("doctor", "--quick")
     assert result.code == 1
     assert "clock: Set the clock." in result.out
-    assert redrive("doctor", "--json").code == 1
+    assert redrive("doctor", "--quick", "--json").code == 1
+
+
+def test_the_doctor_reads_all_contents_part_after_part(redrive, service):
+    result = redrive("doctor")
+    assert result.code == 1
+    assert service.contents_checks == [(None, False), ("ab12", False)]
+    assert "3 contents" in result.out
+    assert "contents: Restore a backup." in result.out
+    result = redrive("doctor", "--repair", "--from", "00", "--json")
+    assert result.code == 0
+    assert service.contents_checks[2:] == [("00", True)]
+    assert [item["detail"] for item in result.json["items"]][-1] == "content ab12"

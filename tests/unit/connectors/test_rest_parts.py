@@ -229,18 +229,28 @@ def test_names_hide_their_values():
 
 @given(st.sets(st.integers(0, 200)))
 def test_progress_survives_a_checkpoint(done):
-    progress = Progress(None)
+    progress = Progress(None, "r1")
     progress.add(done)
-    again = Progress(progress.checkpoint())
+    again = Progress(progress.checkpoint(), "r1")
     assert {number for number in range(201) if number in again} == done
 
 
-def test_progress_remembers_what_was_refused():
-    progress = Progress(None)
+def test_what_was_refused_is_remembered_in_the_run_that_met_it():
+    progress = Progress(None, "r1")
     progress.add([0, 1])
     progress.reject([2], "no")
-    again = Progress(progress.checkpoint())
+    again = Progress(progress.checkpoint(), "r1")
     assert (again.rejected, again.reason, 2 in again, again.whole) == (1, "no", True, False)
+    retry = Progress(progress.checkpoint(), "r2")
+    assert (retry.rejected, retry.reason, 1 in retry, 2 in retry) == (0, None, True, False)
+
+
+def test_a_payload_that_was_refused_in_part_is_sent_again_by_a_retry():
+    progress = Progress(None, "r1")
+    progress.reject([], "no")
+    progress.whole = True
+    assert Progress(progress.checkpoint(), "r1").whole
+    assert not Progress(progress.checkpoint(), "r2").whole
 
 
 def test_ranges():

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from redrive.core.flow import FlowSettings, TriggerSpec, Variable
+from redrive.core.retention import ByState, Keep, Limit
 from redrive.documents.flow_document import build_steps, parse_flow, warnings
 from redrive.documents.load import load_one
 from redrive.documents.trigger_grammar import WebhookForm
@@ -92,7 +93,7 @@ def test_a_flow_is_read_whole(flow_of):
         overlap="queue",
         use_queued_time=False,
         timeout_s=7200.0,
-        keep_payloads_s=30 * 86400.0,
+        retention=Keep(payloads=ByState(success=Limit(age_s=2592000.0), failure=Limit(age_s=2592000.0))),
         notify_on_failure=("ops",),
         labels=("erp", "orders"),
     )
@@ -186,10 +187,10 @@ STEP_PROBLEMS = {
         "or send_all; did you mean 'send_all'?"
     ),
     "id: a\nshape: filter\nconnection: shop": (
-        "flow.yaml:5: step a setting connection: 'connection' belongs to connector steps only; this step is a filter"
+        "flow.yaml:5: step a setting connection: 'connection' belongs to connector steps only; this is a step of shape filter"
     ),
     "id: a\nshape: filter\nkey: id": (
-        "flow.yaml:5: step a setting key: 'key' belongs to connector steps only; this step is a filter"
+        "flow.yaml:5: step a setting key: 'key' belongs to connector steps only; this is a step of shape filter"
     ),
     "id: a\nshape: filter\nskip: yes": (
         "flow.yaml:5: step a setting skip: this is text; expected true or false"
@@ -376,8 +377,25 @@ FLOW_PROBLEMS = {
         "flow.yaml:2: setting settings.overlap_key: the template names the variable 'customer', which the flow "
         "does not declare"
     ),
-    "settings: {retention: {payloads: forever}}": (
-        "flow.yaml:2: setting settings.retention.payloads: not a length of time"
+    "settings: {retention: {payloads: always}}": (
+        "flow.yaml:2: setting settings.retention.payloads: not a length of time; expected seconds, or a time such "
+        "as 90s, 30m, 2h, 1h30m or 7d; or forever"
+    ),
+    "settings: {retention: {payloads: {success: {bytes: lots}}}}": (
+        "flow.yaml:2: setting settings.retention.payloads.success.bytes: not a size; expected bytes, or a size "
+        "such as 500MB, 2GB or 10GiB"
+    ),
+    "settings: {retention: {payloads: {sucess: 3d}}}": (
+        "flow.yaml:2: setting settings.retention.payloads.sucess: unknown name 'sucess'; expected age, bytes, count, "
+        "failure or success; did you mean 'success'?"
+    ),
+    "settings: {retention: {runs: {bytes: 5GB}}}": (
+        "flow.yaml:2: setting settings.retention.runs: runs are not kept by bytes; expected age or count; or "
+        "bytes under payloads"
+    ),
+    "settings: {retention: {payloads: {age: 3d, success: 2d, failure: 4d}}}": (
+        "flow.yaml:2: setting settings.retention.payloads.age: 'age' is said for each state already; expected it "
+        "in one place"
     ),
     "settings: {labels: ['']}": (
         "flow.yaml:2: setting settings.labels[0]: the text is too short; expected at least 1 characters"

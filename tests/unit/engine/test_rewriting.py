@@ -2,70 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.rewriting import Rewriter
 from redrive.errors import Fault, PayloadGone
 from redrive.store import contents as store
-from redrive.store.blobs.memory import MemoryBlobs
-from redrive.store.committer import Committer, Transaction
-from redrive.store.database import Reader
-from redrive.store.sqlite import SqliteDatabase
+from redrive.store.committer import Transaction
+from tests.unit.engine.house import House
 
 ITEMS = [b'{"id": %d, "name": "%s"}' % (number, b"abcdefgh" * 8) for number in range(200)]
 WHOLE = b"[" + b",".join(ITEMS) + b"]"
 KEPT = [item for number, item in enumerate(ITEMS) if number % 10]
 FILTERED = b"[" + b",".join(KEPT) + b"]"
 LARGE = b"".join(b"%09d," % number for number in range(100_000))
-
-
-class House:
-    """A record store and a store of objects."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / "redrive.db"
-        database = SqliteDatabase(path)
-        database.migrate()
-        self.reader = Reader(database)
-        self.committer = Committer(database)
-        self.blobs = MemoryBlobs()
-        self.contents = self.fresh()
-        self.rewriter = Rewriter(self.reader, self.contents, self.committer)
-
-    def fresh(self) -> ContentStore:
-        """As another process sees it: nothing is answered from memory."""
-        return ContentStore(self.reader, self.blobs)
-
-    async def keep(self, *contents: StoredContent) -> None:
-        def work(transaction: Transaction) -> None:
-            for content in contents:
-                store.pin(transaction, content.pins)
-                transaction.insert_many(store.INSERT_CONTENT, content.rows)
-
-        await self.committer.submit(work)
-
-    async def delete(self, digest: bytes) -> store.Removed | None:
-        return await self.committer.submit(lambda transaction: store.delete(transaction, digest))
-
-    async def read(self, content: StoredContent) -> bytes:
-        contents = self.fresh()
-        try:
-            return await contents.known(content.digest, content.size_bytes).read()
-        finally:
-            contents.close()
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.committer.close()
-    house.contents.close()
-    house.reader.close()
 
 
 async def test_a_base_stays_until_what_is_made_from_it_is_stored_on_its_own(house: House) -> None:
@@ -115,8 +64,10 @@ async def test_what_is_made_from_a_damaged_content_is_left_as_it_is(house: House
     damaged = bytearray(house.blobs.stored(whole.digest))
     damaged[100] ^= 1
     house.blobs.keep(whole.digest, bytes(damaged))
+    fresh = house.fresh()
     with pytest.raises(Fault, match="damaged"):
-        await house.rewriter.rewrite(part.digest)
+        await Rewriter(house.reader, fresh, house.committer).rewrite(part.digest)
+    fresh.close()
     row = await house.reader.run(lambda rows: store.get(rows, part.digest))
     assert row is not None
     assert row.form == store.RANGE

@@ -224,12 +224,16 @@ class Desk:
 
     async def values(self, run: str, step: str, side: Any = "out") -> list[Any]:
         """The payloads of a step as JSON."""
-        page = await self.service.runs.payloads(run, step, side, limit=100)
-        found = []
-        for payload in page.items:
-            data = b"".join([chunk async for chunk in self.service.payloads.stream(payload.id)])
-            found.append(json.loads(data))
-        return found
+        found: list[Any] = []
+        cursor: str | None = None
+        while True:
+            page = await self.service.runs.payloads(run, step, side, limit=100, cursor=cursor)
+            for payload in page.items:
+                data = b"".join([chunk async for chunk in self.service.payloads.stream(payload.id)])
+                found.append(json.loads(data))
+            cursor = page.next
+            if cursor is None:
+                return found
 
     async def deliveries(self) -> dict[str, str]:
         page = await self.service.ledger.list(limit=100)

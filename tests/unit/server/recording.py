@@ -35,16 +35,31 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.hook_calls import HookAnswer, HookCall
+from redrive.service.kept_views import (
+    BackupView,
+    Deleted,
+    DeleteRequest,
+    ErasePlan,
+    EraseRequest,
+    ErasureView,
+    FlowRetention,
+    LimitView,
+    RetentionPlan,
+    RetentionResult,
+)
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
+    ContentsChecked,
     DeliveryEvent,
     DeliveryView,
     ErrorView,
     ExchangeView,
     Finding,
     FindItem,
+    FindPage,
     FlowVersionView,
     FlowView,
     Health,
@@ -61,6 +76,7 @@ from redrive.service.views import (
     QueueItem,
     RunRow,
     RunView,
+    SearchStatus,
     StepRunView,
     TokenView,
     UploadView,
@@ -276,6 +292,16 @@ class Flows(Noun):
         self.service.known(name, "shop", "connector")
         return b"connector: shop\n"
 
+    async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView:
+        self.service.known(name, "shop-live", "connection")
+        self.note("authorize_connection", name, redirect_uri)
+        return AuthorizationView(connection=name, url="https://auth.example/agree")
+
+    async def complete_authorization(self, name: str, url: str) -> AuthorizationView:
+        self.service.known(name, "shop-live", "connection")
+        self.note("complete_authorization", name, url)
+        return AuthorizationView(connection=name, authorized=True)
+
     async def export_connection(self, name: str) -> bytes:
         self.service.known(name, "shop-live", "connection")
         return b"connection: shop-live\n"
@@ -459,10 +485,10 @@ class Redrives(Noun):
 
 
 class Search(Noun):
-    async def find(self, value: str, **kwargs: Any) -> Page[FindItem]:
+    async def find(self, value: str, **kwargs: Any) -> FindPage:
         self.note("find", value, **kwargs)
         if value != "1042":
-            return Page[FindItem](items=[])
+            return FindPage(items=[])
         found = FindItem(
             run="r1",
             flow="orders",
@@ -474,7 +500,24 @@ class Search(Noun):
             delivery="delivered",
             at=AT,
         )
-        return Page[FindItem](items=[found])
+        return FindPage(items=[found])
+
+    async def status(self) -> SearchStatus:
+        self.note("status")
+        return SearchStatus(
+            enabled=True,
+            state="behind",
+            waiting_runs=3,
+            waiting_payloads=21,
+            waiting_since=AT,
+            older_runs=0,
+            documents=1200,
+            size_bytes=4_000_000,
+        )
+
+    async def rebuild(self) -> SearchStatus:
+        self.note("rebuild")
+        return await self.status()
 
 
 class Ledger(Noun):
@@ -508,6 +551,117 @@ class Ledger(Noun):
         self.note("resolve", delivery_id, sent=sent, reason=reason)
         self.service.known(delivery_id, "d1", "delivery")
         return self._delivery("delivered" if sent else "rejected")
+
+
+class Retention(Noun):
+    async def plan(self) -> RetentionPlan:
+        limit = LimitView(days=30, count=None, size_bytes=1 << 30)
+        flow = FlowRetention(
+            flow="orders",
+            payloads_success=limit,
+            payloads_failure=limit,
+            runs_success=LimitView(days=None, count=None, size_bytes=None),
+            runs_failure=LimitView(days=180, count=10, size_bytes=None),
+            expire=3,
+            delete=1,
+            waiting=0,
+            size_bytes=2048,
+        )
+        return RetentionPlan(flows=[flow], every_s=3600, last_at=AT)
+
+    async def run(self, *, compact: bool = False) -> RetentionResult:
+        self.note("run", compact=compact)
+        return RetentionResult(
+            expired=3,
+            deleted=1,
+            waiting=2,
+            uploads=0,
+            start_keys=0,
+            contents=9,
+            size_bytes=4096,
+            objects=1,
+            compacted=compact,
+        )
+
+    async def pin(self, run_id: str, pinned: bool) -> RunRow:
+        self.note("pin", run_id, pinned)
+        return self.service.run(run_id).model_copy(update={"pinned": pinned})
+
+    async def delete(self, request: DeleteRequest) -> Deleted:
+        self.note("delete", request)
+        for run_id in request.runs:
+            self.service.run(run_id)
+        if not request.confirm:
+            raise ConfirmationNeeded("1 run would be deleted for good")
+        return Deleted(runs=request.runs, size_bytes=10)
+
+
+class Backups(Noun):
+    async def create(self, *, name: str = "", secrets: bool = False) -> AsyncGenerator[bytes, None]:
+        self.note("create", name, secrets=secrets)
+        yield b"backup, "
+        if "broken" in name:
+            raise StoreBusy("the disk went away")
+        yield b"whole"
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BackupView]:
+        backup = BackupView(
+            id="b1",
+            name="/mnt/monday.tar",
+            actor="ann",
+            state="done",
+            started_at=AT,
+            finished_at=AT,
+            rows=10,
+            objects=1,
+            size_bytes=2048,
+            secrets=False,
+        )
+        return Page[BackupView](items=[backup])
+
+
+class Erasures(Noun):
+    def found(self) -> ErasePlan:
+        backup = BackupView(
+            id="b1",
+            name="/mnt/monday.tar",
+            actor="ann",
+            state="done",
+            started_at=AT,
+            finished_at=AT,
+            rows=10,
+            objects=1,
+            size_bytes=2048,
+            secrets=False,
+        )
+        return ErasePlan(
+            payloads=4, items=5, exchanges=2, records=3, deliveries=1, contents=6, backups=[backup]
+        )
+
+    def erasure(self) -> ErasureView:
+        return ErasureView(
+            id="e1",
+            at=AT,
+            finished_at=AT,
+            actor="ann",
+            reason="asked for",
+            field=None,
+            value_hash="00",
+            found=self.found(),
+        )
+
+    async def plan(self, request: EraseRequest) -> ErasePlan:
+        self.note("plan", request)
+        return self.found()
+
+    async def erase(self, request: EraseRequest) -> ErasureView:
+        self.note("erase", request)
+        if not request.confirm:
+            raise ConfirmationNeeded("5 items would be erased for good")
+        return self.erasure()
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[ErasureView]:
+        return Page[ErasureView](items=[self.erasure()])
 
 
 class Tests(Noun):
@@ -609,14 +763,18 @@ class RecordingService:
         self.redrives = Redrives(self)
         self.search = Search(self)
         self.ledger = Ledger(self)
+        self.retention = Retention(self)
+        self.backups = Backups(self)
+        self.erasures = Erasures(self)
         self.tests = Tests(self)
         self.tokens = Tokens(self)
-        self.lookups = self.pools = self.caches = None  # tested on a home of their own
+        self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.hooks = ClosedHooks()
         self.triggers = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]
+        self.contents_checks: list[tuple[str | None, bool]] = []
 
     def asked(self, name: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The last call of `noun.method`."""
@@ -661,6 +819,14 @@ class RecordingService:
 
     async def doctor(self) -> list[Finding]:
         return self.findings
+
+    async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
+        """Two parts: nothing is wrong in the first; the second has mended something, if it was asked to."""
+        self.contents_checks.append((after, repair))
+        if after is None:
+            return ContentsChecked(findings=[], checked=2, read_bytes=300, total=3, next="ab12")
+        found = Finding(ok=repair, name="contents", detail="content ab12", hint="Restore a backup.")
+        return ContentsChecked(findings=[found], checked=1, read_bytes=100, total=3)
 
     async def halted(self) -> RedriveError:
         await self.halting.wait()

@@ -224,6 +224,12 @@ async def test_flows_and_documents(api, service):
 
 async def test_the_other_nouns(api, service):
     assert (await api.get("/api/v1/find?value=1042&field=id")).json()["items"][0]["item"] == 0
+    assert service.asked("search.find")[1]["everywhere"] is False
+    await api.get("/api/v1/find?value=1042&everywhere=true")
+    assert service.asked("search.find")[1]["everywhere"] is True
+    assert (await api.get("/api/v1/search/status")).json()["state"] == "behind"
+    assert (await api.post("/api/v1/search/rebuild")).json()["waiting_payloads"] == 21
+    assert service.asked("search.rebuild")
     assert (await api.get("/api/v1/deliveries?status=unknown&key=1042")).json()["items"][0]["id"] == "d1"
     assert (await api.get("/api/v1/deliveries/d1")).json()["history"][0]["status"] == "begun"
     resolved = await api.post("/api/v1/deliveries/d1/resolve", json={"sent": False, "reason": "asked them"})

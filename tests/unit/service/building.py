@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,6 @@ from sqlalchemy import delete
 from redrive.core.jsonvalue import encode
 from redrive.core.lineage import LineageBuilder
 from redrive.core.run import PayloadRow, Plan, Run, StepRun
-from redrive.engine import contents
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
@@ -30,8 +30,8 @@ from redrive.store.blobs.memory import MemoryBlobs
 from redrive.store.committer import Committer, Transaction
 from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Reader
+from redrive.store.opening import open_database
 from redrive.store.secrets import SecretBox
-from redrive.store.sqlite import SqliteDatabase
 from redrive.store.statements import Insert, Statement, row
 
 START = 1_795_000_000_000_000  # some day in November 2026
@@ -139,7 +139,7 @@ class Home:
         """As after retention: the records stay, the bytes do not."""
         gone = Statement(delete(tables.contents))
         await self.kernel.write(lambda transaction: transaction.run(gone))
-        self.kernel.deps.contents._cache = contents._Cache()
+        self.kernel.deps.contents.forget()
 
     async def failed(self, step: StepRun, number: int, payload_id: int) -> None:
         error = encode({"code": "payload.invalid", "title": "t", "detail": "d", "at": None, "hint": None})
@@ -248,7 +248,7 @@ def lineage_of(*origins: tuple[int, int]) -> bytes | None:
 
 @asynccontextmanager
 async def open_home(folder: Path, **settings: Any) -> AsyncIterator[Home]:
-    database = SqliteDatabase(folder / "redrive.db")
+    database = open_database(folder, os.environ.get("REDRIVE_STORE"))
     database.migrate()
     clock = TestClock()
     reader = Reader(database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -77,7 +78,7 @@ async def opened(home: Path, registry: Registry | None = None) -> AsyncIterator[
 
 def _prepared(home: Path) -> Database:
     home.mkdir(mode=0o700, exist_ok=True)
-    database = open_database(home, None)
+    database = open_database(home, os.environ.get("REDRIVE_STORE"))
     database.migrate()
     return database
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from redrive.core.ids import to_text
-from redrive.core.run import Plan
+from redrive.core.run import Begin, Plan
 from redrive.engine.clock import instant
 from redrive.errors import NotFound, PayloadGone, UsageError
 from redrive.service.runlog import LISTED, RunLog
@@ -310,7 +310,7 @@ async def test_the_plan_is_shown_in_the_words_of_whoever_asked(home, log):
     await home.version()
     plan = Plan(
         start="after", step="pull", skips=["send"], delivery="send_all", reason="asked by Ann",
-        asked={"after": "pull", "items": "id in 1042"}, inputs=[1], kept=["pull"],
+        asked={"after": "pull", "items": "id in 1042"}, begins={"pull": Begin(inputs=[1], after=True)},
     )  # fmt: skip
     run = await home.run(plan=plan)
     assert (await log.get(rid(run))).plan == {

@@ -53,6 +53,8 @@ class Reply(msgspec.Struct):
     reader: ItemReader | None = None
     items: int = 0
     items_error: str | None = None
+    serial: int = 0
+    """Of the token that the request went with."""
 
     def header(self, name: str) -> str | None:
         for known, value in self.headers:

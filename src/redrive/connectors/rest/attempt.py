@@ -113,6 +113,7 @@ class Attempts:
     ) -> Sent | None:
         """One request for `decision.send`. None: the ledger has changed, decide again."""
         async with self._client.place(ctx):
+            await self._client.ready(ctx, decision.payload)
             claim = await ctx.ledger.claim(decision, prepared.outgoing.shown)
             if claim is None:
                 return None
@@ -132,6 +133,7 @@ class Attempts:
         scope = await self.scope(Subject(payload), parameters, ctx)
         outgoing = self._rebuilt(unknown, scope, ctx)
         async with client.place(ctx):
+            await client.ready(ctx, payload)
             claim = await ctx.ledger.reclaim(unknown)
             if claim is None:
                 return None
@@ -191,21 +193,26 @@ class Attempts:
         client = self._client
         names = list(dict.fromkeys(keys if keys is not None else [entry.key for entry in entries]))
         answer = Answer(error=GIVEN_UP)
+        outcomes: Outcome | dict[str, Outcome] = "unknown"
         try:
-            reply = await client.send(outgoing, ctx, timeouts=self._endpoint.timeouts)
+            try:
+                reply = await client.send(outgoing, ctx, timeouts=self._endpoint.timeouts)
+            except StepError as error:  # it never left
+                answer, outcomes = Answer(error=error.detail), "rejected"
+                raise
             answer = reply.answer(client.masker)
             if reply.failure is not None:
-                outcome, sent = self._failed(reply.failure, list(entries))
-                outcomes: Outcome | dict[str, Outcome] = outcome
+                outcomes, sent = self._failed(reply.failure, list(entries))
             else:
                 verdict = await judged(self._judge, reply, scope)
                 outcomes, sent = await self._judged(
                     verdict, reply, list(entries), names, scope=scope, ctx=ctx
                 )
                 if verdict.then == "reauthenticate" and client.renews and not renewed:
+                    client.refused(reply)
                     sent.renew = True
         except BaseException:
-            claim.settle(answer, "unknown", reason=GIVEN_UP)
+            claim.settle(answer, outcomes if outcomes == "rejected" else "unknown", reason=answer.error)
             raise
         claim.settle(answer, outcomes, reason=sent.error.detail if sent.error else None)
         sent.exchange = claim.exchange

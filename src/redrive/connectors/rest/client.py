@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -14,16 +15,25 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from redrive.connectors.rest.answer import Failure, PlayedBody, Reply, read_body
-from redrive.connectors.rest.auth import authenticator
+from redrive.connectors.rest.auth import Authenticator, Leaving, Sealed, authenticator, by_token
+from redrive.connectors.rest.authentication import Login, OAuth2AuthorizationCode, OAuth2ClientCredentials
 from redrive.connectors.rest.gate import Gate
-from redrive.connectors.rest.manifest import ConnectorModel, Timeouts
+from redrive.connectors.rest.hosts import Hosts
+from redrive.connectors.rest.login import LoginGrant
+from redrive.connectors.rest.manifest import ConnectorModel
 from redrive.connectors.rest.mask import Masker
-from redrive.connectors.rest.render import Body, Rendered, check_base_url, link_local
+from redrive.connectors.rest.oauth2 import AuthorizationCode, ClientCredentials
+from redrive.connectors.rest.parts import Timeouts
+from redrive.connectors.rest.render import Body, Rendered, Renderer, check_base_url, link_local
 from redrive.connectors.rest.scope import Scopes
+from redrive.connectors.rest.tokens import MOST_ANSWER_BYTES, Keeper, Private, TokenContext
+from redrive.errors import StateConflict
 from redrive.sdk import (
     CHUNK_BYTES,
     ConnectionInfo,
     Content,
+    MemoryTokens,
+    Payload,
     Playback,
     PlayedFailure,
     Request,
@@ -43,6 +53,7 @@ PLAYED: Final[dict[PlayedFailure, str]] = {
     "cut": "the connection was cut before an answer came",
 }
 
+_NOTHING: Final = Sealed(b"", hashlib.sha256().digest(), hashlib.md5(usedforsecurity=False).digest())
 _AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "redrive"))
 
 
@@ -55,6 +66,7 @@ class Outgoing:
     headers: list[tuple[str, str]]
     body: Body | None
     shown: Request
+    signs: bool = True
 
 
 class Client:
@@ -65,7 +77,11 @@ class Client:
         self.masker = Masker(info.secrets)
         self._info = info
         self._model = model
-        self._auth = authenticator(model.authentication)
+        self._hosts = Hosts(info.name, info.allowed_hosts)
+        self.name = info.name
+        self._tokens = info.tokens or MemoryTokens()
+        self._grant: AuthorizationCode | None = None
+        self._auth = self._authenticator(model)
         self._gate = Gate(model.rate_limit, model.concurrency)
         self._timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -74,6 +90,39 @@ class Client:
     def renews(self) -> bool:
         """Whether a refusal of the credentials is worth one more try."""
         return self._auth.renews
+
+    def _authenticator(self, model: ConnectorModel) -> Authenticator:
+        settings = model.authentication
+        if isinstance(settings, OAuth2ClientCredentials):
+            return by_token(settings, Keeper(ClientCredentials(settings, self), self._tokens, self))
+        if isinstance(settings, OAuth2AuthorizationCode):
+            self._grant = AuthorizationCode(settings, self, self._tokens)
+            return by_token(settings, Keeper(self._grant, self._tokens, self))
+        if isinstance(settings, Login):
+            renderer = Renderer(settings.request, model.headers, self.scopes, self.masker)
+            grant = LoginGrant(settings, self, renderer, lambda: self.base_url(self.scopes.alone()))
+            return by_token(settings, Keeper(grant, self._tokens, self), settings.token_cookie)
+        return authenticator(settings)
+
+    @property
+    def authorizing(self) -> AuthorizationCode:
+        """What a person has to agree to. Errors: `auth.not_needed`."""
+        if self._grant is None:
+            raise StateConflict(
+                f"connection {self._info.name!r} needs nobody's agreement: its connector "
+                f"{self._info.connector!r} authenticates by {self._model.authentication.method}",
+                code="auth.not_needed",
+            )
+        return self._grant
+
+    async def ready(self, ctx: StepContext, payload: Payload | None) -> None:
+        """Gets the token that the next request needs. Errors: `auth.failed`, `remote.*`."""
+        if self._auth.late and self._info.playback is None:
+            await self._auth.ready(ctx, payload)
+
+    def refused(self, reply: Reply) -> None:
+        """Its credentials were not accepted: the next `ready` gets other ones."""
+        self._auth.refused(reply.serial)
 
     def place(self, ctx: StepContext) -> AbstractAsyncContextManager[None]:
         """A place among the requests under way, kept while the context lasts."""
@@ -103,7 +152,11 @@ class Client:
         idempotency: tuple[str, str] | None = None,
         sign: bool = True,
     ) -> Outgoing:
-        """Adds what every request has: credentials, content type, the idempotency key."""
+        """Adds what every request has: credentials, content type, the idempotency key.
+
+        Errors: `connection.host`, `connection.incomplete`.
+        """
+        self._hosts.check(rendered.url)
         headers = list(rendered.headers)
         present = {name.casefold() for name, _ in headers}
         if idempotency is not None:
@@ -125,7 +178,7 @@ class Client:
             body=body.content if body else None,
             idempotency_key=idempotency[1] if idempotency else None,
         )
-        return Outgoing(rendered.method, url, headers, body, shown)
+        return Outgoing(rendered.method, url, headers, body, shown, sign)
 
     async def send(
         self,
@@ -142,20 +195,14 @@ class Client:
             return await self._played(self._info.playback, outgoing, ctx, items_path)
         loop = asyncio.get_running_loop()
         reply = Reply(url=outgoing.url)
-        data, length = await self._data(outgoing.body)
-        headers = CIMultiDict(outgoing.headers)
-        if length is not None:
-            headers["Content-Length"] = str(length)
+        url, headers = outgoing.url, outgoing.headers
+        if outgoing.signs and self._auth.late:
+            url, headers = await self._leaving(outgoing, ctx)
+            reply.serial = self._auth.serial
         begun = loop.time()
         try:
-            async with self._open().request(
-                outgoing.method,
-                URL(outgoing.url, encoded=True),
-                headers=headers,
-                data=data,
-                allow_redirects=False,
-                timeout=self._timeout(timeouts or self._model.timeouts),
-                skip_auto_headers=("Content-Type",),
+            async with await self._asked(
+                outgoing.method, url, headers, outgoing.body, timeouts or self._model.timeouts
             ) as response:
                 reply.status = response.status
                 reply.headers = list(response.headers.items())
@@ -178,6 +225,78 @@ class Client:
             reply.failure = failure
         reply.duration_ms = (loop.time() - begun) * 1000
         return reply
+
+    async def _leaving(self, outgoing: Outgoing, ctx: StepContext) -> tuple[str, list[tuple[str, str]]]:
+        """Address and headers with the credentials of this moment."""
+        sealed = _NOTHING
+        if self._auth.needs_body and outgoing.body is not None:
+            sealed = await Sealed.of(self._revealed(outgoing.body))
+        leaving = Leaving(outgoing.method, outgoing.url, outgoing.headers, sealed, ctx.wall_now())
+        try:
+            return self._auth.leave(leaving, self.scopes.alone())
+        except TemplateMissing as missing:
+            raise self.scopes.incomplete(missing) from None
+
+    async def _asked(
+        self,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: Body | None,
+        timeouts: Timeouts,
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """A request that is about to leave."""
+        data, length = await self._data(body)
+        given = CIMultiDict(headers)
+        if length is not None:
+            given["Content-Length"] = str(length)
+        return self._open().request(
+            method,
+            URL(url, encoded=True),
+            headers=given,
+            data=data,
+            allow_redirects=False,
+            timeout=self._timeout(timeouts),
+            skip_auto_headers=("Content-Type",),
+        )
+
+    async def private(self, rendered: Rendered, body: Body | None, ctx: TokenContext) -> Private:
+        """One request outside of the pace, whose answer is a secret: it stays in memory.
+
+        Errors: `connection.host`.
+        """
+        self._hosts.check(rendered.url)
+        loop = asyncio.get_running_loop()
+        present = {name.casefold() for name, _ in rendered.headers}
+        automatic = [pair for pair in _AUTOMATIC if pair[0].casefold() not in present]
+        found = Private()
+        begun = loop.time()
+        try:
+            async with await self._asked(
+                rendered.method, rendered.url, rendered.headers + automatic, body, self._model.timeouts
+            ) as response:
+                found.status = response.status
+                found.headers = list(response.headers.items())
+                found.media_type = (
+                    (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+                )
+                parts: list[bytes] = []
+                size = 0
+                async for data in response.content.iter_any():
+                    size += len(data)
+                    if size > MOST_ANSWER_BYTES:
+                        found.failure = Failure("too_large", "its answer is too large for one with a token")
+                        response.close()
+                        break
+                    parts.append(data)
+                found.data = b"".join(parts)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            found.failure = failure
+        found.duration_ms = (loop.time() - begun) * 1000
+        return found
 
     async def _played(
         self, playback: Playback, outgoing: Outgoing, ctx: StepContext, items_path: str | None

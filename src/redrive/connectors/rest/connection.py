@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
-from redrive.connectors.rest.manifest import Call, ConnectorModel, EndpointModel, Lookup
+from redrive.connectors.rest.manifest import ConnectorModel, EndpointModel, Lookup
+from redrive.connectors.rest.parts import Call
 from redrive.connectors.rest.pull import Pull
 from redrive.connectors.rest.receive import Receiver
 from redrive.connectors.rest.render import Renderer
 from redrive.connectors.rest.send import Sender
 from redrive.errors import StepError
-from redrive.sdk import ConnectionInfo, Entry, Out, Payload, StepContext, nearest
+from redrive.sdk import (
+    Answer,
+    ConnectionInfo,
+    Content,
+    Entry,
+    MemoryContent,
+    Out,
+    Payload,
+    Request,
+    StepContext,
+    nearest,
+)
+
+
+class Unrecorded:
+    """The world of a token request that belongs to no run."""
+
+    def wall_now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def store(self, data: bytes) -> Content:
+        return MemoryContent(data)
+
+    def exchange(self, request: Request, answer: Answer, *, payload: Payload | None = None) -> str:
+        return ""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 class RestEndpoint:
@@ -77,6 +109,17 @@ class RestConnection:
             made = RestEndpoint(name, model, None, self._sender(name, model))
         self._endpoints[name] = made
         return made
+
+    async def authorization_url(self, redirect_uri: str) -> str:
+        """The page on which a person agrees that this connection is used. Errors: `auth.not_needed`."""
+        return await self._client.authorizing.url(redirect_uri, time.time())
+
+    async def authorized(self, parameters: Mapping[str, str]) -> None:
+        """Take what that page sent back, and get the first token with it.
+
+        Errors: `auth.state`, `auth.failed`, `remote.*`.
+        """
+        await self._client.authorizing.first(parameters, Unrecorded(), secrets.token_hex(8))
 
     async def close(self) -> None:
         await self._client.close()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from redrive.connectors.rest.manifest import RateLimit
+from redrive.connectors.rest.parts import RateLimit
 from redrive.sdk import StepContext
 
 # A longer wait that the system asks for is left to each payload's own next attempt.

@@ -1,250 +1,39 @@
 """The connector document of an HTTP system, as typed models: validation, schema and reference come from here.
 
 Templates stand wherever a value may vary; their roots are `payload item meta vars run now
-last_success with connection response`. Paths and conditions are relative to the answer's body.
+last_success with connection response page`. Paths and conditions are relative to the answer's body.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    WithJsonSchema,
-    model_validator,
+from pydantic import ConfigDict, model_validator
+
+from redrive.connectors.rest.authentication import Authentication, NoAuthentication
+from redrive.connectors.rest.paging import Paginate
+from redrive.connectors.rest.parts import (
+    Call,
+    ItemsPath,
+    Model,
+    RateLimit,
+    Statuses,
+    Timeouts,
 )
-
 from redrive.sdk import (
-    CONNECTOR_ROOTS,
     ConnectorConditionField,
     ConnectorTemplatedValue,
     Field,
     Invalid,
     PathText,
-    compile_value,
-    item_reader,
     nearest,
 )
 
 Direction = Literal["receive", "send"]
 Then = Literal["success", "retry", "fail", "fail_run", "reauthenticate"]
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-Status = int | str
-"""A number, or `2xx` for a hundred of them."""
-
-
-def _items_path(value: str) -> str:
-    item_reader("application/json", value)
-    return value
-
-
-def _statuses(value: Any) -> list[Status]:
-    many = value if isinstance(value, list) else [value]
-    for number, one in enumerate(many):
-        known = isinstance(one, int) and not isinstance(one, bool) and 100 <= one <= 599
-        if not (known or (isinstance(one, str) and _STATUS_CLASS.match(one))):
-            raise Invalid(
-                "this is not an HTTP status",
-                setting=f"[{number}]" if many is value else "",
-                expected="a number from 100 to 599, or one of 1xx, 2xx, 3xx, 4xx, 5xx",
-            )
-    return many
-
-
-def _templates_parse(value: Any) -> Any:
-    compile_value(value, CONNECTOR_ROOTS)
-    return value
-
-
-_STATUS_CLASS = re.compile(r"[1-5]xx\Z")
-_ONE_STATUS = {
-    "anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"pattern": "^[1-5]xx$", "type": "string"}]
-}
-
-Statuses = Annotated[
-    list[Status],
-    BeforeValidator(_statuses),
-    WithJsonSchema(
-        {"anyOf": [*_ONE_STATUS["anyOf"], {"type": "array", "items": _ONE_STATUS, "minItems": 1}]}
-    ),
-]
-"""One status or a list of them."""
-
-ItemsPath = Annotated[str, AfterValidator(_items_path)]
 
 SAFE_METHODS = frozenset({"PUT", "DELETE"})
 """A repeat of these is harmless by the meaning of HTTP, unless the endpoint says `repeat: unsafe`."""
-
-
-class Model(BaseModel):
-    """What all parts of the document share: unknown names are refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
-    )
-
-
-class NoAuthentication(Model):
-    """Sends no credentials."""
-
-    method: Literal["none"] = Field("none", help="No credentials are sent.")
-
-
-class Basic(Model):
-    """HTTP Basic: `Authorization: Basic …`."""
-
-    method: Literal["basic"] = Field(help="User name and password in the Authorization header.")
-    username: ConnectorTemplatedValue = Field(help="The user name; usually `{{ connection.username }}`.")
-    password: ConnectorTemplatedValue = Field("", help="The password; usually `{{ connection.password }}`.")
-
-
-class Bearer(Model):
-    """A token that was issued by the other system: `Authorization: Bearer …`."""
-
-    method: Literal["bearer"] = Field(help="A token in the Authorization header.")
-    token: ConnectorTemplatedValue = Field(help="The token; usually `{{ connection.token }}`.")
-
-
-class ApiKey(Model):
-    """A key in a header or in a query parameter."""
-
-    method: Literal["api_key"] = Field(help="A key in a header or in a query parameter.")
-    value: ConnectorTemplatedValue = Field(help="The key; usually `{{ connection.api_key }}`.")
-    header: str | None = Field(None, help="Name of the header that carries it.", min_length=1)
-    query: str | None = Field(None, help="Name of the query parameter that carries it.", min_length=1)
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.header is None) == (self.query is None):
-            raise ValueError("an api_key stands in a header or in the query: name one of the two")
-        return self
-
-
-Authentication = Annotated[
-    NoAuthentication | Basic | Bearer | ApiKey,
-    Field(help="How requests prove who sends them.", discriminator="method"),
-]
-
-
-class RateLimit(Model):
-    """At most so many requests in any such span, over all runs that use the connection."""
-
-    requests: int = Field(help="Most requests in the span.", ge=1, unit="requests")
-    per_s: float = Field(1.0, help="Length of the span.", gt=0, unit="seconds")
-
-
-class Timeouts(Model):
-    """How long to wait for the other system."""
-
-    connect_s: float = Field(
-        10.0, help="For a connection, name look-up and TLS included.", gt=0, unit="seconds"
-    )
-    read_s: float = Field(60.0, help="For the next bytes of an answer.", gt=0, unit="seconds")
-    total_s: float = Field(
-        600.0, help="For one whole request, its answer read to the end.", gt=0, unit="seconds"
-    )
-
-
-class Call(Model):
-    """One request, with templates."""
-
-    method: Method = Field("GET", help="The HTTP method.")
-    path: Annotated[str, AfterValidator(_templates_parse)] = Field(
-        "",
-        help="Path below the base URL. What a template puts in is percent-encoded, so it stays in its "
-        "segment; one that gives nothing is an error.",
-    )
-    query: dict[str, ConnectorTemplatedValue] = Field(
-        default_factory=dict,
-        help="Query parameters. One whose template gives null or empty text is left out; a list gives "
-        "the parameter once for each of its values.",
-    )
-    headers: dict[str, ConnectorTemplatedValue] = Field(
-        default_factory=dict,
-        help="Request headers. One whose template gives null or empty text is left out.",
-    )
-    body: Annotated[Any, AfterValidator(_templates_parse)] = Field(
-        None,
-        help='What is sent: `"{{ payload }}"` sends the payload byte for byte (with `per: item` the '
-        "item); an object or list is sent as JSON, in which `{{ payload }}` and `{{ item }}` stand "
-        "for their own bytes; other text is sent as it is.",
-    )
-    form: dict[str, ConnectorTemplatedValue] | None = Field(
-        None, help="Fields of a form, sent as application/x-www-form-urlencoded, instead of a body."
-    )
-
-    @model_validator(mode="after")
-    def _one_body(self) -> Self:
-        if self.body is not None and self.form is not None:
-            raise ValueError("a request has a body or a form, not both")
-        return self
-
-
-class Paged(Model):
-    """What all ways of pagination share."""
-
-    max_pages: int | None = Field(
-        None,
-        help="Stop after so many pages, with a warning. Unless set, a pull of more than 10,000 pages "
-        "is taken for endless and fails.",
-        ge=1,
-        unit="pages",
-    )
-
-
-class PageNumber(Paged):
-    """Pages are numbered; the first empty page is the end (a short page ends nothing)."""
-
-    by: Literal["page_number"] = Field(help="Counts pages up to the first empty one.")
-    parameter: str = Field("page", help="Query parameter of the page number.")
-    start: int = Field(1, help="Number of the first page.", ge=0)
-    size: int | None = Field(None, help="Items asked for in one page.", ge=1, unit="items")
-    size_parameter: str = Field("per_page", help="Query parameter of the size, sent where `size` is set.")
-
-
-class Offset(Paged):
-    """Pages begin at an offset, which grows by the items received; the first empty page is the end."""
-
-    by: Literal["offset"] = Field(help="Counts items up to the first empty page.")
-    parameter: str = Field("offset", help="Query parameter of the offset.")
-    start: int = Field(0, help="The first offset.", ge=0)
-    size: int | None = Field(None, help="Items asked for in one page.", ge=1, unit="items")
-    size_parameter: str = Field("limit", help="Query parameter of the size, sent where `size` is set.")
-
-
-class NextUrl(Paged):
-    """Each answer holds the URL of the next page; an answer without one is the last."""
-
-    by: Literal["next_url"] = Field(help="Follows a URL in the body.")
-    at: PathText = Field(help="Path of the URL in the body. A relative one counts from the present page.")
-
-
-class LinkHeader(Paged):
-    """Each answer names the next page in its Link header (RFC 8288)."""
-
-    by: Literal["link_header"] = Field(help="Follows the Link header.")
-    rel: str = Field("next", help="The relation to follow.")
-
-
-class Cursor(Paged):
-    """Each answer holds a token that the next request carries; an answer without one is the last."""
-
-    by: Literal["cursor"] = Field(help="Passes on a token from the body.")
-    at: PathText = Field(help="Path of the token in the body.")
-    parameter: str = Field("cursor", help="Query parameter that carries the token.")
-    more: PathText | None = Field(
-        None, help="Path of a flag in the body: where it is false or missing, the page is the last."
-    )
-
-
-Paginate = Annotated[
-    PageNumber | Offset | NextUrl | LinkHeader | Cursor,
-    Field(help="How further pages are asked for.", discriminator="by"),
-]
 
 
 class Success(Model):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
@@ -21,6 +22,7 @@ from redrive.sdk import encode
 MASKED = "[masked]"
 # Shorter ones would hide half of every document and are no secrets.
 SHORTEST_SECRET = 4
+MOST_LEARNT = 64
 
 Place = Literal["plain", "url", "form", "json"]
 
@@ -75,13 +77,41 @@ def _spellings(value: str) -> set[str]:
 class Masker:
     """Knows the secrets of one connection."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
+    def __init__(self, secrets: Mapping[str, str], *, over: Masker | None = None) -> None:
+        """`over`: another one, whose secrets this one hides too, and more that it learns."""
         known = {name: value for name, value in secrets.items() if len(value) >= SHORTEST_SECRET}
         self._values = known
-        self._hide: dict[bytes, bytes] = {}
+        self._hide: dict[bytes, bytes] = dict(over.table) if over is not None else {}
+        self._learnt: deque[tuple[str, str]] = deque()
         for name, value in known.items():
-            for text in _spellings(value):
-                self._hide.setdefault(text.encode(), f"[secret {name}]".encode())
+            self._add(name, value)
+        self._work_out()
+
+    def learn(self, name: str, value: str) -> None:
+        """One more secret: a token that was got by itself. Without a name it is hidden for good.
+
+        Values that a name had before stay hidden, the last ones at least.
+        """
+        if len(value) < SHORTEST_SECRET or (name and self._values.get(name) == value):
+            return
+        if name:
+            self._learnt.append((name, value))
+        if len(self._learnt) > MOST_LEARNT:
+            _, old = self._learnt.popleft()
+            if old not in self._values.values():
+                for text in _spellings(old):
+                    self._hide.pop(text.encode(), None)
+        if name:
+            self._values = {**self._values, name: value}
+        self._add(name, value)
+        self._work_out()
+
+    def _add(self, name: str, value: str) -> None:
+        shown = f"[secret {name}]" if name else MASKED
+        for text in _spellings(value):
+            self._hide.setdefault(text.encode(), shown.encode())
+
+    def _work_out(self) -> None:
         self._found = _any_of(self._hide)
         self._longest = max(map(len, self._hide), default=0)
 
@@ -101,6 +131,11 @@ class Masker:
             if secret in data:
                 return True
         return False
+
+    @property
+    def table(self) -> Mapping[bytes, bytes]:
+        """Every spelling of every secret, and what is shown instead."""
+        return self._hide
 
     @property
     def overlap(self) -> int:

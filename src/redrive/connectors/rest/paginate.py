@@ -9,14 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from redrive.connectors.rest.manifest import (
-    Cursor,
-    LinkHeader,
-    NextUrl,
-    Offset,
-    PageNumber,
-    Paginate,
-)
+from redrive.connectors.rest.paging import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Paginate
 from redrive.errors import RemoteRejected
 from redrive.sdk import Fields, as_text
 

@@ -64,6 +64,7 @@ class Pull:
         renewed = reconnected = False
         async with client.place(ctx):
             while True:
+                await client.ready(ctx, payload)
                 outgoing = client.outgoing(rendered, body)
                 reply = await client.send(
                     outgoing, ctx, items_path=self._items_path, timeouts=self._endpoint.timeouts
@@ -84,6 +85,7 @@ class Pull:
                     return reply
                 if verdict.then == "reauthenticate" and client.renews and not renewed:
                     renewed = True
+                    client.refused(reply)
                     await client.again(ctx)
                     continue
                 raise refusal(self.label, verdict, reply, client, ctx)

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
-from redrive.connectors.rest.manifest import Call
 from redrive.connectors.rest.mask import Masker, Place
+from redrive.connectors.rest.parts import Call
 from redrive.connectors.rest.scope import Scopes, missing_path
 from redrive.connectors.rest.subject import Subject
 from redrive.errors import PayloadError, StepError

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from redrive.connectors.rest.manifest import Direction, EndpointModel, Status, Then
+from redrive.connectors.rest.manifest import Direction, EndpointModel, Then
+from redrive.connectors.rest.parts import Status
 from redrive.sdk import Condition, TemplateMissing
 
 Meaning = Then | Literal["unknown"]

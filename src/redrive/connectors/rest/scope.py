@@ -6,8 +6,10 @@ from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any, cast
 
+from blake3 import blake3
+
 from redrive.errors import PayloadError, StepError
-from redrive.sdk import ConnectionInfo, StepContext, TemplateMissing
+from redrive.sdk import ConnectionInfo, StepContext, Templated, TemplateMissing, as_text, encode
 
 
 class SkipItem(Exception):
@@ -24,6 +26,13 @@ class Scopes:
     def __init__(self, info: ConnectionInfo) -> None:
         self._name = info.name
         self._connection = {**info.settings, **info.secrets}
+        self._digest: str | None = None
+
+    def digest(self) -> str:
+        """Of all that the connection holds: what was got with other credentials is not used."""
+        if self._digest is None:
+            self._digest = blake3(encode(self._connection)).hexdigest(16)
+        return self._digest
 
     def alone(self) -> Mapping[str, Any]:
         """What credentials and the base URL see: the connection, and no data."""
@@ -66,3 +75,10 @@ class Scopes:
 def missing_path(missing: TemplateMissing) -> str:
     """The path that found nothing, as written."""
     return str(missing.path)
+
+
+def text_of(value: Templated | str | None, scope: Mapping[str, Any]) -> str:
+    """A setting as text; its default stands uncompiled. Errors: `TemplateMissing`."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return as_text(value.render(scope))

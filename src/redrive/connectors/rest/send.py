@@ -86,7 +86,7 @@ class _Sending:
         self._payload = payload
         self._parameters = parameters
         self._ctx = ctx
-        self._progress = Progress(ctx.state)
+        self._progress = Progress(ctx.state, ctx.run.id)
         # What could not be settled in this attempt, by exchange, and what the payload fails with.
         self._stuck: dict[str, StepError] = {}
         self._failed: StepError | None = None

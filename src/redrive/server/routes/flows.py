@@ -10,6 +10,8 @@ from starlette.responses import Response
 from redrive.core.jsonvalue import encode
 from redrive.server.problems import problems
 from redrive.server.wire import (
+    AuthorizeBody,
+    AuthorizedBody,
     CheckBody,
     Cursor,
     DeployBody,
@@ -25,6 +27,7 @@ from redrive.server.wire import (
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.interface import Kind
 from redrive.service.views import (
+    AuthorizationView,
     CheckResult,
     ConnectionView,
     ConnectorView,
@@ -258,3 +261,26 @@ async def list_connections(service: Service) -> Response:
 async def export_connection(service: Service, name: Name) -> Response:
     """The connection as a document, without its stored secrets."""
     return _document(await service.flows.export_connection(name))
+
+
+@router.post(
+    "/connections/{name}/authorizations",
+    summary="Begin to authorize a connection",
+    status_code=201,
+    response_model=AuthorizationView,
+    responses=problems(404, 409),
+)
+async def authorize_connection(service: Service, name: Name, body: AuthorizeBody) -> Response:
+    """Give the page on which a person agrees that the connection is used (OAuth 2 authorization code)."""
+    return answer(await service.flows.authorize_connection(name, body.redirect_uri), status=201)
+
+
+@router.post(
+    "/connections/{name}/authorizations/complete",
+    summary="Authorize a connection",
+    response_model=AuthorizationView,
+    responses=problems(404, 409),
+)
+async def complete_authorization(service: Service, name: Name, body: AuthorizedBody) -> Response:
+    """Take the address that the page led back to, and keep the tokens, sealed."""
+    return answer(await service.flows.complete_authorization(name, body.url))

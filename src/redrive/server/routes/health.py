@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from redrive.errors import RedriveError
 from redrive.server.problems import problem_response, problems, request_id_of
-from redrive.server.wire import ExactRoute, Service, answer
-from redrive.service.views import Finding, Health, Page, SettingView
+from redrive.server.wire import ContentsBody, ExactRoute, Service, answer
+from redrive.service.views import ContentsChecked, Finding, Health, Page, SettingView
 
 router = APIRouter(tags=["home"], route_class=ExactRoute)
 probes = APIRouter(tags=["probes"])
@@ -43,6 +43,17 @@ async def health(service: Service) -> Response:
 async def doctor(service: Service) -> Response:
     """Findings about the home and its machine, each with the way to mend it."""
     return answer(Page[Finding](items=list(await service.doctor())))
+
+
+@router.post(
+    "/doctor/contents",
+    summary="Compare stored contents with their hashes",
+    response_model=ContentsChecked,
+    responses=problems(),
+)
+async def check_contents(service: Service, body: ContentsBody) -> Response:
+    """One part of a check of all contents, of some seconds; `next` is where the following part begins."""
+    return answer(await service.check_contents(body.after, repair=body.repair))
 
 
 @router.get("/settings", summary="List settings", response_model=Page[SettingView], responses=problems())

@@ -31,6 +31,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_table(
+        "backups",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("state", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("objects", sa.BigInteger(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("secrets", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
+    )
+    op.create_table(
         "buckets",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -80,6 +97,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
     op.create_table(
+        "connection_tokens",
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("serial", sa.BigInteger(), nullable=False),
+        sa.Column("token", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("holder", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("held_at", sa.BigInteger(), nullable=True),
+        sa.Column("pending", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_connection_tokens")),
+    )
+    op.create_table(
         "connections",
         sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("connector", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
@@ -113,6 +140,7 @@ def upgrade() -> None:
         sa.Column("base", sa.LargeBinary(), nullable=True),
         sa.Column("base_offset", sa.BigInteger(), nullable=True),
         sa.Column("dictionary", sa.Integer(), nullable=True),
+        sa.Column("condemned", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
     )
     op.create_index(
@@ -122,6 +150,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("base IS NOT NULL"),
         postgresql_where=sa.text("base IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_contents_condemned",
+        "contents",
+        ["digest"],
+        unique=False,
+        sqlite_where=sa.text("condemned > 0"),
+        postgresql_where=sa.text("condemned > 0"),
     )
     op.create_index(
         "ix_contents_dictionary",
@@ -209,6 +245,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("payload_id", name=op.f("pk_edits")),
     )
     op.create_table(
+        "erased_items",
+        sa.Column("payload_id", sa.BigInteger(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.Column("erasure_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("payload_id", "item", name=op.f("pk_erased_items")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "erasures",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("field", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("value", sa.LargeBinary(), nullable=True),
+        sa.Column("value_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("counts", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_table(
         "exchanges",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -229,6 +288,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchanges")),
     )
     op.create_index(op.f("ix_exchanges_run_id_position"), "exchanges", ["run_id", "position"], unique=False)
+    op.create_table(
+        "facts",
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_facts")),
+    )
     op.create_table(
         "failed_payloads",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
@@ -344,6 +409,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_lookups_name")),
     )
     op.create_table(
+        "notices",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("group_name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("signature", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("level", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("title", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("message", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("flow", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("first_due_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("left", sa.LargeBinary(), nullable=True),
+        sa.Column("error", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+    )
+    op.create_index(
+        op.f("ix_notices_group_name_signature_id"), "notices", ["group_name", "signature", "id"], unique=False
+    )
+    op.create_index(op.f("ix_notices_status_due_at"), "notices", ["status", "due_at"], unique=False)
+    op.create_table(
+        "notification_groups",
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("settings", sa.LargeBinary(), nullable=False),
+        sa.Column("urls", sa.LargeBinary(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_notification_groups")),
+    )
+    op.create_table(
         "payloads",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -427,9 +528,47 @@ def upgrade() -> None:
         sa.Column("variables", sa.LargeBinary(), nullable=True),
         sa.Column("plan", sa.LargeBinary(), nullable=True),
         sa.Column("connectors", sa.LargeBinary(), nullable=True),
+        sa.Column("pinned", sa.Boolean(), nullable=False),
+        sa.Column("retention", sa.SmallInteger(), nullable=False),
+        sa.Column("parent_run", sa.BigInteger(), nullable=True),
+        sa.Column("parent_step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("depth", sa.SmallInteger(), nullable=False),
+        sa.Column("family", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
+    op.create_index(
+        "ix_runs_family",
+        "runs",
+        ["family"],
+        unique=False,
+        sqlite_where=sa.text("family IS NOT NULL"),
+        postgresql_where=sa.text("family IS NOT NULL"),
+    )
     op.create_index(op.f("ix_runs_flow_id_id"), "runs", ["flow_id", "id"], unique=False)
+    op.create_index(
+        "ix_runs_parent_run",
+        "runs",
+        ["parent_run"],
+        unique=False,
+        sqlite_where=sa.text("parent_run IS NOT NULL"),
+        postgresql_where=sa.text("parent_run IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_runs_retention",
+        "runs",
+        ["retention"],
+        unique=False,
+        sqlite_where=sa.text("retention IN (1, 3)"),
+        postgresql_where=sa.text("retention IN (1, 3)"),
+    )
+    op.create_index(
+        "ix_runs_root_run",
+        "runs",
+        ["root_run"],
+        unique=False,
+        sqlite_where=sa.text("root_run IS NOT NULL"),
+        postgresql_where=sa.text("root_run IS NOT NULL"),
+    )
     op.create_index(
         "ix_runs_source_run",
         "runs",
@@ -455,6 +594,26 @@ def upgrade() -> None:
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("flow_id", "schedule", "due", name=op.f("pk_schedule_starts")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "search_queue",
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("again", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_search_queue")),
+    )
+    op.create_table(
+        "search_state",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_state")),
     )
     op.create_table(
         "start_keys",
@@ -494,8 +653,12 @@ def upgrade() -> None:
         sa.Column("unknown", sa.BigInteger(), nullable=False),
         sa.Column("warnings", sa.Integer(), nullable=False),
         sa.Column("variables", sa.LargeBinary(), nullable=True),
+        sa.Column("paths", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("joined", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("error", sa.LargeBinary(), nullable=True),
         sa.Column("next_attempt_at", sa.BigInteger(), nullable=True),
+        sa.Column("taken", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("waits", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "position", name=op.f("pk_step_runs")),
         sqlite_with_rowid=False,
     )

@@ -1,0 +1,222 @@
+"""What a search knows a content by: its values and the words in them, and where a value stands.
+
+A value is a JSON scalar as it is spelt (of a string: its characters), a field of CSV, a text or an attribute
+of XML, a line of any other text. Names of fields are no values. Case does not matter. A text fits a value
+that is equal to it or holds it with no letter or digit beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+from redrive.core.formats.base import is_csv, is_json, is_ndjson, is_xml, parameter
+from redrive.core.formats.csv_dialect import DELIMITERS
+from redrive.core.members import elements, members
+from redrive.core.paths import spell_path
+
+MOST_WORDS: Final = 8
+"""Of a searched text; a longer one is looked up by its first words, and compared as a whole."""
+MAX_DEPTH: Final = 200
+_WORD: Final = re.compile(r"\w+")
+# Strings (with what stands behind a name), numbers, literals. In what is no JSON it finds no less.
+_SCALAR: Final = re.compile(
+    rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:([ \t\r\n]*+:)?+)|(-?[0-9][0-9.eE+-]*+)|(true|false)', re.DOTALL
+)
+_XML: Final = re.compile(
+    r'>([^<>]+)(?=<|\Z)|=\s*"([^"<]*)"|=\s*\'([^\'<]*)\'|<!\[CDATA\[(.*?)\]\]>', re.DOTALL
+)
+_TAG: Final = re.compile(r"<([/!?]?)([^\s<>/!?\[]*)[^<>]*?(/?)>")
+_HASH_BITS: Final = 30
+
+
+class Match(NamedTuple):
+    """A value that fits: its field ("" where it has none), and the value as it stands there."""
+
+    field: str
+    value: str
+
+
+def folded(text: str) -> str:
+    """A text as it is compared: without case."""
+    return text.casefold()
+
+
+def token(text: str) -> int:
+    """The number that a value or a word is indexed under; several may share one."""
+    return crc32(text.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS)
+
+
+class Query:
+    """A text to search for. `whole` and `words` are the tokens of what may hold it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = folded(text)
+        self.whole = token(self.text)
+        words = list(dict.fromkeys(_WORD.findall(self.text)))[:MOST_WORDS]
+        self.words = () if words == [self.text] else tuple(map(token, words))
+        before = r"(?<!\w)" if _WORD.match(self.text[:1]) else ""
+        after = r"(?!\w)" if _WORD.match(self.text[-1:]) else ""
+        self._inside = re.compile(before + re.escape(self.text) + after) if words else None
+
+    def fits(self, value: str) -> bool:
+        """Whether a value is, or holds, what is searched for."""
+        found = folded(value)
+        return found == self.text or (
+            self._inside is not None and self.text in found and self._inside.search(found) is not None
+        )
+
+
+def tokens(texts: Iterable[str]) -> set[int]:
+    """The tokens of values and of the words in them."""
+    values = {folded(text) for text in texts}
+    values.update(_WORD.findall("\n".join(values)))
+    values.discard("")
+    return {crc32(value.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS) for value in values}
+
+
+def values_of(data: bytes, media_type: str) -> list[str]:
+    """All values in a document, or in a piece of one that was cut between items."""
+    if is_json(media_type) or is_ndjson(media_type):
+        return _json_values(data)
+    text = _text(data, media_type)
+    if is_xml(media_type):
+        return [html.unescape(next(filter(None, found), "")).strip() for found in _XML.findall(text)]
+    if is_csv(media_type):
+        return [field for row in _rows(text, _delimiter(text)) for field in row]
+    return [line.strip() for line in text.splitlines()]
+
+
+def _json_values(data: bytes) -> list[str]:
+    plain: list[bytes] = []
+    found: list[str] = []
+    for string, name, number, literal in _SCALAR.findall(data):
+        if name:
+            continue
+        if b"\\" in string:
+            found.append(_unescaped(string))
+        else:
+            plain.append(string or number or literal)
+    # One decoding for all; no value holds a raw NUL in JSON that parses.
+    found += b"\0".join(plain).decode("utf-8", "replace").split("\0") if plain else ()
+    return found
+
+
+def _unescaped(string: bytes) -> str:
+    text = string.decode("utf-8", "replace")
+    try:
+        return str(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        return text
+
+
+def _text(data: bytes, media_type: str) -> str:
+    charset = parameter(media_type, "charset") or "utf-8"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        charset = "utf-16"
+    try:
+        return data.decode(charset)
+    except (UnicodeDecodeError, LookupError, ValueError):
+        return data.decode("utf-8", "replace")
+
+
+def _delimiter(head: str) -> str:
+    first = head.partition("\n")[0]
+    return max(DELIMITERS, key=first.count)
+
+
+def _rows(text: str, delimiter: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except (csv.Error, ValueError):  # a field of more than 128 KB
+        return [row.split(delimiter) for row in text.splitlines()]
+
+
+# ---- where it stands
+
+
+def matches(raw: bytes, media_type: str, query: Query, header: Sequence[str] = ()) -> Iterator[Match]:
+    """The values in an item that fit, with their fields, in the order in which they stand."""
+    if not any(map(query.fits, values_of(raw, media_type))):
+        return
+    if is_json(media_type) or is_ndjson(media_type):
+        try:
+            found = list(_in_json(raw, query, ()))
+        except (ValueError, RecursionError):
+            found = []
+        yield from found or _unplaced(raw, media_type, query)
+    elif is_xml(media_type):
+        yield from _in_xml(_text(raw, media_type), query)
+    elif is_csv(media_type) and header:
+        yield from _in_row(_text(raw, media_type), query, header)
+    else:
+        yield from _unplaced(raw, media_type, query)
+
+
+def _unplaced(raw: bytes, media_type: str, query: Query) -> Iterator[Match]:
+    for value in dict.fromkeys(values_of(raw, media_type)):
+        if query.fits(value):
+            yield Match("", value)
+
+
+def _in_json(raw: Any, query: Query, above: tuple[str | int, ...]) -> Iterator[Match]:
+    text = bytes(raw).strip()
+    if text[:1] not in {b"{", b"["}:
+        for value in _json_values(text):
+            if query.fits(value):
+                yield Match(spell_path(above) if above else "", value)
+        return
+    # Only what holds it is taken apart.
+    if len(above) > MAX_DEPTH or not any(map(query.fits, _json_values(text))):
+        return
+    if text[:1] == b"{":
+        for name, value in (members(text) or {}).items():
+            yield from _in_json(value, query, (*above, name))
+    else:
+        for number, value in enumerate(elements(text) or ()):
+            yield from _in_json(value, query, (*above, number))
+
+
+def _in_xml(text: str, query: Query) -> Iterator[Match]:
+    names: list[str] = []
+    at = 0
+
+    def told(value: str, field: str) -> Iterator[Match]:
+        value = html.unescape(value).strip()
+        if value and query.fits(value):
+            yield Match(field, value)
+
+    for tag in _TAG.finditer(text):
+        yield from told(text[at : tag.start()], ".".join(names))
+        at = tag.end()
+        kind, name, empty = tag.groups()
+        if kind == "/":
+            del names[-1:]
+        elif not kind:
+            names.append(name)
+            for attribute in re.finditer(r'([^\s=<>]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')', tag.group()):
+                yield from told(attribute[2] or attribute[3] or "", ".".join([*names, f"@{attribute[1]}"]))
+            if empty:
+                names.pop()
+    yield from told(text[at:], ".".join(names))
+
+
+def _in_row(row: str, query: Query, header: Sequence[str]) -> Iterator[Match]:
+    fields = [field for part in _rows(row, _delimiter(row)) for field in part]
+    for number, value in enumerate(fields):
+        if query.fits(value):
+            yield Match(header[number] if len(fields) == len(header) else "", value)
+
+
+def header_of(prefix: bytes, media_type: str) -> list[str]:
+    """The names of the columns of a CSV document that begins so; none of other documents."""
+    if not is_csv(media_type):
+        return []
+    text = _text(prefix, media_type).strip("\ufeff\r\n")
+    return _rows(text, _delimiter(text))[-1] if text else []

@@ -230,7 +230,7 @@ async def test_calls_and_waits_survive_the_death_of_their_process(
         case = house.case
         assert case.booked == dict.fromkeys(case.paid, 1)
         assert statuses_of_notices(house) == ["sent"]
-        assert len(case.told) in {1, 2}  # at least once
+        assert case.told  # at least once
         assert house.sound()
 
 

@@ -111,7 +111,7 @@ JSON = {
     "groups": "list of GroupView",
     "groups show": "GroupView",
     "groups set": "GroupView",
-    "groups delete": '`{"group", "deleted"}`',
+    "groups delete": "`{group, deleted}`",
     "groups test": "TestSent",
     "groups sent": "list of NoticeView",
     "groups resend": "NoticeView",

@@ -105,8 +105,8 @@ class Filler:
     def _run(self, number: int) -> None:
         now = 1_700_000_000_000_000 + number * 1_000_000
         run = Run(
-            id=self.ids.next(), flow_id=1, flow="orders-to-erp", version=1, status="success", trigger="manual",
-            priority=2, epoch=1, losses=0, queued_at=now, clock=now, started_at=now,
+            id=self.ids.next(), flow_id=1, flow="orders-to-erp", version=1, status="success",
+            trigger="manual", priority=2, epoch=1, losses=0, queued_at=now, clock=now, started_at=now,
             finished_at=now, plan=msgspec.json.encode(Plan()),
         )  # fmt: skip
         made = orders(number, self._chance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 from redrive.cli.main import main as command_line
 from redrive.engine import worker
 from redrive.engine.clock import Clock
+from redrive.engine.dictionaries import LEAST_SAMPLES, Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.service.app import Service, open_service
 from redrive.service.kept_views import EraseRequest
@@ -24,6 +26,7 @@ from redrive.settings import load
 from tests.crash.loss import watched
 
 SIGNALLED = 7
+BALLAST = "ballast"
 
 
 @asynccontextmanager
@@ -44,8 +47,18 @@ async def work(home: str, flow: str, case: str) -> None:
         run = await started(service, flow, case)
         print(json.dumps({"run": run}), flush=True)
         row = await service.execute_until(run)
-        await service.kernel.deps.contents.families.settle()
+        await learn(service)
         print(json.dumps({"run": run, "status": row.status}), flush=True)
+
+
+async def learn(service: Service) -> None:
+    """Have dictionaries made of what the runs of this process put out, now that all of it is committed."""
+    families = service.kernel.deps.contents.families
+    assert isinstance(families, Dictionaries)
+    await families.settle()
+    for family, state in list(families._families.items()):
+        if families.dictionary(family) is None and len(state.recent) >= LEAST_SAMPLES:
+            await families._renew(family, state, list(state.recent))
 
 
 async def counted(home: str, flow: str, case: str) -> None:
@@ -72,6 +85,32 @@ async def lose_power(home: str, flow: str, case: str, point: str) -> None:
 
         failpoints.action = at
         await work(home, flow, case)
+
+
+async def fill_disk(place: str, point: str, program: str, *words: str) -> int | None:
+    """As another program, but at that pass of a failpoint the file system of `place` becomes full."""
+    name, _, number = point.partition(":")
+    passes = itertools.count(1)
+
+    def at(passed: str) -> None:
+        if passed == name and next(passes) == int(number or 1):
+            with (Path(place) / BALLAST).open("wb", buffering=0) as file:
+                for size in (1 << 16, 1 << 12, 1):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            file.write(bytes(size))
+
+    failpoints.action = at
+    result: int | None = await PROGRAMS[program](*words)
+    return result
+
+
+async def back_up(home: str, file: str) -> None:
+    """Make a backup of a home into a file."""
+    async with home_service(home) as service:
+        with Path(file).open("wb") as archive:  # noqa: ASYNC230 - nothing else goes on here
+            async for chunk in service.backups.create(name="b"):
+                archive.write(chunk)
 
 
 async def die_in_back_off(home: str, flow: str, case: str) -> None:
@@ -147,14 +186,6 @@ async def erase(home: str, value: str) -> None:
         print(json.dumps({"erased": len((await service.erasures.list()).items)}), flush=True)
 
 
-async def find(home: str, value: str) -> None:
-    """Bring the search index up to date, and print how many items hold a value."""
-    async with home_service(home) as service:
-        page = await service.search.find(value, everywhere=True, limit=500)
-        status = await service.search.status()
-        print(json.dumps({"found": len(page.items), "documents": status.documents}), flush=True)
-
-
 def cli(*words: str) -> int:
     return command_line(list(words))
 
@@ -163,13 +194,14 @@ PROGRAMS: dict[str, Any] = {
     "work": work,
     "counted": counted,
     "lose_power": lose_power,
+    "fill_disk": fill_disk,
+    "back_up": back_up,
     "die_in_back_off": die_in_back_off,
     "serve": serve,
     "retain": retain,
     "find": find,
     "work_at": work_at,
     "erase": erase,
-    "find": find,
     "cli": cli,
 }
 

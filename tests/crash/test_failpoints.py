@@ -217,7 +217,7 @@ async def test_calls_and_waits_survive_the_death_of_their_process(
         assert house.work("calls") == 0, house.errors()
         if name == "notice.sent":  # the run had ended: only who serves the home sends what is left
             pid = house.begin("serve", str(house.path))
-            house.until(lambda _: statuses_of_notices(house) == ["sent"])
+            house.until(lambda _, house=house: statuses_of_notices(house) == ["sent"])
             os.kill(pid, signal.SIGTERM)
             house.zygote.wait(pid)
         with house.rows() as rows:
@@ -230,7 +230,7 @@ async def test_calls_and_waits_survive_the_death_of_their_process(
         case = house.case
         assert case.booked == dict.fromkeys(case.paid, 1)
         assert statuses_of_notices(house) == ["sent"]
-        assert len(case.told) in {1, 2}  # at least once
+        assert case.told  # at least once
         assert house.sound()
 
 

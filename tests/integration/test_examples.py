@@ -3,8 +3,8 @@
 `payloads` are the documents that the last step puts out, `meta` the meta of each, `variables` those
 that were set, `tracked` the fields found as [field, value, item]; `error` names the step that fails.
 `status` is that of the run where no step fails. Each is run twice: shape by shape with the kit that
-plug-ins are tested with (unless it has paths or calls a flow, which only the engine does), and as a run of the
-product. The steps that need another system are left out: the flow orders-to-erp begins with what was
+plug-ins are tested with (unless it has paths or calls a flow, which only the engine does), and as a run of
+the product. The steps that need another system are left out: the flow orders-to-erp begins with what was
 pulled and ends with what would be sent.
 """
 

@@ -19,7 +19,7 @@ $(shell rm -rf $(VENV))
 endif
 endif
 
-.PHONY: help run test test-all check bench docs lock format clean
+.PHONY: help run test test-all check soak bench docs lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lint: $(VENV)/.dev
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy
 	@$(BIN)/lint-imports --no-logo
+
+soak: $(VENV)/.dev ## Twenty minutes of random load, faults and kills, with a dated report (make soak ARGS="--minutes 60")
+	$(PY) -m tests.soak $(ARGS)
 
 bench: $(VENV)/.dev ## Measure against the floor; figures go to benchmarks/results/
 	$(PY) -m benchmarks $(ARGS)

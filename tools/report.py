@@ -34,11 +34,11 @@ def read_cases(junit: Path) -> list[Case]:
     return cases
 
 
-def render(cases: list[Case], commit: str, at: datetime) -> str:
+def render(cases: list[Case], commit: str, at: datetime, chosen: str = "") -> str:
     count = {kind: sum(case.outcome == kind for case in cases) for kind in ("passed", "failed", "skipped")}
     slowest = sorted(cases, key=lambda case: -case.duration_s)[:20]
     summary = (
-        f"`make test-all` on commit {commit}, Python {platform.python_version()}, {platform.system()} "
+        f"`make test-all{f' ARGS={chosen!r}' if chosen else ''}` on commit {commit}, Python {platform.python_version()}, {platform.system()} "
         f"{platform.machine()}: {count['passed']} passed, {count['failed']} failed, "
         f"{count['skipped']} skipped, {sum(case.duration_s for case in cases):.0f} s."
     )
@@ -69,7 +69,9 @@ def main(arguments: list[str]) -> int:
         commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
         report = RESULTS / f"tests-{now:%Y-%m-%d}.md"
         report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(render(read_cases(junit), commit or "unknown", now), encoding="utf-8")
+        report.write_text(
+            render(read_cases(junit), commit or "unknown", now, " ".join(arguments)), encoding="utf-8"
+        )
     print(f"Report: {report.relative_to(ROOT)}", file=sys.stderr)
     return code
 

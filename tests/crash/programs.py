@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -105,6 +106,19 @@ async def fill_disk(place: str, point: str, program: str, *words: str) -> int | 
     return result
 
 
+async def fail_fsync(home: str, flow: str, case: str, number: str) -> None:
+    """As `work`, on a disk whose so-manieth fsync of a file or folder of objects fails, once."""
+    fsyncs, fsync = itertools.count(1), os.fsync
+
+    def failing(descriptor: int) -> None:
+        if next(fsyncs) == int(number):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    os.fsync = failing
+    await work(home, flow, case)
+
+
 async def back_up(home: str, file: str) -> None:
     """Make a backup of a home into a file."""
     async with home_service(home) as service:
@@ -196,6 +210,7 @@ PROGRAMS: dict[str, Any] = {
     "lose_power": lose_power,
     "fill_disk": fill_disk,
     "back_up": back_up,
+    "fail_fsync": fail_fsync,
     "die_in_back_off": die_in_back_off,
     "serve": serve,
     "retain": retain,

@@ -85,7 +85,7 @@ class Life:
     async def enter(self) -> None:
         self.desk = await self.open.enter_async_context(self.home.open())
 
-    def arrange(self, trouble: Trouble) -> None:  # noqa: C901 - the hooks of one life belong together
+    def arrange(self, trouble: Trouble) -> None:
         left = {(step, item): how for step, item, how in trouble.broken}
         self.crash = Crash(self.desk, self.home, durable=trouble.crash is None or trouble.crash[2])
 
@@ -99,15 +99,8 @@ class Life:
                     raise PayloadError("not this time", stops_step=how == "run")
             yield Out(content=payload.content, like=payload)
 
-        answers = list(trouble.answers)
-
-        async def answer(_keys: list[str]) -> str:
-            told = answers.pop(0) if answers else "delivered"
-            self.world.after_booking = self._crash if told == "crash" else lambda: None
-            return "delivered" if told == "crash" else told
-
         self.world.hooks = Always(hook)
-        self.world.answer = answer
+        self._answer(list(trouble.answers))
         passed: defaultdict[str, int] = defaultdict(int)
 
         def at(name: str) -> None:
@@ -122,6 +115,14 @@ class Life:
                 self.crash()
 
         failpoints.action = at
+
+    def _answer(self, answers: list[str]) -> None:
+        async def answer(_keys: list[str]) -> str:
+            told = answers.pop(0) if answers else "delivered"
+            self.world.after_booking = self._crash if told == "crash" else lambda: None
+            return "delivered" if told == "crash" else told
+
+        self.world.answer = answer
 
     def _crash(self) -> None:
         """Once: the rest of a run's troubles has gone with the process."""

@@ -205,8 +205,8 @@ class Soak:
             "",
             (
                 f"- {people.batches} batches of {len(System.paid(1))} orders to send, seen through to their"
-                f" end: {sum(self.system.booked.values())} orders arrived, "
-                f"{len(self.system.twice)} of them twice"
+                f" end: {sum(self.system.booked.values())} orders arrived,"
+                f" {len(self.system.twice)} of them twice"
             ),
             f"- {life.lives} lives of `up`: {deaths}; after each death the store was looked through",
             f"- what people did: {did}",

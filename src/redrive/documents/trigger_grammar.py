@@ -79,7 +79,9 @@ class ScheduleForm(TriggerBody):
         description="Times that passed while nothing served the home: none is made up for, all by one run, "
         "each by one of its own.",
     )
-    missed_within: DurationS = Field(86_400.0, description="What was missed longer ago is not made up for; at most 31 days.")
+    missed_within: DurationS = Field(
+        86_400.0, description="What was missed longer ago is not made up for; at most 31 days."
+    )
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:

@@ -50,7 +50,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def main(given: list[str]) -> None:
+def main(given: list[str]) -> None:  # noqa: C901 - one line for each benchmark
     asked = arguments(given)
     for name in asked.what or TITLES:
         with tempfile.TemporaryDirectory(prefix="redrive-bench-", dir=asked.folder) as made:

@@ -38,7 +38,8 @@ def render(cases: list[Case], commit: str, at: datetime, chosen: str = "") -> st
     count = {kind: sum(case.outcome == kind for case in cases) for kind in ("passed", "failed", "skipped")}
     slowest = sorted(cases, key=lambda case: -case.duration_s)[:20]
     summary = (
-        f"`make test-all{f' ARGS={chosen!r}' if chosen else ''}` on commit {commit}, Python {platform.python_version()}, {platform.system()} "
+        f"`make test-all{f' ARGS={chosen!r}' if chosen else ''}` on commit {commit}, "
+        f"Python {platform.python_version()}, {platform.system()} "
         f"{platform.machine()}: {count['passed']} passed, {count['failed']} failed, "
         f"{count['skipped']} skipped, {sum(case.duration_s for case in cases):.0f} s."
     )

@@ -139,7 +139,8 @@ def _flow() -> str:
         "## Triggers",
         "A list; each entry is a mapping with one name, its kind. A flow needs none to be started by hand. "
         "Triggers start runs while `redrive up` serves the home, of the deployed version of a flow that is "
-        "enabled. `event` triggers, and `overlap` and `overlap_key` of all of them, are read and checked, and "
+        "enabled. `event` triggers, and `overlap` and `overlap_key` of all of them, are read and checked, "
+        "and "
         "not carried out yet.",
         *(_trigger(kind) for kind in triggers.TriggerForm.kinds),
         *(

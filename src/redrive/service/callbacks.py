@@ -49,7 +49,8 @@ async def answer_of(kernel: Kernel, hook: CallbackHook, run_id: int) -> HookAnsw
             f"run {name} has not answered within {hook.timeout_s:g} s; it goes on",
             code="callback.late",
             at=name,
-            hint=f"/api/v1/runs/{name}/answer will have it; a call with the same idempotency key waits for it.",
+            hint=f"/api/v1/runs/{name}/answer will have it; "
+            "a call with the same idempotency key waits for it.",
         )
     link = f"/api/v1/runs/{name}/answer"
     headers = (("Location", link), ("Retry-After", "5"), ("Redrive-Run", name))

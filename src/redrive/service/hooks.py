@@ -238,7 +238,7 @@ class Hooks:
 
     # ---- the run
 
-    async def _queue(self, door: Door, body: _Body, meta: dict[str, str], key: str | None) -> _Queued:
+    async def _queue(self, door: Door, body: _Body, meta: dict[str, str], key: str | None) -> _Queued:  # noqa: C901 - the checks of one transaction, in order
         """Body and run in one commit. A key that is known gives the run that it has started.
 
         Errors: `hook.replayed`.

@@ -16,6 +16,7 @@ from benchmarks import (
     bench_shapes,
     bench_stream,
     bench_tree,
+    bench_webhook,
     report,
 )
 
@@ -27,6 +28,7 @@ TITLES = {
     "tree": "Validating a deep flow",
     "shapes": "Each item-wise shape beside a loop",
     "search": "Finding in a large store",
+    "webhook": "Webhooks that are durable and answered",
     "profile": "Where the CPU of the small run goes",
 }
 
@@ -36,6 +38,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
+    parser.add_argument("--seconds", type=float, default=5, help="length of a round of webhook calls (5)")
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
     parser.add_argument("--payload-mb", type=int, default=100, help="size of the large payload (100)")
     parser.add_argument("--log-runs", type=int, default=100_000, help="runs in the run log (100,000)")
@@ -54,6 +57,8 @@ def main(given: list[str]) -> None:
             folder = Path(made)
             if name == "reference":
                 lines = bench_reference.main(folder, rounds=asked.rounds, runs=asked.runs)
+            elif name == "webhook":
+                lines = bench_webhook.main(folder, rounds=asked.rounds, seconds=asked.seconds)
             elif name == "responsive":
                 lines = bench_responsive.main(folder, payload_mb=asked.payload_mb)
             elif name == "log":

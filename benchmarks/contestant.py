@@ -72,14 +72,15 @@ class Contestant:
         return sum(self._peaks.values())
 
     def stored_bytes(self) -> int:
-        """All files of its folder, after a checkpoint of its database."""
-        for database in self._folder.glob("*.db"):
+        """All files of its folder but the search index, after a checkpoint of its database."""
+        for database in set(self._folder.glob("*.db")) - {self._folder / "search.db"}:
             connection = sqlite3.connect(database, timeout=30)
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             connection.close()
             if busy:
                 raise RuntimeError(f"the database of {self.name} could not be checkpointed")
-        return sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
+        files = [file for file in self._folder.rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in files if not file.name.startswith("search."))
 
 
 def peak_bytes(pid: int) -> int:

@@ -8,6 +8,7 @@
     │  ├─ NotFound                  an unknown flow, run, step, payload, …        404     2
     │  ├─ StateConflict             not possible in the present state             409     2
     │  ├─ ConfirmationNeeded        repeat with a confirmation                    409     2
+    │  ├─ BodyTooLarge              more bytes than are taken                     413     2
     │  └─ Forbidden                 no token, or one without the right        401/403     2
     ├─ StepError                    a step could not do its work on a payload
     │  ├─ PayloadError              the payload is not what the shape needs
@@ -22,6 +23,7 @@
     ├─ PayloadGone                  expired by retention, or missing              410     2
     └─ Fault                        Redrive or its machine                        5xx     3
        ├─ StoreBusy                 locked by another process                (backoff)
+       ├─ QueueFull                 so much waits that nothing more is taken (backoff)
        ├─ StoreFull                 no room on the disk of the home
        ├─ StoreCorrupt              stored bytes do not match their hash
        ├─ HomeUnusable              not writable, locked, or of a newer release
@@ -174,6 +176,12 @@ class ConfirmationNeeded(UserError):
     status = 409
 
 
+class BodyTooLarge(UserError):
+    code = "body.too_large"
+    title = "The body is too large"
+    status = 413
+
+
 class Forbidden(UserError):
     code = "forbidden"
     title = "Not allowed"
@@ -291,6 +299,13 @@ class Fault(RedriveError):
 class StoreBusy(Fault):
     code = "store.busy"
     title = "The store is busy"
+    status = 503
+    retry = "backoff"
+
+
+class QueueFull(Fault):
+    code = "queue.full"
+    title = "Too much waits already"
     status = 503
     retry = "backoff"
 

@@ -204,6 +204,12 @@ class Settings:
         most=99,
         help="New starts are refused while less than this share of the home's disk is free.",
     )
+    max_queued_runs: int = _setting(
+        100_000,
+        unit="runs",
+        least=1,
+        help="While so many runs wait, webhooks and callbacks are refused with 503: the caller comes again.",
+    )
     retry_base_s: float = _setting(
         1.0,
         unit="seconds",

@@ -50,6 +50,7 @@ JSON = {
     "run": "RunView",
     "runs": "list of RunRow",
     "queue": "list of QueueItem",
+    "triggers": "list of TriggerView",
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
     "stop": "RunRow",
     "find": "list of FindItem; with `note` where the answer does not show all",

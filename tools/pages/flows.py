@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from redrive.core.flow import EXPECTED_OF
 from redrive.demo.documents import document
 from redrive.documents import flow_tests, grammar
+from redrive.documents import trigger_grammar as triggers
 from redrive.documents.flow_tests import FlowTestForm
 from redrive.shapes.connector import Connector
 from tools.pages.markdown import Pages, as_yaml, code, page, properties, table
@@ -17,7 +18,6 @@ from tools.pages.markdown import Pages, as_yaml, code, page, properties, table
 # What is read and checked, and nothing of the engine uses yet. `tests/structure/test_use.py` holds the
 # list against the code, so that a part leaves it on the day it works.
 NOT_YET = {
-    "triggers": "No trigger starts runs yet: runs start by command, by the HTTP API, by retry and redrive.",
     "settings.overlap": "Runs of one flow run side by side.",
     "settings.overlap_key": "As `overlap`.",
     "settings.timeout": "A run has no time limit of its own; its steps have.",
@@ -138,8 +138,19 @@ def _flow() -> str:
         "the status `skipped`. `redrive check` warns of each `skip: true`.",
         "## Triggers",
         "A list; each entry is a mapping with one name, its kind. A flow needs none to be started by hand. "
-        "They are [not carried out yet](#not-carried-out-yet).",
-        *(_trigger(kind) for kind in grammar.TriggerForm.kinds),
+        "Triggers start runs while `redrive up` serves the home, of the deployed version of a flow that is "
+        "enabled. `event` triggers, and `overlap` and `overlap_key` of all of them, are read and checked, and "
+        "not carried out yet.",
+        *(_trigger(kind) for kind in triggers.TriggerForm.kinds),
+        *(
+            part
+            for form, anchor in _TRIGGER_PARTS.items()
+            for part in (
+                f"#### {anchor.removeprefix('#')}",
+                _summary(getattr(triggers, form)),
+                _table(getattr(triggers, form), linked=_TRIGGER_PARTS),
+            )
+        ),
         as_yaml(_TRIGGERS),
         "## Settings",
         _table(grammar.SettingsForm, linked={"RetentionForm": "#retention"}),
@@ -189,12 +200,24 @@ def _connection() -> str:
 
 def _trigger(kind: str) -> str:
     model = {
-        "schedule": grammar.ScheduleForm,
-        "webhook": grammar.WebhookForm,
-        "callback": grammar.CallbackForm,
-        "event": grammar.EventForm,
+        "schedule": triggers.ScheduleForm,
+        "webhook": triggers.WebhookForm,
+        "callback": triggers.CallbackForm,
+        "event": triggers.EventForm,
     }[kind]
-    return f"### {kind}\n\n{_summary(model)}\n\n{_table(model)}"
+    return f"### {kind}\n\n{_summary(model)}\n\n{_table(model, linked=_TRIGGER_PARTS)}"
+
+
+# The parts of triggers, and where the page tells of them.
+_TRIGGER_PARTS = {
+    "TokenForm": "#token",
+    "HmacForm": "#hmac",
+    "TimestampForm": "#timestamp",
+    "TriggerSecretForm": "#secret",
+    "IdempotencyForm": "#idempotency",
+    "MetaForm": "#meta",
+    "AnswerForm": "#answer",
+}
 
 
 def _table(model: type[BaseModel], *, linked: Mapping[str, str] | None = None) -> str:

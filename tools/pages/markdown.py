@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from redrive.core import durations
-from redrive.documents.grammar import ENV_PATTERN, ID_PATTERN, NAME_PATTERN, VARIABLE_PATTERN
+from redrive.documents.scalars import ENV_PATTERN, ID_PATTERN, NAME_PATTERN, VARIABLE_PATTERN
 
 Pages: TypeAlias = dict[str, str]
 Schema: TypeAlias = Mapping[str, Any]

@@ -98,6 +98,9 @@ async def check(paths: Paths, /, *, session: Injected) -> None:
         return
     for warning in result.warnings:
         session.output.text(f"warning: {visible(warning)}")
+    for one in result.times:
+        times = ", ".join(time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in one.next)
+        session.output.text(f"{visible(one.flow)}: {visible(one.rule)}: next {times}")
     count = len(documents)
     session.output.text(f"{'1 file is' if count == 1 else f'{count} files are'} valid.")
 

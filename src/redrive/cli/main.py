@@ -51,6 +51,7 @@ VERBS: Final[dict[str, Verb]] = {
     "diff": Verb("versions:diff", "Show what differs between two versions of a flow.", _BUILD),
     "shapes": Verb("shapes:app", "List and show shapes, and try one on a payload.", _BUILD),
     "flows": Verb("flows:app", "List, enable, disable, restore and delete flows.", _BUILD),
+    "triggers": Verb("triggers:triggers", "List triggers: next times, addresses, what they need.", _BUILD),
     "connectors": Verb("connectors:app", "List and show connectors and connections.", _BUILD),
     "connections": Verb("connections:app", "Agree in a browser that a connection may be used.", _BUILD),
     "lookups": Verb("lookups:app", "List, import, export and change cross-reference tables.", _BUILD),

@@ -35,6 +35,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     AuthorizationView,
     CheckResult,
@@ -436,6 +437,13 @@ class _Tokens(_Noun):
         await self._to.call("DELETE", ("tokens", token_id))
 
 
+class _Triggers(_Noun):
+    async def list(
+        self, flow: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[TriggerView]:
+        return await self._to.get(Page[TriggerView], "triggers", flow=flow, limit=limit, cursor=cursor)
+
+
 class _Tests(_Noun):
     async def run(
         self,
@@ -487,6 +495,7 @@ class HttpClient:
         self.groups = HttpGroups(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
+        self.triggers = _Triggers(self._to)
 
     @property
     def where(self) -> str:

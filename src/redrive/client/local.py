@@ -38,6 +38,7 @@ class LocalClient:
         self.groups = service.groups
         self.tokens = service.tokens
         self.tests = service.tests
+        self.triggers = service.triggers
 
     async def health(self) -> Health:
         return await self._service.health()

@@ -17,6 +17,7 @@ StepStatus = Literal[
 ENDED: frozenset[str] = frozenset({"success", "partial_success", "failure", "stopped"})
 FAILED: frozenset[str] = frozenset({"partial_success", "failure", "stopped"})
 
+PRIORITIES = {"highest": 0, "high": 1, "regular": 2, "low": 3, "lowest": 4}
 DONE: frozenset[str] = frozenset({"success", "partial_success", "skipped", "kept"})
 """Step states after which what follows the step goes on with what it put out."""
 FAILING: frozenset[str] = frozenset({"failure", "stopped", "running"})

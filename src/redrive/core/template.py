@@ -405,6 +405,8 @@ class _Parser:
             return self._invalid(
                 f"reads {path!r}; {root} cannot be read where a request is signed", expected=f"one of {known}"
             )
+        if isinstance(root, str) and root in FLOW_ROOTS:
+            return self._invalid(f"reads {path!r}; {root} does not exist here", expected=f"one of {known}")
         if isinstance(root, str) and root in CONNECTOR_ROOTS:
             return self._invalid(
                 f"reads {path!r}; {root} exists in connector documents only", expected=f"one of {known}"

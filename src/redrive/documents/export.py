@@ -98,6 +98,9 @@ def _in_flow(data: Mapping[str, Any], registry: Registry) -> Iterator[str]:
     triggers = data.get("triggers")
     for index in range(len(triggers) if isinstance(triggers, list) else 0):
         yield f"/triggers/{index}/event/connection"
+        for kind in ("webhook", "callback"):
+            for part in ("token", "hmac"):
+                yield f"/triggers/{index}/{kind}/{part}/secret/connection"
     yield from _in_steps(data.get("steps"), "/steps", registry)
 
 

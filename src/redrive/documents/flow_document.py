@@ -17,14 +17,13 @@ from redrive.documents.grammar import (
     LimitForm,
     SettingsForm,
     StepForm,
-    TriggerBody,
-    TriggerForm,
     VariableForm,
 )
 from redrive.documents.load import Document
 from redrive.documents.nodes import pointer_to
 from redrive.documents.owned import OwnedSteps, owned_steps
 from redrive.documents.problems import Findings, one_of, setting_name, shown
+from redrive.documents.trigger_grammar import HookForm, ScheduleForm, TriggerBody, TriggerForm
 from redrive.documents.variables import variables_in, variables_read, variables_set
 from redrive.errors import Notice, UsageError
 from redrive.sdk.shape import CONNECTOR_NAMES, STEP_NAMES
@@ -47,6 +46,7 @@ def parse_flow(document: Document, registry: Registry) -> Flow:
     steps = reader.list_of(document.data.get("steps"), "/steps", _TOP)
     if form is not None:
         reader.read.extend((name, at, _TOP) for name, at in _check_overlap_keys(form, findings))
+        _check_twins(form, findings)
     reader.check_variables()
     findings.raise_if_any()
     assert form is not None
@@ -90,6 +90,17 @@ def warnings(flow: Flow, *, file: str | None = None) -> list[Notice]:
         for step in flow.walk()
         if step.skip
     ]
+    found.extend(
+        Notice(
+            "callback.unanswered",
+            "the flow has no callback step: whoever calls gets an error",
+            file,
+            trigger.line,
+            expected="a step of the shape callback",
+        )
+        for trigger in flow.triggers
+        if trigger.kind == "callback" and all(step.shape != "callback" for step in flow.walk())
+    )
     unset = [name for name, it in flow.variables.items() if it.required and it.default is None]
     found.extend(
         Notice(
@@ -302,6 +313,31 @@ def _check_overlap_keys(form: FlowForm, findings: Findings) -> set[tuple[str, st
             )
         read.update(variables_in(text, pointer))
     return read
+
+
+def _check_twins(form: FlowForm, findings: Findings) -> None:
+    """Two triggers that nobody could tell apart: one address, or one rule."""
+    seen: dict[tuple[str, ...], int] = {}
+    for index, trigger in enumerate(form.triggers):
+        kind, body = _body(trigger)
+        own: tuple[str, ...]
+        if isinstance(body, HookForm):
+            own, what, setting = ("hook", body.name or ""), "has the same address", "name"
+        elif isinstance(body, ScheduleForm):
+            own = ("schedule", body.cron or "", str(body.every or ""), body.timezone)
+            what, setting = "comes at the same times", "cron" if body.cron else "every"
+        else:
+            continue
+        first = seen.setdefault(own, index)
+        if first != index:
+            pointer = f"/triggers/{index}/{kind}"
+            findings.add(
+                "setting.invalid",
+                f"it {what} as triggers[{first}]",
+                pointer,
+                setting=f"{setting_name(pointer)}.{setting}",
+                expected="a name of its own" if setting == "name" else "one schedule for these times",
+            )
 
 
 def _body(trigger: TriggerForm) -> tuple[str, TriggerBody]:

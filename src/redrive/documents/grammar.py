@@ -5,21 +5,10 @@ These models are the one description: the parser reads by them and the JSON Sche
 
 from __future__ import annotations
 
-import re
-import zoneinfo
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, Self
 
-from cronsim import CronSim, CronSimError
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from redrive.core import durations
 from redrive.core.flow import (
@@ -31,115 +20,11 @@ from redrive.core.flow import (
     Variable,
     VariableType,
 )
-from redrive.core.nearest import nearest
 from redrive.core.retention import FOREVER, SIZE_EXPECTED, SIZE_PATTERN, size_of
 from redrive.documents.flow_tests import FlowTestForm
 from redrive.documents.forms import Form, FormError
-from redrive.documents.problems import shown
-
-NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]*$"
-ENV_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_MAX_NAME = 100
-
-
-def _named(pattern: str, expected: str) -> AfterValidator:
-    """The check of a name, which messages tell in words."""
-    compiled = re.compile(pattern)
-
-    def check(text: str) -> str:
-        # `$` also matches before a last line end.
-        if not compiled.match(text) or text.endswith("\n"):
-            raise FormError(
-                "the name is empty" if not text else f"{shown(text)} cannot be a name here", expected
-            )
-        if len(text) > _MAX_NAME:
-            raise FormError("the name is too long", f"at most {_MAX_NAME} characters")
-        return text
-
-    return AfterValidator(check)
-
-
-def _pattern(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": _MAX_NAME})
-
-
-def _no_file_name(text: str) -> str:
-    # `redrive run X` takes X for a file where it ends so.
-    if text.lower().endswith((".yaml", ".yml", ".json")):
-        raise FormError(
-            "the name ends like that of a file", "a name that does not end in .yaml, .yml or .json"
-        )
-    return text
-
-
-def _timezone(text: str) -> str:
-    known = zoneinfo.available_timezones()
-    if text not in known:
-        raise FormError(
-            f"the time zone {shown(text)} is not known", "a name such as Europe/London", nearest(text, known)
-        )
-    return text
-
-
-def _cron(text: str) -> str:
-    try:
-        next(CronSim(text, datetime(2026, 1, 1, tzinfo=UTC)))
-    except (CronSimError, StopIteration) as error:
-        reason = str(error) or "it never comes"
-        raise FormError(
-            f"the cron text is not valid: {reason[0].lower()}{reason[1:]}",
-            "minute hour day month weekday, such as */15 * * * *",
-        ) from None
-    return text
-
-
-def _duration(value: Any) -> float:
-    try:
-        return durations.duration_s(value)
-    except ValueError as error:
-        raise FormError(str(error), durations.EXPECTED) from None
-
-
-Name = Annotated[
-    str,
-    _named(NAME_PATTERN, "letters, digits, dots, hyphens and underscores, a letter or digit first"),
-    _pattern(NAME_PATTERN),
-]
-FlowName = Annotated[
-    str,
-    _named(NAME_PATTERN, "letters, digits, dots, hyphens and underscores, a letter or digit first"),
-    AfterValidator(_no_file_name),
-    _pattern(NAME_PATTERN),
-]
-Id = Annotated[
-    str,
-    _named(ID_PATTERN, "letters, digits, hyphens and underscores, a letter or digit first"),
-    _pattern(ID_PATTERN),
-]
-VariableName = Annotated[
-    str,
-    _named(VARIABLE_PATTERN, "letters, digits, hyphens and underscores, a letter first"),
-    _pattern(VARIABLE_PATTERN),
-]
-EnvName = Annotated[str, _named(ENV_PATTERN, "the name of an environment variable"), _pattern(ENV_PATTERN)]
-Text = Annotated[str, StringConstraints(max_length=10_000)]
-Cron = Annotated[str, AfterValidator(_cron)]
-Timezone = Annotated[str, AfterValidator(_timezone)]
-DurationS = Annotated[
-    float,
-    BeforeValidator(_duration),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": durations.PATTERN, "minLength": 2},
-            ],
-            "examples": ["30m", "2h", 90],
-        }
-    ),
-]
+from redrive.documents.scalars import DurationS, EnvName, FlowName, Id, Name, Text, VariableName
+from redrive.documents.trigger_grammar import TriggerForm
 
 
 def _age(value: Any) -> float:
@@ -198,64 +83,6 @@ class VariableForm(Form):
             error = FormError("the default is not of the variable's type", EXPECTED_OF[self.type])
             error.setting = "default"
             raise error
-        return self
-
-
-class TriggerBody(Form):
-    """What every trigger may say about its starts."""
-
-    overlap: Overlap | None = Field(None, description="What happens if the flow already runs.")
-    overlap_key: Text | None = Field(
-        None, description="A template: only runs with the same value of it count as overlapping."
-    )
-
-
-class ScheduleForm(TriggerBody):
-    """Starts a run at times."""
-
-    cron: Cron = Field(description="When: minute hour day month weekday.")
-    timezone: Timezone = Field("UTC", description="The time zone that the cron text is in.")
-
-
-class WebhookForm(TriggerBody):
-    """Starts a run for each request to an address of its own."""
-
-    name: Id | None = Field(None, description="The end of its address; needed where a flow has several.")
-    items: Text = Field("", description="Path of the items in the body.")
-
-
-class CallbackForm(TriggerBody):
-    """Starts a run for each request, and answers it from a `callback` step."""
-
-    name: Id | None = Field(None, description="The end of its address; needed where a flow has several.")
-    items: Text = Field("", description="Path of the items in the body.")
-    timeout: DurationS = Field(30.0, description="How long the caller waits at most.")
-
-
-class EventForm(TriggerBody):
-    """Starts a run for each message of a broker."""
-
-    connection: Name = Field(description="The connection to the broker.")
-    source: Text = Field(description="The queue, topic or channel.")
-    items: Text = Field("", description="Path of the items in a message.")
-
-
-class TriggerForm(Form):
-    """One trigger: a mapping with one name, its kind."""
-
-    schedule: ScheduleForm | None = None
-    webhook: WebhookForm | None = None
-    callback: CallbackForm | None = None
-    event: EventForm | None = None
-
-    kinds: ClassVar[tuple[str, ...]] = ("schedule", "webhook", "callback", "event")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        given = [kind for kind in self.kinds if getattr(self, kind) is not None]
-        if len(given) != 1:
-            title = f"{len(given)} kinds in one trigger" if given else "the trigger has no settings"
-            raise FormError(title, f"exactly one of {', '.join(self.kinds)}, with its settings")
         return self
 
 

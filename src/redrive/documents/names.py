@@ -43,6 +43,9 @@ def names_in(flow: Flow) -> Named:
                 _add(named.others.setdefault(kind, []), name)
     for trigger in flow.triggers:
         _add(named.connections, trigger.settings.get("connection"))
+        for part in ("token", "hmac"):
+            secret = (trigger.settings.get(part) or {}).get("secret") or {}
+            _add(named.connections, secret.get("connection"))
     groups = named.others.setdefault("notification groups", [])
     told = [step.settings.get("groups") for step in flow.walk() if step.shape == TELLS]
     for names in (flow.settings.notify_on_failure, *told):

@@ -12,6 +12,7 @@ from redrive.core.ids import from_text, to_text
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING, encode
 from redrive.core.run import PayloadRow, Plan, Run, StepRun
+from redrive.engine.answers import answer
 from redrive.engine.calling import CalledRun, Calling
 from redrive.engine.clock import instant, micros_of
 from redrive.engine.contents import StoredContent
@@ -24,6 +25,7 @@ from redrive.engine.notices import putting
 from redrive.engine.pauses import Pauses
 from redrive.engine.references import EngineCache, EngineLookup, EnginePool, RunReferences
 from redrive.engine.roots import Roots
+from redrive.sdk.answering import Answered, Reply
 from redrive.sdk.calling import Level
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
@@ -220,6 +222,18 @@ class EngineContext:
             variables=self._variables,
             printed=self.log.info,
             failed=self.log.error,
+        )
+
+    async def answer(self, reply: Reply) -> Answered:
+        deps = self._deps
+        return await answer(
+            reply,
+            journal=self._journal,
+            step=self.step,
+            contents=deps.contents,
+            ids=deps.ids,
+            clock=deps.clock,
+            answers=deps.answers,
         )
 
     async def reach(self, state: Any) -> None:

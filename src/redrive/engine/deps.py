@@ -9,6 +9,7 @@ import msgspec
 
 from redrive.core.jsonvalue import decode
 from redrive.core.run import Run
+from redrive.engine.answers import Answers
 from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
@@ -42,6 +43,7 @@ class Deps(msgspec.Struct):
     """Told of every change of a run's own record."""
     apart: Apart = msgspec.field(default_factory=Apart)
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
+    answers: Answers = msgspec.field(default_factory=Answers)
     waits: Waits = msgspec.field(default_factory=Waits)
     ends: Ends = msgspec.field(default_factory=Ends)
     outbox: LedgerSignal = msgspec.field(default_factory=LedgerSignal)

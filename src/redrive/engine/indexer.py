@@ -31,7 +31,7 @@ from redrive.store.search_queue import Waiting
 
 T = TypeVar("T")
 
-POLL_S: Final = 0.5
+POLL_S: Final = 1.0
 AGAIN_S: Final = 5.0
 """Runs that have not ended, and a claim that another process holds, are looked at so often."""
 PART_S: Final = 10.0

@@ -20,6 +20,8 @@ from redrive.log import get_logger
 from redrive.store import runs as store
 
 WATCH_S = 0.2
+PRESSED_RUNS = 2
+"""So many runs at a time while callers wait for their bodies to be taken: what is queued keeps."""
 
 _log = get_logger(__name__)
 
@@ -28,13 +30,21 @@ class Runner:
     """Lives while its process holds the runner lock.
 
     `up_to`: admit only runs up to this one in the order of the queue (a command that executes its
-    own run); None: all.
+    own run); None: all. `pressed`: whether callers of hooks wait; new runs then wait for them.
     """
 
-    def __init__(self, deps: Deps, changed: Callable[[Run], None], *, up_to: int | None = None) -> None:
+    def __init__(
+        self,
+        deps: Deps,
+        changed: Callable[[Run], None],
+        *,
+        up_to: int | None = None,
+        pressed: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._deps = deps
         self._changed = changed
         self._up_to = up_to
+        self._pressed = pressed
         self._controls: dict[int, Control] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._mine: set[int] = set()
@@ -149,6 +159,8 @@ class Runner:
 
     async def _admit(self) -> None:
         free = self._places()
+        if self._pressed():
+            free = min(free, PRESSED_RUNS - len(self._tasks))
         self._full = free <= 0
         if self._up_to is not None:
             free = await self._admit_called(free)

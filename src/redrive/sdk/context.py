@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from redrive.core.items import Item
+from redrive.sdk.answering import Answered, Reply
 from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content
@@ -107,6 +108,9 @@ class StepContext(Protocol):
 
         The script sees the run's clock, the flow's variables, and the meta of `payload`.
         """
+
+    async def answer(self, reply: Reply) -> Answered:
+        """Answers whoever waits for this run. Durable when this returns; the first answer is the one."""
 
     async def sleep(self, seconds: float) -> None:
         """Waits on the wall clock; ends early (with an error) when the run is stopped."""

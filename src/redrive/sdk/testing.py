@@ -13,7 +13,7 @@ import copy
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import decode, encode
 from redrive.errors import NotFound, RedriveError, ShapeCrashed, StepError
 from redrive.sandbox import Sandbox
+from redrive.sdk.answering import Answered, Reply
 from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection
 from redrive.sdk.content import Content, MemoryContent
@@ -148,6 +149,7 @@ class MemoryContext:
         caches: dict[tuple[str, str], MemoryCache] | None = None,
         flows: Mapping[str, CalledFlow] | None = None,
     ) -> None:
+        self.replies: list[Reply] = []
         self.run = run or RunInfo(id="run-1", flow="test", version=1, trigger="manual")
         self.step = step
         self.attempt = 1
@@ -251,6 +253,16 @@ class MemoryContext:
         if self._sandbox is not None:
             await self._sandbox.close()
             self._sandbox = None
+
+    async def answer(self, reply: Reply) -> Answered:
+        """A caller waits where the run's trigger is `callback`; `replies` holds what was answered."""
+        if self.run.trigger != "callback":
+            return "nobody"
+        body = reply.content
+        if not isinstance(body, bytes | Content):
+            reply = replace(reply, content=b"".join([chunk async for chunk in body]))
+        self.replies.append(reply)
+        return "answered" if len(self.replies) == 1 else "before"
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -21,6 +21,7 @@ from redrive.server.routes import (
     flows,
     groups,
     health,
+    hooks,
     ledger,
     lookups,
     payloads,
@@ -31,13 +32,14 @@ from redrive.server.routes import (
     search,
     tests,
     tokens,
+    triggers,
 )
 from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    flows, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools, caches,
-    groups, tests, tokens, health,
+    flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
+    caches, groups, tests, tokens, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
@@ -81,6 +83,7 @@ def create_app(
     install(app)
     app.add_middleware(Guard, access=app.state.access)
 
+    app.router.routes.insert(0, hooks.route)  # the first that is looked at
     api = APIRouter(prefix=API)
     for noun in _NOUNS:
         api.include_router(noun.router)

@@ -21,6 +21,8 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz"})
 OPEN_PREFIXES: Final = ("/login/", "/static/")
+HOOKS: Final = "/hooks/"
+"""Webhooks and callbacks: each call proves itself by its own token or signature."""
 
 
 def is_open(path: str) -> bool:

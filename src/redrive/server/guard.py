@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from redrive.errors import Forbidden, RedriveError, UserError
 from redrive.log import get_logger
-from redrive.server.auth import Access, check_host, check_origin, is_open
+from redrive.server.auth import HOOKS, Access, check_host, check_origin, is_open
 from redrive.server.problems import problem_response, unforeseen
 
 log = get_logger(__name__)
@@ -35,6 +35,12 @@ _SAFE_HEADERS: Final = {
     "frame-ancestors 'none'; sandbox",
     "Cache-Control": "no-store",
 }
+
+
+_HOOK_HEADERS: Final = [
+    (name.lower().encode(), _SAFE_HEADERS[name].encode())
+    for name in ("X-Content-Type-Options", "Content-Security-Policy", "Cache-Control")
+]
 
 
 class _Refused(Exception):
@@ -57,6 +63,9 @@ class Guard:
             return
         if scope["type"] != "http":
             return  # a socket is closed by the server when the app returns without an answer
+        if scope["path"].startswith(HOOKS):
+            await self._hook(scope, receive, send)
+            return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -84,6 +93,34 @@ class Guard:
             log.error("request.failed", error=error, request_id=request_id, path=scope["path"])
             if started:
                 raise  # the server then cuts the answer, so that nobody takes a part for the whole
+            await problem_response(unforeseen(request_id), request_id)(scope, receive, send_safely)
+
+    async def _hook(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A call of a hook: from any host and origin, because it proves itself; its body goes to the store
+        in pieces.
+        """
+        request_id = scope["redrive_request_id"] = uuid.uuid4().hex
+        scope["redrive_actor"] = "hook"
+        answered = False
+
+        async def send_safely(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                message["headers"] = [
+                    *message["headers"],
+                    *_HOOK_HEADERS,
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_safely)
+        except Exception as error:
+            # Not the path: there may be a token in it.
+            log.error("request.failed", error=error, request_id=request_id, path=HOOKS)
+            if answered:
+                raise
             await problem_response(unforeseen(request_id), request_id)(scope, receive, send_safely)
 
     async def _admit(self, scope: Scope, headers: Headers) -> str:

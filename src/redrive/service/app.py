@@ -26,6 +26,7 @@ from redrive.engine.indexer import Indexer
 from redrive.engine.messengers import Messengers
 from redrive.engine.notices import Sender
 from redrive.engine.runner import Runner
+from redrive.engine.scheduler import Scheduler
 from redrive.engine.target import LedgerSignal
 from redrive.engine.tokens import StoredTokens
 from redrive.errors import HomeUnusable, RedriveError, StoreFull
@@ -35,6 +36,7 @@ from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
 from redrive.service.backups import Backups
 from redrive.service.caches import Caches
+from redrive.service.callbacks import kept_answer
 from redrive.service.calls import CalledRuns
 from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
@@ -42,6 +44,8 @@ from redrive.service.erasing import Erasures
 from redrive.service.flows import Flows
 from redrive.service.flowtests import FlowTests
 from redrive.service.groups import Groups
+from redrive.service.hook_calls import HookAnswer
+from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
@@ -54,6 +58,7 @@ from redrive.service.runlog import RunLog
 from redrive.service.search import Search
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
+from redrive.service.triggers import Triggers
 from redrive.service.views import (
     ContentsChecked,
     Finding,
@@ -85,6 +90,11 @@ class Runs(RunLog, Starts):
     def __init__(self, kernel: Kernel) -> None:
         RunLog.__init__(self, kernel)
         Starts.__init__(self, kernel, self.row)
+        self._of_runs = kernel
+
+    async def answer(self, run_id: str) -> HookAnswer:
+        """What a run has answered its caller. Errors: `run.unknown`, `answer.none`, `payload.expired`."""
+        return await kept_answer(self._of_runs, run_id)
 
 
 class Service:
@@ -94,6 +104,7 @@ class Service:
         self._kernel = kernel
         self._lock = lock
         self._main: asyncio.Task[None] | None = None
+        self._schedules: asyncio.Task[None] | None = None
         self._sender: Sender | None = None
         self.flows = Flows(kernel)
         self.runs = Runs(kernel)
@@ -112,6 +123,8 @@ class Service:
         self.groups = Groups(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
+        self.hooks = Hooks(kernel, self.runs)
+        self.triggers = Triggers(kernel, self.hooks.doors)
 
     @property
     def kernel(self) -> Kernel:
@@ -164,12 +177,23 @@ class Service:
 
     def start_runner(self, up_to: int | None = None) -> Runner:
         """Begin to execute: first the runs that a dead process left. Needs the lock."""
-        runner = self._kernel.runner = Runner(self._kernel.deps, self.changed, up_to=up_to)
+        runner = self._kernel.runner = Runner(
+            self._kernel.deps, self.changed, up_to=up_to, pressed=self.hooks.pressed
+        )
         self._sender = Sender(self._kernel.deps, Messengers(self._kernel.secrets))
         self._sender.start()
         self._lock.on_lost = runner.give_up
         self._main = asyncio.create_task(runner.main(), name="redrive-runner")
         return runner
+
+    def start_schedules(self) -> None:
+        """Begin to start runs by their schedules: where the home is served."""
+        scheduler = Scheduler(self._kernel.deps, self._queued, self.runs.refuse_when_full)
+        self._schedules = asyncio.create_task(scheduler.main(), name="redrive-schedules")
+
+    def _queued(self, run: Run) -> None:
+        self.runs.changed(run)
+        self._kernel.wake()
 
     def start_retention(self) -> None:
         """Take away in the background what is no longer to be kept."""
@@ -189,6 +213,11 @@ class Service:
 
     async def stop_runner(self, *, patient: bool = False) -> None:
         """Let go of all runs (see `Runner.close`) and of the lock."""
+        if self._schedules is not None:
+            schedules, self._schedules = self._schedules, None
+            schedules.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await schedules
         runner, self._kernel.runner = self._kernel.runner, None
         if runner is not None:
             await runner.close(patient=patient)
@@ -378,6 +407,7 @@ async def open_service(
             indexer.start()
             await asyncio.to_thread(blobs.sweep_temp, LEFT_OVER_S)
             service.start_runner()
+            service.start_schedules()
             service.start_retention()
         yield service
     finally:

@@ -8,7 +8,7 @@ import msgspec
 
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import encode
-from redrive.core.run import PayloadRow, Plan, Run
+from redrive.core.run import PRIORITIES, PayloadRow, Plan, Run
 from redrive.engine.buckets import YoungBucket
 from redrive.engine.calling import Call, Starting
 from redrive.engine.draft import Draft
@@ -18,7 +18,7 @@ from redrive.service.chosen import freeze
 from redrive.service.kernel import Kernel
 from redrive.service.lookups import require_lookups
 from redrive.service.redrives import Redrives
-from redrive.service.starts import PRIORITIES, read_variables
+from redrive.service.starts import read_variables
 from redrive.service.versions import flow_named
 from redrive.service.views import RetryRequest
 from redrive.store import flows as flow_store

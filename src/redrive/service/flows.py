@@ -42,12 +42,14 @@ from redrive.service.views import (
     Imported,
     Page,
     ProblemView,
+    ScheduleTimes,
 )
 from redrive.store import connections as connection_store
 from redrive.store import flows as store
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
 from redrive.store.flows import ListedFlow, Source, VersionEvent, VersionRow
+from redrive.triggers.schedule import Schedule
 
 T = TypeVar("T")
 
@@ -95,6 +97,7 @@ class Flows(FlowHistory, Bundles):
     async def check(self, documents: Sequence[Document]) -> CheckResult:
         """All problems and warnings, also of names that the home does not know. Nothing is stored."""
         registry = self._kernel.registry
+        now = instant(self._kernel.deps.clock.micros())
 
         def work(rows: Rows) -> CheckResult:
             loaded = importing.read_documents(documents, {}, registry)
@@ -102,6 +105,11 @@ class Flows(FlowHistory, Bundles):
             return CheckResult(
                 problems=[ProblemView(**asdict(one)) for one in checked.problems],
                 warnings=[str(notice) for notice in checked.notices],
+                times=[
+                    ScheduleTimes(flow=flow.name, rule=schedule.rule, next=schedule.next_times(now))
+                    for _, flow in checked.flows.values()
+                    for schedule in [Schedule(t.settings) for t in flow.triggers if t.kind == "schedule"]
+                ],
             )
 
         return await self._read(work)

@@ -22,6 +22,7 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.group_views import GroupRequest, GroupView, NoticeStatus, NoticeView, TestSent
+from redrive.service.hook_calls import HookAnswer, HookCall
 from redrive.service.kept_views import (
     BackupView,
     Deleted,
@@ -44,6 +45,7 @@ from redrive.service.reference_views import (
     Removed,
     TableImported,
 )
+from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     AuthorizationView,
     CheckResult,
@@ -166,6 +168,12 @@ class Runs(Protocol):
     async def stop(self, run_id: str, force: bool = False) -> RunRow: ...
     async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]: ...
     def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]: ...
+
+
+class AnsweringRuns(Runs, Protocol):
+    """Runs where they are kept: what one has answered can be read."""
+
+    async def answer(self, run_id: str) -> HookAnswer: ...
 
 
 class Payloads(Protocol):
@@ -315,6 +323,12 @@ class Caches(Protocol):
     async def delete(self, cache: str) -> Removed: ...
 
 
+class Triggers(Protocol):
+    async def list(
+        self, flow: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[TriggerView]: ...
+
+
 class Groups(Protocol):
     """Notification groups, and what became of their notices."""
 
@@ -391,6 +405,8 @@ class Services(Protocol):
     def tokens(self) -> Tokens: ...
     @property
     def tests(self) -> Tests: ...
+    @property
+    def triggers(self) -> Triggers: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
     async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
@@ -409,8 +425,21 @@ class CheckedTokens(Tokens, Protocol):
         ...
 
 
+class HookDoor(Protocol):
+    """Where calls of webhooks and callbacks come in."""
+
+    async def receive(self, call: HookCall) -> HookAnswer:
+        """Take a call: durable when this returns."""
+        ...
+
+
 class CheckedServices(Services, Protocol):
     """The service in this process."""
+
+    @property
+    def hooks(self) -> HookDoor: ...
+    @property
+    def runs(self) -> AnsweringRuns: ...
 
     @property
     def tokens(self) -> CheckedTokens: ...

@@ -11,7 +11,7 @@ import msgspec
 from redrive.core.flow import Flow, StepNode
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode, encode
-from redrive.core.run import DONE, FAILED, Begin, Plan, Run, StepRun
+from redrive.core.run import DONE, FAILED, PRIORITIES, Begin, Plan, Run, StepRun
 from redrive.core.selection import SelectionInvalid, parse
 from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
@@ -22,7 +22,7 @@ from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, Usag
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
-from redrive.service.starts import PRIORITIES, Starts, check_steps, read_variables, require_reason
+from redrive.service.starts import Starts, check_steps, read_variables, require_reason
 from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction

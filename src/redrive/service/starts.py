@@ -16,7 +16,7 @@ from redrive.core.flow import Flow, Variable
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import encode
 from redrive.core.nearest import nearest
-from redrive.core.run import ENDED, Plan, Run
+from redrive.core.run import ENDED, PRIORITIES, Plan, Run
 from redrive.engine.clock import micros_of
 from redrive.engine.draft import Draft, Drafting
 from redrive.engine.failpoints import failpoints
@@ -30,13 +30,17 @@ from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.statements import Insert, Statement
 
-PRIORITIES = {"highest": 0, "high": 1, "regular": 2, "low": 3, "lowest": 4}
 POLL_S = 0.2
 WATCHED = 100
 
 _keys = tables.start_keys
-_GET_KEY = Statement(select(_keys.c.digest, _keys.c.run_id).where(_keys.c.key == bindparam("key")))
-_PUT_KEY = Insert(_keys)
+_GET_KEY = Statement(
+    select(_keys.c.digest, _keys.c.run_id).where(
+        _keys.c.key == bindparam("key"), _keys.c.at > bindparam("since")
+    )
+)
+_PUT_KEY = Insert(_keys, conflict="replace")
+DAY_US = 86_400_000_000
 
 RowOf = Callable[[int], Awaitable[RunRow]]
 
@@ -143,10 +147,12 @@ class Starts:
         run = draft.run
         digest = blake3(request.to_json() + run.flow.encode()).digest()
         now = kernel.deps.clock.micros()
+        days = kernel.deps.settings.keep_start_keys_days
+        since = now - int(days * DAY_US) if days else 0
 
         def work(transaction: Transaction) -> int:
             if idempotency_key is not None:
-                known = transaction.one(_GET_KEY, key=idempotency_key)
+                known = transaction.one(_GET_KEY, key=idempotency_key, since=since)
                 if known is not None:
                     if bytes(known[0]) != digest:
                         raise StateConflict(

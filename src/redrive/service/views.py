@@ -411,11 +411,20 @@ class ProblemView(View):
     nearest: str | None = None
 
 
+class ScheduleTimes(View):
+    """The next five times of a schedule of a document."""
+
+    flow: str
+    rule: str
+    next: list[datetime]
+
+
 class CheckResult(View):
     """What `check` found; the documents are valid when `problems` is empty."""
 
     problems: list[ProblemView]
     warnings: list[str] = []
+    times: list[ScheduleTimes] = []
 
 
 class TokenView(View):

@@ -6,6 +6,9 @@ is how keys are rotated), else the file `secret.key` of the home, made at first 
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -22,11 +25,15 @@ class SecretBox:
     def __init__(self, home: Path) -> None:
         self._file = home / KEY_FILE
         self._fernet: MultiFernet | None = None
+        self._derived: tuple[bytes, ...] = ()
 
     def _box(self) -> MultiFernet:
         if self._fernet is None:
             given = os.environ.get("REDRIVE_SECRET_KEY")
             keys = given.split(",") if given else [self._home_key()]
+            self._derived = tuple(
+                [hashlib.sha256(b"redrive tokens\0" + key.strip().encode()).digest() for key in keys]
+            )
             try:
                 self._fernet = MultiFernet([Fernet(key.strip()) for key in keys])
             except ValueError:
@@ -55,6 +62,12 @@ class SecretBox:
         finally:
             temporary.unlink()
         return key.decode()
+
+    def tokens_for(self, subject: str) -> list[str]:
+        """Tokens made from the keys at hand, the one to show first: nothing of them is stored."""
+        self._box()
+        made = [hmac.new(key, subject.encode(), hashlib.sha256).digest() for key in self._derived]
+        return [base64.urlsafe_b64encode(one[:24]).decode() for one in made]
 
     def seal(self, text: str) -> str:
         return self._box().encrypt(text.encode()).decode()

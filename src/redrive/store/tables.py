@@ -349,7 +349,8 @@ buckets = Table(
     "buckets",
     metadata,
     _id(),
-    # Which step of which run wrote it; position -1 for data handed to a run, run 0 for an upload.
+    # Which step of which run wrote it; position -1 for data handed to a run,
+    # -2 for the body of an answer; run 0 for an upload.
     Column("run_id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
 )
@@ -511,6 +512,51 @@ start_keys = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("run_id", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# What makes a call of a hook count once: its idempotency key, or its signature.
+hook_keys = Table(
+    "hook_keys",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # of flow, hook, kind and key
+    Column("run_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# What a callback step answered: the payload that is the body of it.
+answers = Table(
+    "answers",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("step", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", LargeBinary, nullable=False),  # JSON: a list of pairs
+    Column("payload_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# Up to which instant the times of a schedule have been decided.
+schedule_marks = Table(
+    "schedule_marks",
+    metadata,
+    Column("flow_id", BigInteger, nullable=False),
+    Column("schedule", Text, nullable=False),  # its rule, as text
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("flow_id", "schedule"),
+    sqlite_with_rowid=False,
+)
+
+# Each time that started a run.
+schedule_starts = Table(
+    "schedule_starts",
+    metadata,
+    Column("flow_id", BigInteger, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("flow_id", "schedule", "due"),
+    sqlite_with_rowid=False,
 )
 
 facts = Table(

@@ -10,6 +10,7 @@ from redrive.core.flow import FlowSettings, TriggerSpec, Variable
 from redrive.core.retention import ByState, Keep, Limit
 from redrive.documents.flow_document import build_steps, parse_flow, warnings
 from redrive.documents.load import load_one
+from redrive.documents.trigger_grammar import WebhookForm
 from redrive.errors import FlowInvalid, NotFound, UsageError
 from redrive.registry import BrokenPlugin, Registry
 from tests.unit.documents.document_shapes import Filter, FlowControl
@@ -70,13 +71,19 @@ def test_a_flow_is_read_whole(flow_of):
     assert flow.triggers == (
         TriggerSpec(
             kind="schedule",
-            settings={"cron": "*/15 * * * *", "timezone": "Europe/London"},
+            settings={
+                "cron": "*/15 * * * *",
+                "every": None,
+                "timezone": "Europe/London",
+                "missed": "once",
+                "missed_within": 86400.0,
+            },
             overlap="skip",
             line=7,
         ),
         TriggerSpec(
             kind="webhook",
-            settings={"name": None, "items": ""},
+            settings=WebhookForm.model_validate({}).model_dump(exclude={"overlap", "overlap_key"}),
             overlap_key="{{ payload.customer.id }}",
             line=8,
         ),
@@ -300,7 +307,40 @@ FLOW_PROBLEMS = {
         "flow.yaml:3: setting triggers[0].schedle: unknown name 'schedle'; expected callback, event, schedule or "
         "webhook; did you mean 'schedule'?"
     ),
-    "triggers:\n  - schedule: {}": ("flow.yaml:3: setting triggers[0].schedule.cron: 'cron' is missing"),
+    "triggers:\n  - schedule: {}": (
+        "flow.yaml:3: setting triggers[0].schedule: it is not said when; expected exactly one of cron or every"
+    ),
+    "triggers:\n  - schedule: {every: 5s}": (
+        "flow.yaml:3: setting triggers[0].schedule.every: the times are too close together; expected at least 10"
+    ),
+    "triggers:\n  - schedule: {every: 5m}\n  - schedule: {every: 300}": (
+        "flow.yaml:4: setting triggers[1].schedule.every: it comes at the same times as triggers[0]"
+    ),
+    "triggers:\n  - webhook: {}\n  - callback: {}": (
+        "flow.yaml:4: setting triggers[1].callback.name: it has the same address as triggers[0]; expected a name"
+    ),
+    "triggers:\n  - webhook: {token: {secret: {value: geheim}}}": (
+        "flow.yaml:3: setting triggers[0].webhook.token.secret.value: unknown name 'value'; expected connection, "
+        "env, file or name"
+    ),
+    "triggers:\n  - webhook: {open: true, token: {}}": (
+        "flow.yaml:3: setting triggers[0].webhook.open: it is open, and has a token or signature"
+    ),
+    "triggers:\n  - webhook: {hmac: {secret: {env: X}, header: X-S, signed: '{timestamp}.{body}'}}": (
+        "flow.yaml:3: setting triggers[0].webhook.hmac.signed: it names {timestamp}, which is not described"
+    ),
+    "triggers:\n  - webhook: {idempotency: {field: 'a b'}}": (
+        "flow.yaml:3: setting triggers[0].webhook.idempotency.field: "
+    ),
+    "triggers:\n  - webhook: {answer: {body: '{{ vars.x }}'}}": (
+        "flow.yaml:3: setting triggers[0].webhook.answer.body: the template {{ vars.x }} reads 'vars.x'; vars does "
+    ),
+    "triggers:\n  - webhook: {answer: {headers: {Content-Length: '3'}}}": (
+        "flow.yaml:3: setting triggers[0].webhook.answer.headers: content-length is set by Redrive"
+    ),
+    "triggers:\n  - callback: {timeout: 1h}": (
+        "flow.yaml:3: setting triggers[0].callback.timeout: no caller waits that long; expected at most 300"
+    ),
     "triggers:\n  - schedule: {cron: '* * * *'}": (
         "flow.yaml:3: setting triggers[0].schedule.cron: the cron text is not valid: wrong number of fields; "
         "expected minute hour day month weekday, such as */15 * * * *"

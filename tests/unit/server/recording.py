@@ -34,6 +34,7 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.hook_calls import HookAnswer, HookCall
 from redrive.service.kept_views import (
     BackupView,
     Deleted,
@@ -80,6 +81,7 @@ from redrive.service.views import (
     TokenView,
     UploadView,
 )
+from redrive.triggers.signature import refused
 
 AT = datetime(2026, 11, 20, 9, 15, 2, tzinfo=UTC)
 CONTENT = b'[{"id": 1042, "total": 19.90}, {"id": 1043, "note": "\\u001b[31mred"}, {"id": 1044}]'
@@ -737,6 +739,13 @@ class Tokens(Noun):
         return "ci"
 
 
+class ClosedHooks:
+    """A home without hooks."""
+
+    async def receive(self, call: HookCall) -> HookAnswer:
+        raise refused()
+
+
 class RecordingService:
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
@@ -760,6 +769,8 @@ class RecordingService:
         self.tests = Tests(self)
         self.tokens = Tokens(self)
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
+        self.hooks = ClosedHooks()
+        self.triggers = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

@@ -41,6 +41,20 @@ async def test_what_the_reference_does_not_list_is_closed_too(stranger):
     assert (await stranger.head("/api/v1/payloads/p1/content")).status_code == 401
 
 
+async def test_each_route_has_the_check_of_the_guard_or_one_of_its_own(app, stranger):
+    """What is neither in the reference nor open: pages behind sign-in, and hooks, which check each call."""
+    listed = set(app.openapi()["paths"])
+    others = {path: methods for path, methods in leaves(app.routes) if path not in listed and path != "/"}
+    assert "/hooks/{address:path}" in others
+    assert others.keys() <= {"/hooks/{address:path}", "/api/v1/docs", "/api/v1/openapi.json", "/login/{code}"}
+    for method in others["/hooks/{address:path}"]:
+        for headers in ({}, {"Authorization": "Bearer local-token"}):
+            answer = await stranger.request(method, "/hooks/any/thing", headers=headers)
+            assert answer.status_code == 401
+            if method != "HEAD":
+                assert answer.json()["code"] == "hook.refused"
+
+
 async def test_tokens_that_do_not_let_in(stranger):
     for header in ("Bearer wrong", "Basic bG9jYWw6", "Bearer", "local-token", "Bearer local-token-and-more"):
         answer = await stranger.get("/api/v1/runs", headers={"Authorization": header})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from redrive.server.problems import problems
 from redrive.server.stream import event_stream, first_chunk, row_of, sse_response, unless_closing
@@ -22,7 +22,7 @@ from redrive.server.wire import (
     answer,
     tagged_answer,
 )
-from redrive.service.interface import Side, Which
+from redrive.service.interface import AnsweringRuns, Side, Which
 from redrive.service.views import (
     ExchangeView,
     LogLine,
@@ -228,6 +228,24 @@ async def payloads(
 ) -> Response:
     """The bucket that came in or went out, or the payloads that failed, in bucket order."""
     return answer(await service.runs.payloads(run_id, step, side, limit=limit, cursor=cursor))
+
+
+@router.get(
+    "/runs/{run_id}/answer",
+    summary="Download the answer of a run",
+    response_class=Response,
+    responses={
+        200: {"description": "The exact bytes that a callback step answered", "content": {"*/*": {}}},
+        **problems(404, 410),
+    },
+)
+async def run_answer(service: Service, run_id: RunId) -> Response:
+    """What the caller of a callback got: the body, its media type, and in `Redrive-Status` its status."""
+    given = await cast("AnsweringRuns", service.runs).answer(run_id)
+    headers = {**dict(given.headers), "Redrive-Status": str(given.status)}
+    if isinstance(given.body, bytes):
+        return Response(given.body, headers=headers, media_type=given.media_type)
+    return StreamingResponse(given.body, headers=headers, media_type=given.media_type)
 
 
 @router.post("/runs/{run_id}/stop", summary="Stop a run", response_model=RunRow, responses=problems(404, 409))

@@ -9,6 +9,16 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "answers",
+        sa.Column("run_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("headers", sa.LargeBinary(), nullable=False),
+        sa.Column("payload_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_answers")),
+    )
+    op.create_table(
         "audit",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -322,6 +332,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_flows_name")),
     )
     op.create_table(
+        "hook_keys",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_hook_keys")),
+    )
+    op.create_index(op.f("ix_hook_keys_expires_at"), "hook_keys", ["expires_at"], unique=False)
+    op.create_table(
         "log_lines",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
@@ -567,6 +586,23 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("warnings > 0"),
         postgresql_where=sa.text("warnings > 0"),
+    )
+    op.create_table(
+        "schedule_marks",
+        sa.Column("flow_id", sa.BigInteger(), nullable=False),
+        sa.Column("schedule", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("flow_id", "schedule", name=op.f("pk_schedule_marks")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "schedule_starts",
+        sa.Column("flow_id", sa.BigInteger(), nullable=False),
+        sa.Column("schedule", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("flow_id", "schedule", "due", name=op.f("pk_schedule_starts")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "search_queue",

@@ -380,7 +380,9 @@ async def test_a_start_by_the_api_with_a_key(world):
 
     async def start(key: str, body: dict) -> httpx.Response:
         headers = {"Authorization": "Bearer local", "Idempotency-Key": key}
-        return await world.http.post("http://127.0.0.1:1/api/v1/flows/intake/runs", json=body, headers=headers)
+        return await world.http.post(
+            "http://127.0.0.1:1/api/v1/flows/intake/runs", json=body, headers=headers
+        )
 
     several = await asyncio.gather(*(start("k", {}) for _ in range(5)))
     assert {one.json()["id"] for one in several} == {several[0].json()["id"]}
@@ -395,14 +397,17 @@ async def test_a_start_by_the_api_with_a_key(world):
 
 PAGE = (Path(__file__).parents[3] / "docs" / "howto" / "receive-webhooks.md").read_text()
 SENDERS = {
-    found[1]: found[2] for found in re.finditer(r"^\| ([A-Z][\w ]+) \| `(header: .*)` \|$", PAGE, re.MULTILINE)
+    found[1]: found[2]
+    for found in re.finditer(r"^\| ([A-Z][\w ]+) \| `(header: .*)` \|$", PAGE, re.MULTILINE)
 }
 
 
 async def test_the_guide_signs_as_its_flow_wants_it(world, monkeypatch):
     monkeypatch.setenv("HOOK_KEY", "geheim")
     world.clock.at = time.time_ns() // 1000
-    flow = next(block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "signed-orders" in block)
+    flow = next(
+        block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "signed-orders" in block
+    )
     (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict = {}
     exec(program, names)

@@ -255,13 +255,21 @@ steps:
         await service.flows.import_documents([("a.yaml", text)])
         await deploy(service, "every: 1h")
         page = await service.triggers.list(limit=1)
-        assert (page.next, [one.kind for one in page.items]) == ("all-kinds", ["schedule", "webhook", "callback"])
+        assert (page.next, [one.kind for one in page.items]) == (
+            "all-kinds",
+            ["schedule", "webhook", "callback"],
+        )
         timed, signed, called = page.items
         assert (timed.active, timed.missing) == (False, ["deployed"])
         assert timed.next[0] == datetime(2026, 5, 2, 0, 30, tzinfo=UTC)
         assert len(timed.next) == 5
-        assert (signed.address, signed.wants, signed.token) == ("/hooks/all-kinds/signed", ["signature"], None)
-        assert signed.problems == ["a secret of the trigger is missing: the environment variable NO_SUCH_SECRET is not set"]
+        assert (signed.address, signed.wants, signed.token) == (
+            "/hooks/all-kinds/signed",
+            ["signature"],
+            None,
+        )
+        (problem,) = signed.problems
+        assert "the environment variable NO_SUCH_SECRET is not set" in problem
         assert (called.address, called.methods, called.wants) == ("/hooks/all-kinds", ["GET"], ["token"])
         assert called.token in service.kernel.secrets.tokens_for(
             f"hook/{service.hooks.doors.find(['all-kinds']).owner.flow_id}/callback/"

@@ -96,8 +96,7 @@ def main(folder: Path, *, rounds: int, seconds: float) -> list[str]:
     what = (
         f"A call posts an order of {len(body(1)) / 1000:.1f} kB; no two are equal. It is answered 202 when "
         f"its body is durable. Callers keep their connections and run in a process of their own, on "
-        f"the same machine. {rounds} rounds of {seconds:g} s for each number of callers, the sides take "
-        "turns; "
+        f"the same machine. {rounds} rounds of {seconds:g} s for each number of callers, taking turns; "
         "medians. "
         "The floor is a bare Starlette handler under uvicorn that inserts the body into SQLite with "
         "`synchronous=FULL`; it starts nothing. Redrive stores body, payload, bucket and queued run in one "

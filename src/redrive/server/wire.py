@@ -38,8 +38,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         description="The same key with the same body gives the same run, also after a lost answer; another "
-        "body "
-        "is refused with 409. A key is remembered as long as `keep_start_keys_days` says.",
+        "body is refused with 409. A key is remembered as long as `keep_start_keys_days` says.",
     ),
 ]
 

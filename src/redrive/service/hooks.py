@@ -238,14 +238,9 @@ class Hooks:
 
     # ---- the run
 
-    async def _queue(self, door: Door, body: _Body, meta: dict[str, str], key: str | None) -> _Queued:  # noqa: C901 - the checks of one transaction, in order
-        """Body and run in one commit. A key that is known gives the run that it has started.
-
-        Errors: `hook.replayed`.
-        """
-        kernel, hook = self._kernel, door.hook
-        deps, owner = kernel.deps, door.owner
-        now = deps.clock.micros()
+    def _draft(self, door: Door, body: _Body, meta: dict[str, str], now: int) -> Draft:
+        """The run of a call, with its body as the bucket that it begins with."""
+        deps, hook, owner = self._kernel.deps, door.hook, door.owner
         bucket = deps.ids.next()
         run = Run(
             id=deps.ids.next(),
@@ -278,15 +273,18 @@ class Hooks:
                 content,
             )
         asked = {"trigger": hook.kind, **({"hook": hook.name} if hook.name else {})}
-        draft = Draft(run=run, plan=Plan(inputs=[bucket], asked=asked), buckets={bucket: young})
-        keys: list[tuple[bytes, int]] = []
-        if key is not None:
-            keys.append((_digest(door.key, "key", key.encode()), now + int(hook.keeps_key_s * 1e6)))
-        guarded = (
-            hook.signature.replay_s if hook.signature is not None and body.signature is not None else None
-        )
-        if guarded is not None:
-            keys.append((_digest(door.key, "signature", body.signature or b""), now + int(guarded * 1e6)))
+        return Draft(run=run, plan=Plan(inputs=[bucket], asked=asked), buckets={bucket: young})
+
+    async def _queue(self, door: Door, body: _Body, meta: dict[str, str], key: str | None) -> _Queued:
+        """Body and run in one commit. A key that is known gives the run that it has started.
+
+        Errors: `hook.replayed`.
+        """
+        kernel, hook = self._kernel, door.hook
+        now = kernel.deps.clock.micros()
+        draft = self._draft(door, body, meta, now)
+        run = draft.run
+        keys = _keys(door, body, key, now)
         forget = time.monotonic() - self._forgotten_at > FORGET_EVERY_S
         if forget:
             self._forgotten_at = time.monotonic()
@@ -357,6 +355,18 @@ def _items(data: bytes, media_type: str, path: str) -> int | None:
         return len(reader.feed(data)) + len(reader.close())
     except ItemsInvalid:
         return None
+
+
+def _keys(door: Door, body: _Body, key: str | None, now: int) -> list[tuple[bytes, int]]:
+    """What makes the call count once, each with its end: its key first, then its signature."""
+    hook = door.hook
+    keys: list[tuple[bytes, int]] = []
+    if key is not None:
+        keys.append((_digest(door.key, "key", key.encode()), now + int(hook.keeps_key_s * 1e6)))
+    guarded = hook.signature.replay_s if hook.signature is not None and body.signature is not None else None
+    if guarded is not None:
+        keys.append((_digest(door.key, "signature", body.signature or b""), now + int(guarded * 1e6)))
+    return keys
 
 
 def _digest(door: str, kind: str, key: bytes) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 from redrive.cli.main import main as command_line
 from redrive.engine import worker
 from redrive.engine.clock import Clock
+from redrive.engine.dictionaries import LEAST_SAMPLES, Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.service.app import Service, open_service
 from redrive.service.kept_views import EraseRequest
@@ -46,8 +47,18 @@ async def work(home: str, flow: str, case: str) -> None:
         run = await started(service, flow, case)
         print(json.dumps({"run": run}), flush=True)
         row = await service.execute_until(run)
-        await service.kernel.deps.contents.families.settle()
+        await learn(service)
         print(json.dumps({"run": run, "status": row.status}), flush=True)
+
+
+async def learn(service: Service) -> None:
+    """Have dictionaries made of what the runs of this process put out, now that all of it is committed."""
+    families = service.kernel.deps.contents.families
+    assert isinstance(families, Dictionaries)
+    await families.settle()
+    for family, state in list(families._families.items()):
+        if families.dictionary(family) is None and len(state.recent) >= LEAST_SAMPLES:
+            await families._renew(family, state, list(state.recent))
 
 
 async def counted(home: str, flow: str, case: str) -> None:

@@ -57,6 +57,7 @@ RUNS = [
     ("shared", "pool.claimed:1"),
     ("shared", "cache.added:100"),
     ("shared", "dictionary.begun:1"),
+    ("shared", "dictionary.made:1"),
 ]
 
 

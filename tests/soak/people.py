@@ -50,12 +50,15 @@ class People:
         row = await self._life.call(lambda c: c.runs.start(flow, request, idempotency_key=key))
         self.did["start"] += 1
         stopped = self._chance.random() < 0.15
+        history: list[RunView] = []
         for number in range(MOST_RETRIES):
             if stopped and number == 0:
                 await asyncio.sleep(self._chance.random())
                 await self._stop(row)
             run = await self._end_of(row.id)
-            if run.status in SETTLED and await self._settled(run):
+            history.append(run)
+            if run.status in SETTLED and self._settled(run):
+                await self._send_what_was_caught(batch, history)
                 self._missing(batch, run)
                 self._through.append(run.id)
                 return
@@ -69,11 +72,23 @@ class People:
             self.did["retry"] += 1
         raise Violation(f"batch {batch} is not through after {MOST_RETRIES} retries; see {row.id}")
 
-    async def _settled(self, run: RunView) -> bool:
+    def _settled(self, run: RunView) -> bool:
         """Partial success is the best that a tree can have; unless what was caught was in a send."""
         if run.status == "success":
             return True
         return all(step.failed_payloads == [] for step in run.steps if step.step == "send")
+
+    async def _send_what_was_caught(self, batch: int, history: list[RunView]) -> None:
+        """A run that was stopped in `catch` is retried there: what its send had failed at stays its own."""
+        for run in history:
+            failed = any(step.failed_payloads for step in run.steps if step.step == "send")
+            for _ in range(MOST_RETRIES):
+                if not failed or all(self._system.booked[number] for number in System.paid(batch)):
+                    break
+                request = RedriveRequest(at="send", items="failed", confirm=True)
+                row = await self._life.call(lambda c, r=run.id, q=request: c.redrives.redrive(r, q))
+                await self._answer_doubts(await self._end_of(row.id))
+                self.did["redrive of what was caught"] += 1
 
     async def _end_of(self, run: str) -> RunView:
         loop = asyncio.get_running_loop()

@@ -29,9 +29,6 @@ CATCH_UP_S: Final = 2.0
 """How long a search waits for the index, where no server keeps it."""
 MOST_SHOWN: Final = 500
 """Characters of a value that an answer shows."""
-_KEYS_ONLY: Final = (
-    "Found as delivery key or tracked value. --everywhere (everywhere=true) looks into all payloads too."
-)
 _OFF: Final = "Search is off in this home: only delivery keys and tracked values were looked at."
 
 Spot = tuple[Place, str]
@@ -71,7 +68,7 @@ class Search:
             if page.next is not None or (len(page.items) == size and everywhere):
                 return page.model_copy(update={"next": page.next or cursor_of(*EVERYWHERE)})
             if (page.items or exact is not None) and not everywhere:
-                return page.model_copy(update={"note": _KEYS_ONLY if cursor is None else None})
+                return page
         if self._kernel.indexer is None:
             return page
         more = await self._anywhere(self._kernel.indexer, value, field, size - len(page.items), place)

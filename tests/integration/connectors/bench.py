@@ -187,13 +187,20 @@ class MemoryLedger:
         requests = []
         for exchange, held_entries in unknown.items():
             claim = next(one for one in self.claims if one.exchange == exchange)
-            requests.append(UnknownRequest(exchange, tuple(held_entries), tuple(claim.keys), claim.request))
+            status = answer.status if (answer := getattr(claim, "answer", None)) else None
+            requests.append(
+                UnknownRequest(exchange, tuple(held_entries), tuple(claim.keys), claim.request, status)
+            )
         return Decision(payload, tuple(send), tuple(left), tuple(requests))
 
     async def claim(self, decision: Decision, request: Request) -> Claimed | None:
         if self.refuse_claims:
             self.refuse_claims -= 1
             return None
+        if any(
+            self.held[one.key].status in {"begun", "unknown"} for one in decision.send if one.key in self.held
+        ):
+            return None  # it has changed since it was decided
         return self._open({entry.key: entry.digest for entry in decision.send}, request)
 
     async def reclaim(self, unknown: UnknownRequest) -> Claimed | None:

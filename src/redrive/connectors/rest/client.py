@@ -155,6 +155,7 @@ class Client:
         *,
         idempotency: tuple[str, str] | None = None,
         sign: bool = True,
+        part: int = 0,
     ) -> Outgoing:
         """Adds what every request has: credentials, content type, the idempotency key.
 
@@ -183,6 +184,7 @@ class Client:
             headers=self.masker.headers(headers, self._auth.credentials if sign else ()),
             body=body.content if body else None,
             idempotency_key=idempotency[1] if idempotency else None,
+            part=part,
         )
         return Outgoing(rendered.method, url, headers, body, shown, sign)
 

@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from redrive.connectors.rest.attempt import Stage
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
-from redrive.connectors.rest.manifest import ConnectorModel, EndpointModel, Lookup
+from redrive.connectors.rest.manifest import ConnectorModel, EndpointModel, FollowUp, Lookup
 from redrive.connectors.rest.paging import GraphQLCursor
 from redrive.connectors.rest.parts import Call
 from redrive.connectors.rest.pull import Pull
 from redrive.connectors.rest.receive import Receiver
 from redrive.connectors.rest.render import Renderer
+from redrive.connectors.rest.rules import Judge
 from redrive.connectors.rest.send import Sender
 from redrive.errors import StepError
 from redrive.sdk import (
@@ -142,7 +144,14 @@ class RestConnection:
 
     def _sender(self, name: str, model: EndpointModel) -> Sender:
         finder = self._finder(name, model.lookup) if model.lookup is not None else None
-        return Sender(self._label(name), model, self._client, self._renderer(model.request), finder)
+        parts = [self._stage(one) for one in model.followed_by]
+        return Sender(self._label(name), model, self._client, self._renderer(model.request), finder, parts)
+
+    def _stage(self, further: FollowUp) -> Stage:
+        asked = EndpointModel(
+            direction="send", request=further.request, success=further.success, rules=further.rules
+        )
+        return Stage(self._renderer(further.request), Judge(asked), further.repeat_is_safe)
 
     def _finder(self, name: str, lookup: Lookup) -> Finder:
         label = self._label(name)

@@ -119,8 +119,30 @@ class Lookup(Model):
         return self
 
 
+class FollowUp(Model):
+    """A further request of a send, made when the one before it succeeded (create, then confirm).
+
+    Its templates also read `response` (`status`, `headers`, `body`) of the request before it.
+    """
+
+    request: Call = Field(help="The request.")
+    success: Success = Field(default_factory=Success, help="Which answers count as success.")
+    rules: list[Rule] = Field(default_factory=list, help="What answers mean, as of the endpoint.")
+    repeat: Literal["safe", "unsafe"] | None = Field(
+        None,
+        help="`safe` where the same request may be repeated without harm. Default: safe for PUT and DELETE.",
+    )
+
+    @property
+    def repeat_is_safe(self) -> bool:
+        """Whether the same request bytes may be sent a second time."""
+        if self.repeat is not None:
+            return self.repeat == "safe"
+        return self.request.method in SAFE_METHODS
+
+
 _RECEIVE_ONLY = ("items", "paginate")
-_SEND_ONLY = ("per", "key", "results", "idempotency", "lookup", "repeat")
+_SEND_ONLY = ("per", "key", "results", "idempotency", "lookup", "repeat", "followed_by")
 
 
 class EndpointModel(Model):
@@ -167,6 +189,12 @@ class EndpointModel(Model):
     lookup: Lookup | None = Field(
         None, help="Send: how to find out whether an item has arrived, after an answer was lost."
     )
+    followed_by: list[FollowUp] = Field(
+        default_factory=list,
+        help="Send: further requests, each made when the one before it succeeded. Items count as delivered "
+        "when the last one did; what stopped on the way goes on where it stopped (the step needs a `key` "
+        "for that). A `lookup` must then find only what is wholly done.",
+    )
     repeat: Literal["safe", "unsafe"] | None = Field(
         None,
         help="Send: `safe` where the same request may be repeated without harm. Default: safe for PUT "
@@ -189,6 +217,12 @@ class EndpointModel(Model):
                 f"`{wrong[0]}` is for endpoints that {other}",
                 setting=wrong[0],
                 expected=f"`direction: {other}`, or no `{wrong[0]}`",
+            )
+        if self.followed_by and self.results is not None:
+            raise Invalid(
+                "an endpoint has `results` or `followed_by`, not both",
+                setting="followed_by",
+                expected="outcomes of single items, or several requests in sequence",
             )
         return self
 

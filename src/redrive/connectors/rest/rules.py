@@ -68,7 +68,7 @@ class Judge:
         wanted = self._success.status
         if matches(wanted if wanted is not None else ["2xx"], status):
             return self._successful(answered, body, scope)
-        return Verdict(_ordinary(status, self._direction), answered)
+        return Verdict(ordinary(status, self._direction), answered)
 
     def _successful(self, answered: str, body: bytes | None, scope: Mapping[str, Any]) -> Verdict:
         unless = self._success.unless
@@ -114,7 +114,8 @@ def matches(wanted: Sequence[Status], status: int) -> bool:
     return any(one in {status, f"{status // 100}xx"} for one in wanted)
 
 
-def _ordinary(status: int, direction: Direction) -> Meaning:
+def ordinary(status: int, direction: Direction) -> Meaning:
+    """What a status means that is no success and that no rule matches."""
     if status in {429, 503}:
         return "retry"
     if status == HTTPStatus.UNAUTHORIZED:

@@ -13,7 +13,7 @@ import copy
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -21,7 +21,6 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from redrive.core import formats
 from redrive.core.items import Item
 from redrive.core.jsonvalue import decode, encode
 from redrive.errors import NotFound, RedriveError, ShapeCrashed, StepError
@@ -43,78 +42,31 @@ from redrive.sdk.testing_examples import compare
 from redrive.sdk.testing_ledger import MemoryLedger
 from redrive.sdk.testing_log import LogLine, MemoryLog
 from redrive.sdk.testing_references import MemoryCache, MemoryLookup, MemoryPool, MemoryPoolOfRun, PoolBusy
+from redrive.sdk.testing_results import Failed, OutPayload, Result, Tracked
 from redrive.sdk.writing import Writing
+
+__all__ = [
+    "NOW",
+    "Call",
+    "CalledFlow",
+    "Failed",
+    "LogLine",
+    "MemoryCache",
+    "MemoryContext",
+    "MemoryPool",
+    "Notice",
+    "OutPayload",
+    "PoolBusy",
+    "Result",
+    "Tracked",
+    "check_examples",
+    "example_context",
+    "given_payload",
+    "run_shape",
+]
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 """The clock of a test run, unless one is given."""
-
-
-@dataclass(frozen=True)
-class OutPayload:
-    """One payload that was put out.
-
-    `lineage` has one entry for each of its items: the input items it was made from, each as
-    (position of the payload in the input bucket, item number).
-    """
-
-    content: Content
-    data: bytes
-    media_type: str
-    items_path: str
-    meta: Mapping[str, str]
-    lineage: list[list[tuple[int, int]]]
-    count: int | None
-    path: str | None = None
-    checkpoint: Any = None
-
-    @property
-    def value(self) -> Any:
-        """The document: a Python value for JSON, else its text."""
-        return decode(self.data) if formats.is_json(self.media_type) else self.data.decode()
-
-    def items(self) -> list[bytes]:
-        """The raw bytes of its items."""
-        reader = formats.item_reader(self.media_type, self.items_path)
-        return [*reader.feed(self.data), *reader.close()] if self.data else []
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An input payload that failed for good: its position, or None for the whole bucket."""
-
-    position: int | None
-    error: StepError
-
-
-@dataclass(frozen=True)
-class Tracked:
-    field: str
-    value: str
-    item: tuple[int, int]
-
-
-@dataclass
-class Result:
-    """What a step left behind. `variables` are those that it set."""
-
-    payloads: list[OutPayload] = field(default_factory=list)
-    failed: list[Failed] = field(default_factory=list)
-    logs: list[LogLine] = field(default_factory=list)
-    tracked: list[Tracked] = field(default_factory=list)
-    variables: dict[str, Any] = field(default_factory=dict)
-    exchanges: list[tuple[Request, Answer]] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-
-    @property
-    def values(self) -> list[Any]:
-        """The documents that came out, in order."""
-        return [payload.value for payload in self.payloads]
-
-    @property
-    def error(self) -> StepError | None:
-        """The first failure, if there is one."""
-        return self.failed[0].error if self.failed else None
 
 
 class MemoryContext:

@@ -9,7 +9,7 @@ from redrive.core.jsonvalue import decode, encode
 from redrive.sdk.fields import Example
 
 if TYPE_CHECKING:
-    from redrive.sdk.testing import OutPayload, Result
+    from redrive.sdk.testing_results import OutPayload, Result
 
 
 def compare(where: str, example: Example, result: Result) -> None:

@@ -12,6 +12,7 @@ from benchmarks import (
     bench_profile,
     bench_reference,
     bench_responsive,
+    bench_search,
     bench_shapes,
     bench_stream,
     bench_tree,
@@ -25,6 +26,7 @@ TITLES = {
     "log": "A long run log",
     "tree": "Validating a deep flow",
     "shapes": "Each item-wise shape beside a loop",
+    "search": "Finding in a large store",
     "profile": "Where the CPU of the small run goes",
 }
 
@@ -37,6 +39,9 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--pages", type=int, default=100, help="pages of 250 orders in the long run (100)")
     parser.add_argument("--payload-mb", type=int, default=100, help="size of the large payload (100)")
     parser.add_argument("--log-runs", type=int, default=100_000, help="runs in the run log (100,000)")
+    parser.add_argument(
+        "--payloads", type=int, default=1_000_000, help="payloads of the store that is searched (1,000,000)"
+    )
     parser.add_argument("--folder", type=Path, help="where homes are made: the disk that is measured")
     parser.add_argument("--no-file", action="store_true", help="print only")
     return parser.parse_args(given)
@@ -55,6 +60,8 @@ def main(given: list[str]) -> None:
                 lines = bench_log.main(folder, runs=asked.log_runs)
             elif name == "tree":
                 lines = bench_tree.main()
+            elif name == "search":
+                lines = bench_search.main(folder, payloads=asked.payloads)
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
             elif name == "shapes":

@@ -135,3 +135,32 @@ async def test_a_retry_sends_the_refused_items_of_a_payload(product, warehouse, 
     assert last.status == "success"
     assert warehouse.counts == {"0": 1, "1": 1, "2": 1, "3": 1}
     assert (await product.client.runs.get(run.id)).healed_by == last.id
+
+
+@pytest.mark.parametrize(
+    ("media_type", "items_path", "given", "chosen"),
+    [
+        ("text/csv", "", b'id;name\r\n1;"a\r\n;b"\r\n2;c\r\n03;d\r\n', b'id;name\r\n1;"a\r\n;b"\r\n03;d\r\n'),
+        (
+            "application/xml",
+            "orders.order",
+            (
+                b'<orders xmlns="urn:x"><order no="1"><id>1</id></order><order><id>2</id></order> '
+                b"<order><id> 03 </id></order></orders>"
+            ),
+            b'<orders xmlns="urn:x"><order no="1"><id>1</id></order></orders>',
+        ),
+        ("application/x-ndjson", "", b'{"id":1}\n{"id": "2"}\n{"id":"03"}\n', b'{"id":1}\n{"id":"03"}'),
+    ],
+    ids=["csv", "xml", "ndjson"],
+)
+async def test_items_of_other_formats_are_chosen_by_their_fields(
+    product, media_type, items_path, given, chosen
+):
+    await product.load("flow: f\nsteps:\n  - {id: on, shape: set_variables, meta: {a: b}}")
+    payload = await product.upload(given, media_type=media_type, items_path=items_path)
+    run = await product.run("f", payloads=[payload])
+    assert step(run, "on").payloads_in[0].items == 3
+    again = await product.redrive(run.id, at="on", items="id in 1,03", confirm=True)
+    (out,) = step(again, "on").payloads_out
+    assert await product.bytes(out.id) == chosen

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from redrive.service.app import open_service
+from redrive.service.group_views import GroupRequest, Url
 from redrive.settings import load
 from tests.crash.house import House, Zygote, copied, documents
 from tests.crash.site import Site, serving
@@ -39,6 +40,7 @@ def template(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def make() -> None:
         async with open_service(path, load(environment={})) as service:
             await service.flows.import_documents(documents(site.url), deploy=True)
+            await service.groups.set("ops", GroupRequest(urls=[Url(env="OPS_URL")]))
 
     asyncio.run(make())
     return path
@@ -53,6 +55,7 @@ def postgres_template(site: Site, postgres: PostgresServer, tmp_path_factory: py
     async def make() -> None:
         async with open_service(path, load(environment={"REDRIVE_STORE": address})) as service:
             await service.flows.import_documents(documents(site.url), deploy=True)
+            await service.groups.set("ops", GroupRequest(urls=[Url(env="OPS_URL")]))
 
     # Asked for in the middle of a test, whose loop runs in this thread.
     with ThreadPoolExecutor(1) as thread:

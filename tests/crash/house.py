@@ -129,6 +129,38 @@ steps:
           - {id: ids, shape: map, automatic: false, fields: [{to: counted, from: id}]}
   - {id: all, shape: flow_control, size: 1000}
 """
+CALLS = """
+flow: calls
+variables:
+  case: {type: string, required: true}
+steps:
+  - {id: a-moment, shape: wait, for: 0.05}
+  - id: pull
+    shape: connector
+    connection: site
+    endpoint: list-orders
+    with: {case: "{{ vars.case }}"}
+  - {id: paid, shape: filter, keep: {field: status, is: paid}}
+  - {id: halves, shape: flow_control, size: 7}
+  - {id: each, shape: run_flow, flow: one, per: payload}
+  - {id: all, shape: run_flow, flow: whole, variables: {case: "{{ vars.case }}"}}
+  - {id: tell, shape: notify, message: done, groups: [ops]}
+---
+flow: one
+steps:
+  - {id: same, shape: filter, keep: {field: id, exists: true}}
+---
+flow: whole
+variables:
+  case: {type: string, required: true}
+steps:
+  - id: send
+    shape: connector
+    connection: site
+    endpoint: idempotent
+    key: id
+    with: {case: "{{ vars.case }}"}
+"""
 SHARED = """
 flow: shared
 variables:
@@ -168,6 +200,7 @@ def documents(url: str) -> list[tuple[str, bytes]]:
         *flows,
         ("tree.yaml", TREE.encode()),
         ("shared.yaml", SHARED.encode()),
+        ("calls.yaml", CALLS.encode()),
     ]
 
 
@@ -263,6 +296,7 @@ class House:
         self.output = self.path.with_name(f"{self.path.name}-{self.processes}.out")
         if self.store is not None:
             environment["REDRIVE_STORE"] = self.store
+        environment["OPS_URL"] = f"{self.case.url.replace('http', 'json', 1)}/{self.case.name}/tell"
         return self.zygote.fork(program, words, environment, self.output)
 
     def run(self, program: str, *words: str, **environment: str) -> int:

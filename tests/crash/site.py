@@ -28,6 +28,7 @@ class Case:
     """What one test's systems hold and have seen."""
 
     name: str
+    url: str = ""
     big: bool = False
     per_page: int = PER_PAGE
     honours_keys: bool = False
@@ -36,6 +37,8 @@ class Case:
     booked: Counter[int] = field(default_factory=Counter)
     answered: dict[str, list[int]] = field(default_factory=dict)
     lookups: list[int] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """What came as a message to a notification group."""
     statuses: list[int] = field(default_factory=list)
     """Answers to the next posts, before anything is booked; then 200."""
     before_page: Callable[[int], None] = field(default=lambda _page: None)
@@ -81,7 +84,7 @@ class Site:
         self._cases: dict[str, Case] = {}
 
     def case(self, name: str, **case: Any) -> Case:
-        made = self._cases[name] = Case(name, **case)
+        made = self._cases[name] = Case(name, url=self.url, **case)
         return made
 
     async def list(self, request: web.Request) -> web.Response:
@@ -109,6 +112,11 @@ class Site:
             return _json({"error": "no such order"}, 404)
         return _json({"id": key})
 
+    async def tell(self, request: web.Request) -> web.Response:
+        case = self._cases[request.match_info["case"]]
+        case.told.append(msgspec.json.decode(await request.read())["message"])
+        return _json({})
+
 
 def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
@@ -125,6 +133,7 @@ def serving() -> Iterator[Site]:
         app.router.add_get("/{case}/orders", site.list)
         app.router.add_post("/{case}/book", site.book)
         app.router.add_get("/{case}/booked/{key}", site.booked)
+        app.router.add_post("/{case}/tell", site.tell)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         place = web.TCPSite(runner, "127.0.0.1", 0)

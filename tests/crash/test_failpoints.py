@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,9 @@ PATHS = ("paths.handed", "path.ended", "catch.filling", "catch.filled", "paths.j
 """Passed only where steps own paths."""
 # How many commits there are depends on what meets in a group.
 LOOSE = ("commit.before", "commit.after")
-PLAIN = tuple(name for name in NAMES if name not in PATHS)
+CALLS = ("state.reached", "call.drafted", "call.queued", "call.ended", "notice.sent")
+"""Passed only where steps wait, call flows or tell somebody."""
+PLAIN = tuple(name for name in NAMES if name not in (*PATHS, *CALLS))
 WHICH = ("every",) if os.environ.get("REDRIVE_TEST_ALL") else ("first", "second", "last")
 
 Made = Callable[..., House]
@@ -56,6 +59,9 @@ def passes(make_house: Made) -> dict[str, int]:
     house = make_house("passes", honours_keys=True)
     assert house.run("counted", str(house.path), "tree", house.case.name) == 0, house.errors()
     counts.update({name: count for name, count in house.printed()[-1].items() if name in PATHS})
+    house = make_house("passes", honours_keys=True)
+    assert house.run("counted", str(house.path), "calls", house.case.name) == 0, house.errors()
+    counts.update({name: count for name, count in house.printed()[-1].items() if name in CALLS})
     return counts
 
 
@@ -199,3 +205,37 @@ async def test_a_tree_survives_the_death_of_its_process(
         booked = [one for answer in put_out if "booked" in answer for one in answer["booked"]]
         assert sorted(booked) == sorted(case.paid)
         assert house.sound()
+
+
+@pytest.mark.parametrize("which", ["every"] if WHICH == ("every",) else ["first", "last"])
+@pytest.mark.parametrize("name", CALLS)
+async def test_calls_and_waits_survive_the_death_of_their_process(
+    make_house: Made, passes: dict[str, int], name: str, which: str
+) -> None:
+    last = passes[name]
+    for at in range(1, last + 1) if which == "every" else [{"first": 1, "last": last}[which]]:
+        house = make_house(f"calls-{name}-{at}", honours_keys=True)
+        assert house.work("calls", REDRIVE_FAILPOINT=f"{name}:{at}") == KILLED, house.errors()
+        assert house.work("calls") == 0, house.errors()
+        if name == "notice.sent":  # the run had ended: only who serves the home sends what is left
+            pid = house.begin("serve", str(house.path))
+            house.until(lambda _, house=house: statuses_of_notices(house) == ["sent"])
+            os.kill(pid, signal.SIGTERM)
+            house.zygote.wait(pid)
+        with house.rows() as rows:
+            runs = rows("SELECT id, flow, status, parent_run FROM runs ORDER BY id")
+        # One run for each call: two payloads of their own, and one with the whole bucket.
+        caller = next(run for run in runs if run["flow"] == "calls")
+        called = [run for run in runs if run["parent_run"] == caller["id"]]
+        assert [run["flow"] for run in called] == ["one", "one", "whole"]
+        assert {run["status"] for run in runs} == {"success"}
+        case = house.case
+        assert case.booked == dict.fromkeys(case.paid, 1)
+        assert statuses_of_notices(house) == ["sent"]
+        assert case.told  # at least once
+        assert house.sound()
+
+
+def statuses_of_notices(house: House) -> list[str]:
+    with house.rows() as rows:
+        return [row["status"] for row in rows("SELECT status FROM notices")]

@@ -3,8 +3,8 @@
 `payloads` are the documents that the last step puts out, `meta` the meta of each, `variables` those
 that were set, `tracked` the fields found as [field, value, item]; `error` names the step that fails.
 `status` is that of the run where no step fails. Each is run twice: shape by shape with the kit that
-plug-ins are tested with (unless it has paths, which only the engine runs), and as a run of the
-product. The steps that need another system are left out: the flow orders-to-erp begins with what was
+plug-ins are tested with (unless it has paths or calls a flow, which only the engine does), and as a run of
+the product. The steps that need another system are left out: the flow orders-to-erp begins with what was
 pulled and ends with what would be sent.
 """
 
@@ -31,13 +31,14 @@ FOLDERS = sorted(path for path in EXAMPLES.iterdir() if (path / "expected.json")
 KEYS = {"payloads", "meta", "variables", "tracked", "error", "status"}
 
 
-def has_paths(folder: Path) -> bool:
+def of_the_engine(folder: Path) -> bool:
+    """Whether only the engine runs its steps: they own paths, or call flows."""
     shapes = Registry.discover().shapes
     steps = load_path(folder / "flow.yaml")[0].data["steps"]
-    return any(shapes[step["shape"]].tree for step in steps)
+    return any(shapes[step["shape"]].tree or step["shape"] == "run_flow" for step in steps)
 
 
-PLAIN = [folder for folder in FOLDERS if not has_paths(folder)]
+PLAIN = [folder for folder in FOLDERS if not of_the_engine(folder)]
 
 
 @dataclass
@@ -111,6 +112,8 @@ async def test_an_example_does_the_same_in_the_product(folder: Path, tmp_path: P
             [(await client.payloads.upload(chunks(), filename=given.name)).id] if given.exists() else []
         )
         request = StartRequest(payloads=payloads, skips=connectors)
+        if (called := folder / "called.yaml").exists():
+            await client.flows.import_documents([(called.name, called.read_bytes())], deploy=True)
         row = await client.runs.start_document(flow.read_bytes(), str(flow), request)
         await client.finish(row.id)
         run = await client.runs.get(row.id)

@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
-from redrive.errors import RedriveError
+from redrive.errors import PayloadError, RedriveError
 from redrive.sdk import Out, Payload, StepContext
-from redrive.service.group_views import GroupRequest
+from redrive.service.group_views import GroupRequest, NoticeView
 from redrive.service.views import RetryRequest
-from tests.unit.engine.test_execution import PayloadError
+from redrive.store import notices as store
 from tests.unit.engine.world import Desk, Home, World, reset
 
 A = "{id: a, shape: hooked}"
@@ -89,13 +90,23 @@ async def failing(_payload: Payload, _ctx: StepContext) -> AsyncIterator[Out]:
     yield
 
 
-async def sent(desk: Desk, count: int, status: str = "sent") -> list[Any]:
+async def sent(desk: Desk, count: int) -> list[NoticeView]:
+    """The notices, once so many were sent."""
     async with asyncio.timeout(20):
         while True:
-            page = await desk.service.groups.sent()
-            found = [one for one in page.items if one.status == status]
+            found = [one for one in (await desk.service.groups.sent()).items if one.status == "sent"]
             if len(found) >= count:
                 return found
+            await asyncio.sleep(0.01)
+
+
+async def tried(desk: Desk, times: int) -> NoticeView:
+    """The newest notice, once it was tried so often."""
+    async with asyncio.timeout(20):
+        while True:
+            (notice, *_) = (await desk.service.groups.sent()).items
+            if notice.tries >= times:
+                return notice
             await asyncio.sleep(0.01)
 
 
@@ -170,9 +181,7 @@ async def test_what_cannot_be_sent_is_tried_again_and_shown_and_fails_nothing(
         run = await desk.run({"id": 1})
         assert run.status == "success"
         await receiver.until(1)
-        async with asyncio.timeout(20):
-            while not (notice := (await desk.service.groups.sent()).items[0]).tries:
-                await asyncio.sleep(0.01)
+        notice = await tried(desk, 1)
         assert (notice.status, notice.tries) == ("waiting", 1)
         assert notice.due_at > notice.at
         assert notice.error is not None
@@ -199,19 +208,11 @@ async def test_only_the_url_that_was_not_reached_is_tried_again(
         await desk.put("{id: tell, shape: notify, message: hello, groups: [ops]}")
         await desk.run({"id": 1})
         await receiver.until(1)
-        async with asyncio.timeout(20):
-            while not (await desk.service.groups.sent()).items[0].tries:
-                await asyncio.sleep(0.01)
-        row = desk.service.kernel.deps.reader.rows()
-        from redrive.store import notices as store
-
-        (notice,) = store.notices_page(row, None, None, None, 1)
+        await tried(desk, 1)
+        (notice,) = store.notices_page(desk.service.kernel.deps.reader.rows(), None, None, None, 1)
         assert notice.left == b"[1]"
-        await desk.service.kernel.write(
-            lambda tx: store.update_notice(tx, __import__("msgspec").structs.replace(notice, due_at=0))
-        )
+        now = msgspec.structs.replace(notice, due_at=0)
+        await desk.service.kernel.write(lambda transaction: store.update_notice(transaction, now))
         desk.service.kernel.deps.outbox.notify()
-        async with asyncio.timeout(20):
-            while (await desk.service.groups.sent()).items[0].tries < 2:
-                await asyncio.sleep(0.01)
+        await tried(desk, 2)
         assert len(receiver.got) == 1

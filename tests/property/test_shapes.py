@@ -8,13 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redrive.sdk import MemoryContent, Payload
-from redrive.sdk.testing import Result, run_shape
+from redrive.sdk.testing import MemoryContext, Result, run_shape
+from redrive.shapes.add_to_cache import AddToCache
 from redrive.shapes.convert import Convert
 from redrive.shapes.filter import Filter
 from redrive.shapes.flow_control import FlowControl
+from redrive.shapes.load_from_cache import LoadFromCache
 from redrive.shapes.map import Map
 from redrive.shapes.merge import Merge
+from redrive.shapes.set_variables import SetVariables
 from redrive.shapes.split import Split
+from redrive.shapes.track import Track
 
 SPACE = st.sampled_from(["", " ", "\n", "\t", " \r\n "])
 NUMBERS = st.sampled_from(
@@ -300,3 +304,33 @@ async def test_values_survive_xml(values: list[object], encoding: str) -> None:
     )
     assert read.failed == []
     assert [json.loads(item) for item in all_items(read)] == values
+
+
+@given(BUCKETS, st.sampled_from(["", "rows"]))
+async def test_set_variables_keeps_every_byte(bucket: list[list[bytes]], at: str) -> None:
+    given_payloads = [payload(items, at) for items in bucket]
+    result = await run_shape(SetVariables(meta={"n": "{{ run.flow }}"}), given_payloads)
+    assert [one.content for one in result.payloads] == [one.content for one in given_payloads]
+    assert all(one.items_path == at and one.meta == {"n": "test"} for one in result.payloads)
+    assert all_lineage(result) == everything(bucket)
+
+
+@given(BUCKETS, st.sampled_from(["", "rows"]))
+async def test_track_keeps_every_byte_and_names_every_item(bucket: list[list[bytes]], at: str) -> None:
+    keyed = [[b'{"key":%d,"rest":%b}' % (n, item) for n, item in enumerate(items)] for items in bucket]
+    given_payloads = [payload(items, at) for items in keyed]
+    result = await run_shape(Track(fields=["key"]), given_payloads)
+    assert [one.content for one in result.payloads] == [one.content for one in given_payloads]
+    assert [one.item for one in result.tracked] == everything(keyed)
+    assert [one.value for one in result.tracked] == [str(number) for _, number in everything(keyed)]
+
+
+@given(BUCKETS, st.sampled_from(["", "rows"]), st.booleans())
+async def test_a_cache_gives_back_what_it_was_given(bucket: list[list[bytes]], at: str, append: bool) -> None:
+    ctx = MemoryContext()
+    given_payloads = [payload(items, at) for items in bucket]
+    kept = await run_shape(AddToCache(cache="c", append=append), given_payloads, ctx=ctx)
+    assert [one.content for one in kept.payloads] == [one.content for one in given_payloads]
+    found = await run_shape(LoadFromCache(cache="c"), [payload([b"1"])], ctx=MemoryContext(caches=ctx.caches))
+    assert [one.content for one in found.payloads] == [one.content for one in given_payloads]
+    assert all(one.items_path == at for one in found.payloads)

@@ -13,6 +13,7 @@ MOST_LINES = 500
 LONG: dict[str, str] = {
     "src/redrive/store/tables.py": "one declaration of the schema, read as a whole",
     "src/redrive/store/migrations/versions/v0001_first.py": "generated from the tables",
+    "src/redrive/client/http.py": "one class for each noun of the API, each a few lines for a route",
 }
 
 
@@ -43,7 +44,7 @@ def test_core_imports_only_pure_modules():
     allowed = {
         "__future__", "abc", "ast", "base64", "bisect", "codecs", "collections", "copy", "cronsim", "csv",
         "dataclasses", "datetime", "decimal", "difflib", "email", "enum", "fractions", "functools", "hashlib",
-        "heapq",
+        "heapq", "html", "zlib",
         "io", "itertools", "json", "jsonpath", "math", "msgspec", "operator", "re", "redrive",
             "regex", "string",
         "struct", "textwrap", "types", "typing", "unicodedata", "warnings",

@@ -21,7 +21,6 @@ NOT_YET = {
     "settings.overlap": "Runs of one flow run side by side.",
     "settings.overlap_key": "As `overlap`.",
     "settings.timeout": "A run has no time limit of its own; its steps have.",
-    "settings.notify_on_failure": "There are no notifications.",
 }
 
 _TEST_TITLES = {

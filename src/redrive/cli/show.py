@@ -121,6 +121,15 @@ def print_run(output: Output, run: RunView, *, payloads: bool = False) -> None:
         empty="No steps.",
     )
     for step in run.steps:
+        if step.waits:
+            (what, which), *_ = step.waits.items()
+            output.text()
+            output.text(
+                f"{visible(step.step)}: waits {'until' if what == 'until' else 'for run'} {visible(which)}"
+            )
+        if step.called:
+            output.text()
+            output.text(f"{visible(step.step)}: started {', '.join(step.called)}")
         if step.error is not None:
             output.text()
             output.text(f"{visible(step.step)}: {visible(step.error.detail)} ({visible(step.error.code)})")

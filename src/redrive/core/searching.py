@@ -12,8 +12,8 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
 from redrive.core.formats.base import is_csv, is_json, is_ndjson, is_xml, parameter
@@ -25,9 +25,10 @@ MOST_WORDS: Final = 8
 """Of a searched text; a longer one is looked up by its first words, and compared as a whole."""
 MAX_DEPTH: Final = 200
 _WORD: Final = re.compile(r"\w+")
-# Strings (with what stands behind a name), numbers, literals. In what is no JSON it finds no less.
+# Names are matched and not taken; then strings, numbers, literals. In what is no JSON it finds no less.
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR: Final = re.compile(
-    rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:([ \t\r\n]*+:)?+)|(-?[0-9][0-9.eE+-]*+)|(true|false)', re.DOTALL
+    _STRING + rb"[ \t\r\n]*+:|(" + _STRING + rb"|-?[0-9][0-9.eE+-]*+|true|false)", re.DOTALL
 )
 _XML: Final = re.compile(
     r'>([^<>]+)(?=<|\Z)|=\s*"([^"<]*)"|=\s*\'([^\'<]*)\'|<!\[CDATA\[(.*?)\]\]>', re.DOTALL
@@ -53,32 +54,47 @@ def token(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS)
 
 
+Stage = Literal["any", "equal", "within"]
+
+
 class Query:
     """A text to search for. `whole` and `words` are the tokens of what may hold it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, stage: Stage = "any") -> None:
         self.text = folded(text)
-        self.whole = token(self.text)
         words = list(dict.fromkeys(_WORD.findall(self.text)))[:MOST_WORDS]
-        self.words = () if words == [self.text] else tuple(map(token, words))
+        self.whole = token(self.text) if stage != "within" else None
+        self.words = () if words == [self.text] or stage == "equal" else tuple(map(token, words))
+        self._equal = stage != "within"
         before = r"(?<!\w)" if _WORD.match(self.text[:1]) else ""
         after = r"(?!\w)" if _WORD.match(self.text[-1:]) else ""
-        self._inside = re.compile(before + re.escape(self.text) + after) if words else None
+        inside = re.compile(before + re.escape(self.text) + after)
+        self._inside = inside if words and stage != "equal" else None
+
+    def stages(self) -> tuple[Query, ...]:
+        """What to ask for, one after another: of several words first the values that are equal, because the
+        words alone may meet in many places.
+        """
+        return (Query(self.text, "equal"), Query(self.text, "within")) if self.words else (self,)
 
     def fits(self, value: str) -> bool:
         """Whether a value is, or holds, what is searched for."""
         found = folded(value)
-        return found == self.text or (
-            self._inside is not None and self.text in found and self._inside.search(found) is not None
-        )
+        if found == self.text:
+            return self._equal
+        return self._inside is not None and self.text in found and self._inside.search(found) is not None
 
 
-def tokens(texts: Iterable[str]) -> set[int]:
+def tokens(values: Collection[str]) -> set[int]:
     """The tokens of values and of the words in them."""
-    values = {folded(text) for text in texts}
-    values.update(_WORD.findall("\n".join(values)))
-    values.discard("")
-    return {crc32(value.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS) for value in values}
+    # Of all at once: a call for each would cost several times as much.
+    joined = folded("\0".join(values))
+    known = set(joined.split("\0"))
+    if joined.count("\0") >= len(values):  # there is one in a value, which is a value all the same
+        known.update(map(folded, values))
+    known.update(_WORD.findall(joined))
+    known.discard("")
+    return {crc32(value.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS) for value in known}
 
 
 def values_of(data: bytes, media_type: str) -> list[str]:
@@ -94,22 +110,17 @@ def values_of(data: bytes, media_type: str) -> list[str]:
 
 
 def _json_values(data: bytes) -> list[str]:
-    plain: list[bytes] = []
-    found: list[str] = []
-    for string, name, number, literal in _SCALAR.findall(data):
-        if name:
-            continue
-        if b"\\" in string:
-            found.append(_unescaped(string))
-        else:
-            plain.append(string or number or literal)
-    # One decoding for all; no value holds a raw NUL in JSON that parses.
-    found += b"\0".join(plain).decode("utf-8", "replace").split("\0") if plain else ()
-    return found
+    found = list(filter(None, _SCALAR.findall(data)))
+    if not found:
+        return []
+    # No value holds a raw NUL in JSON that parses. Each string loses its quotes.
+    joined = b"\0" + b"\0".join(found) + b"\0"
+    text = joined.replace(b'"\0', b"\0").replace(b'\0"', b"\0")[1:-1].decode("utf-8", "replace")
+    values = text.split("\0")
+    return [_unescaped(one) if "\\" in one else one for one in values] if "\\" in text else values
 
 
-def _unescaped(string: bytes) -> str:
-    text = string.decode("utf-8", "replace")
+def _unescaped(text: str) -> str:
     try:
         return str(json.loads(f'"{text}"', strict=False))
     except ValueError:

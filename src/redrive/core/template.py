@@ -401,6 +401,10 @@ class _Parser:
 
     def _unknown(self, path: str, root: Segment) -> TemplateInvalid:
         known = ", ".join(self.roots)
+        if self.roots == SIGNING_ROOTS and root in CONNECTOR_ROOTS:
+            return self._invalid(
+                f"reads {path!r}; {root} cannot be read where a request is signed", expected=f"one of {known}"
+            )
         if isinstance(root, str) and root in CONNECTOR_ROOTS:
             return self._invalid(
                 f"reads {path!r}; {root} exists in connector documents only", expected=f"one of {known}"

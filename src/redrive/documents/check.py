@@ -12,6 +12,7 @@ from redrive.documents.connection_document import ConnectionSpec, parse_connecti
 from redrive.documents.connector_document import Connector, parse_connector
 from redrive.documents.flow_document import build_steps, parse_flow, warnings
 from redrive.documents.load import Document, Loaded
+from redrive.documents.names import names_in
 from redrive.documents.problems import one_of, shown
 from redrive.errors import FlowInvalid, Notice, Problem
 
@@ -73,6 +74,7 @@ def check(
         checked.notices.extend(_unknown_lookups(document, flow, registry, lookups))
         for found in _unknown_names(document, flow, names, known):
             (checked.notices if isinstance(found, Notice) else checked.problems).append(found)  # type: ignore[arg-type]
+    checked.notices.extend(_circles(checked.flows))
     for document, spec in checked.connections.values():
         if known and spec.connector not in known:
             checked.notices.append(
@@ -87,6 +89,38 @@ def check(
                 )
             )
     return checked
+
+
+def _circles(flows: Mapping[str, tuple[Document, Flow]]) -> Iterator[Notice]:
+    """Flows that call each other in a circle: unless something breaks it, a run ends in `flow.too_deep`."""
+    calls = {name: names_in(flow).flows for name, (_, flow) in flows.items()}
+    for name, (document, flow) in flows.items():
+        circle = _way(calls, name, name)
+        if circle is None:
+            continue
+        step = next(one for one in flow.walk() if one.settings.get("flow") == circle[1])
+        yield Notice(
+            "flow.circle",
+            f"flows call each other in a circle: {' > '.join(circle)}",
+            document.file,
+            _line(document, step.id, "flow") or step.line,
+            step.id,
+            "flow",
+        )
+
+
+def _way(calls: Mapping[str, list[str]], start: str, end: str) -> list[str] | None:
+    """The shortest way by calls from one flow to another, with both ends."""
+    ways, seen = [[start]], set()
+    while ways:
+        way = ways.pop(0)
+        for name in calls.get(way[-1], ()):
+            if name == end:
+                return [*way, name]
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return None
 
 
 def _unknown_lookups(

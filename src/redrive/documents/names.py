@@ -10,6 +10,7 @@ import msgspec
 from redrive.core.flow import Flow
 
 CALLS = "run_flow"
+TELLS = "notify"
 NEEDED: Mapping[str, tuple[str, str]] = {
     "lookup": ("lookups", "lookup"),
     "pool": ("pools", "data pool"),
@@ -42,8 +43,11 @@ def names_in(flow: Flow) -> Named:
                 _add(named.others.setdefault(kind, []), name)
     for trigger in flow.triggers:
         _add(named.connections, trigger.settings.get("connection"))
-    if flow.settings.notify_on_failure:
-        named.others["notification groups"] = list(flow.settings.notify_on_failure)
+    groups = named.others.setdefault("notification groups", [])
+    told = [step.settings.get("groups") for step in flow.walk() if step.shape == TELLS]
+    for names in (flow.settings.notify_on_failure, *told):
+        for name in names if isinstance(names, list | tuple) else ():
+            _add(groups, name)
     named.others = {kind: names for kind, names in named.others.items() if names}
     return named
 

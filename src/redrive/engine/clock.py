@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ HOLD_S = 86_400.0
 
 _log = get_logger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STEADY: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class Clock:
@@ -26,9 +26,7 @@ class Clock:
 
     def steady_s(self) -> float:
         """Seconds that nobody can set; where the system counts them, those that it slept too."""
-        if sys.platform == "linux":
-            return time.clock_gettime(time.CLOCK_BOOTTIME)
-        return time.monotonic()
+        return time.clock_gettime(_STEADY) if _STEADY is not None else time.monotonic()
 
     def waits(self, seconds: float) -> float:
         """How long a wait of so many seconds really takes: no time at all where time is played."""

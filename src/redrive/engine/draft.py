@@ -13,6 +13,7 @@ import jsonpatch
 import msgspec
 
 from redrive.core.formats import parses
+from redrive.core.formats.item_values import ItemValue, item_value
 from redrive.core.ids import from_text, to_text
 from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
@@ -382,12 +383,19 @@ class Drafting:
 async def _fitting(
     payload: Payload, fits: Callable[[bytes], bool], failed: set[tuple[int, int]] | None
 ) -> AsyncIterator[list[Item]]:
+    value: ItemValue | None = None
     async for items in payload.chunks():
-        chosen = [
-            item
-            for item in items
-            if (failed is None or (item.payload, item.number) in failed) and fits(item.raw)
-        ]
+        try:
+            if value is None and items:
+                value = item_value(payload.media_type, (await payload.opening()).prefix, items[0].raw)
+            chosen = [
+                item
+                for item in items
+                if (failed is None or (item.payload, item.number) in failed)
+                and (value is None or fits(value(item.raw)))
+            ]
+        except ValueError as error:
+            raise PayloadError(f"payload {payload.position}: {error}") from None
         if chosen:
             yield chosen
 

@@ -31,6 +31,8 @@ def exchange_row(
     }
     if request.idempotency_key is not None:
         head["idempotency_key"] = request.idempotency_key
+    if request.part:
+        head["part"] = request.part
     payload_id = from_text("p", payload.id) if payload is not None and payload.id else 0
     return (
         exchange_id, run_id, position, payload_id, attempt, encode(head),

@@ -25,6 +25,7 @@ from redrive.engine.taking_up import TakingUp
 from redrive.errors import Fault, RedriveError
 from redrive.log import get_logger
 from redrive.store import search_queue as queue
+from redrive.store.database import Rows
 from redrive.store.search_index import EVERYTHING, Changes, Entry, IndexState, SearchIndex
 from redrive.store.search_queue import Waiting
 
@@ -128,26 +129,24 @@ class Indexer:
 
     async def lag(self) -> Lag:
         """What is not in the index yet."""
-        state = await asyncio.to_thread(self._index.state)
-        size = await asyncio.to_thread(self._index.size_bytes)
+        return await self._deps.reader.run(self._lag)
 
-        def read(rows: Any) -> Lag:
-            wanted = queue.state(rows)
-            built = state.generation != 0 and state.generation == wanted.generation
-            runs, payloads, since = queue.left(rows)
-            before = (state.before if built else EVERYTHING) if self._enabled else 0
-            return Lag(
-                enabled=self._enabled,
-                built=built,
-                runs=runs + state.rewriting,
-                payloads=payloads,
-                since=since,
-                older=queue.count_older(rows, before),
-                documents=state.documents,
-                size_bytes=size,
-            )
-
-        return await self._deps.reader.run(read)
+    def _lag(self, rows: Rows) -> Lag:
+        state = self._index.state()
+        wanted = queue.state(rows)
+        built = state.generation != 0 and state.generation == wanted.generation
+        runs, payloads, since = queue.left(rows)
+        before = (state.before if built else EVERYTHING) if self._enabled else 0
+        return Lag(
+            enabled=self._enabled,
+            built=built,
+            runs=runs + state.rewriting,
+            payloads=payloads,
+            since=since,
+            older=queue.count_older(rows, before),
+            documents=state.documents,
+            size_bytes=self._index.size_bytes(),
+        )
 
     # ---- the thread
 
@@ -336,7 +335,12 @@ class Indexer:
             self._commit(lambda transaction: queue.done(transaction, taken, self._generation, mark))
 
     def pause(self, worked_s: float) -> None:
-        """Leave the machine to the runs for a while, if there are any."""
+        """Leave the machine to the runs for a while, if there are any.
+
+        Errors: `Ending`, in the middle of a run however large: it is taken up again from what is kept.
+        """
+        if self._stop.is_set():
+            raise Ending
         if self._thread is not None and self._busy():
             self._stop.wait(min(worked_s * YIELD, 1.0))
 
@@ -347,6 +351,10 @@ class Indexer:
     @property
     def deps(self) -> Deps:
         return self._deps
+
+
+class Ending(Exception):
+    """The process ends."""
 
 
 class _Batch:

@@ -218,8 +218,9 @@ class StepLedger:
             return request, keys
 
         found, keys = await self._reader.run(read)
-        request = self._request(*found) if found else Request(method="", url="")
-        return UnknownRequest(to_text("x", exchange_id), tuple(entries), tuple(keys), request)
+        request = self._request(*found[:3]) if found else Request(method="", url="")
+        status = found[3] if found else None
+        return UnknownRequest(to_text("x", exchange_id), tuple(entries), tuple(keys), request, status)
 
     async def _interrupted(self, payload: Payload) -> tuple[UnknownRequest, ...]:
         """Requests of a step without a key that left before a crash and were never answered."""
@@ -246,6 +247,7 @@ class StepLedger:
             url=head["url"],
             headers=[tuple(pair) for pair in head["headers"]],
             idempotency_key=head.get("idempotency_key"),
+            part=head.get("part", 0),
             body=self._contents.known(body, size) if body is not None else None,
         )
 

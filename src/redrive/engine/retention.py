@@ -279,7 +279,8 @@ class Retention:
         if not days:
             return
         before = lowest_at(self._deps.clock.micros() // 1000 - int(days * 86_400_000))
-        known = int(await self._read(partial(loose.fact, name=_UPLOADS)) or b"0")
+        noted: bytes | None = await self._read(partial(loose.fact, name=_UPLOADS))
+        known = int(noted or b"0")
         after = known if known <= before else 0  # the clock was ahead when that was noted
         while page := await self._read(partial(loose.uploads, after=after, before=before, at_most=PIECE)):
             for bucket in page:

@@ -18,7 +18,7 @@ from redrive.errors import RedriveError
 from redrive.store.search_index import Entry, Part, Payloads, Window
 
 DOCUMENT_BYTES: Final = 256 << 10
-DOCUMENT_TOKENS: Final = 20_000
+DOCUMENT_VALUES: Final = 20_000
 CHUNK_BYTES: Final = 1 << 20
 MOST_WHOLE_BYTES: Final = 16 << 20
 """A document without a list is taken apart by its reader up to this size only."""
@@ -35,7 +35,7 @@ class TakingUp:
         self._read = read
         self._old = old
         self._parts: list[Part] = []
-        self._tokens: set[int] = set()
+        self._values: set[str] = set()
         self._seen: set[bytes] = set()
         self._bytes = 0
         self.unreadable = 0
@@ -49,11 +49,11 @@ class TakingUp:
                 yield from self.finish()
                 yield from self._windows(payload)
                 return
-            if self._bytes + payload.size_bytes > DOCUMENT_BYTES or len(self._tokens) > DOCUMENT_TOKENS:
+            if self._bytes + payload.size_bytes > DOCUMENT_BYTES or len(self._values) > DOCUMENT_VALUES:
                 yield from self.finish()
             if payload.digest not in self._seen:
                 data = self._read(payload, 0, payload.size_bytes)
-                self._tokens |= tokens(values_of(data, payload.media_type))
+                self._values.update(values_of(data, payload.media_type))
                 self._seen.add(payload.digest)
                 self._bytes += payload.size_bytes
         except RedriveError:
@@ -71,8 +71,8 @@ class TakingUp:
     def finish(self) -> Iterator[Entry]:
         """The document that was begun, if there is something in it."""
         if self._parts:
-            yield Entry(self._run_id, tuple(self._parts), self._tokens, self._old)
-        self._parts, self._tokens, self._bytes = [], set(), 0
+            yield Entry(self._run_id, tuple(self._parts), tokens(self._values), self._old)
+        self._parts, self._values, self._bytes = [], set(), 0
         self._seen.clear()
 
     # ---- large ones

@@ -3,7 +3,8 @@
 from redrive.core.conditions import Condition
 from redrive.core.dates import parse_instant, spell_instant, zone
 from redrive.core.durations import duration_s
-from redrive.core.formats import JSON, ItemReader, ItemsInvalid, is_json, item_reader
+from redrive.core.formats import JSON, XML, ItemReader, ItemsInvalid, is_json, is_xml, item_reader
+from redrive.core.formats.xml_values import XmlValues
 from redrive.core.functions import Asked, Functions
 from redrive.core.invalid import Invalid
 from redrive.core.items import Item
@@ -61,6 +62,7 @@ __all__ = [
     "MAX_KEY_BYTES",
     "MAX_VALUE_BYTES",
     "MISSING",
+    "XML",
     "Answer",
     "Asked",
     "Authorizes",
@@ -139,6 +141,7 @@ __all__ = [
     "TreeShape",
     "UnknownRequest",
     "Whole",
+    "XmlValues",
     "apply",
     "as_text",
     "batched",
@@ -150,6 +153,7 @@ __all__ = [
     "encode",
     "indexable",
     "is_json",
+    "is_xml",
     "item_reader",
     "members",
     "nearest",

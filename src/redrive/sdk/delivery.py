@@ -61,6 +61,8 @@ class UnknownRequest(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
     keys: tuple[str, ...]
     request: Request
+    status: int | None = None
+    """What it was answered, where an answer came that did not settle it."""
 
 
 class Decision(msgspec.Struct, frozen=True):

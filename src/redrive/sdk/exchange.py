@@ -17,6 +17,8 @@ class Request(msgspec.Struct, kw_only=True):
     headers: Sequence[tuple[str, str]] = ()
     body: Content | None = None
     idempotency_key: str | None = None
+    part: int = 0
+    """Which of several requests in sequence it is; a later one follows an earlier one that succeeded."""
 
 
 class Answer(msgspec.Struct, kw_only=True):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -37,13 +37,12 @@ from redrive.sdk.payload import Bucket, Payload
 from redrive.sdk.references import CachedPayload, CacheScope
 from redrive.sdk.scripting import Script, Session
 from redrive.sdk.shape import GatherShape, Out, Shape
+from redrive.sdk.testing_calls import Call, CalledFlow, MemoryCalled, Notice
+from redrive.sdk.testing_examples import compare
 from redrive.sdk.testing_ledger import MemoryLedger
 from redrive.sdk.testing_log import LogLine, MemoryLog
 from redrive.sdk.testing_references import MemoryCache, MemoryLookup, MemoryPool, MemoryPoolOfRun, PoolBusy
 from redrive.sdk.writing import Writing
-
-CalledFlow: TypeAlias = "Sequence[Any] | Callable[[list[Any]], Sequence[Any]] | StepError"
-"""What a called flow does in a test."""
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 """The clock of a test run, unless one is given."""
@@ -91,31 +90,6 @@ class Tracked:
     field: str
     value: str
     item: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Call:
-    """A flow that was started: with these documents and variables."""
-
-    flow: str
-    given: list[Any]
-    variables: dict[str, Any]
-    wait: bool
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What notification groups were told."""
-
-    level: Level
-    message: str
-    groups: tuple[str, ...]
-
-
-class MemoryCalled(Called):
-    """A called run in a test: what it put out."""
-
-    payloads: list[Payload] = msgspec.field(default_factory=list)
 
 
 @dataclass
@@ -535,7 +509,7 @@ async def check_examples(shape: type[Shape | GatherShape]) -> None:
             variables=example.variables,
             ctx=example_context(example),
         )
-        _compare(where, example, result)
+        compare(where, example, result)
 
 
 def example_context(example: Example) -> MemoryContext:
@@ -552,37 +526,3 @@ def example_context(example: Example) -> MemoryContext:
         caches=caches,
         flows=dict(example.flows),
     )
-
-
-def _compare(where: str, example: Example, result: Result) -> None:
-    code = result.error.code if result.error else None
-    detail = f" ({result.error.detail})" if result.error else ""
-    _same(f"{where}: error code{detail}", example.fails, code)
-    if isinstance(example.gives, Mapping):
-        by_path: dict[str, list[OutPayload]] = {path: [] for path in example.gives}
-        for payload in result.payloads:
-            by_path.setdefault(payload.path or "", []).append(payload)
-        for path, payloads in by_path.items():
-            _compare_payloads(f"{where}, path {path!r}", example.gives.get(path, ()), payloads)
-    elif example.gives is not None:
-        _compare_payloads(where, example.gives, result.payloads)
-    if example.gives_variables is not None:
-        _same(f"{where}: variables", decode(encode(example.gives_variables)), result.variables)
-    if example.gives_meta is not None:
-        metas = [dict(payload.meta) for payload in result.payloads]
-        _same(f"{where}: meta", [dict(one) for one in example.gives_meta], metas)
-
-
-def _compare_payloads(where: str, expected: Sequence[Any], payloads: Sequence[OutPayload]) -> None:
-    gives = [one if isinstance(one, bytes) else decode(encode(one)) for one in expected]
-    outcome = [
-        payload.data if isinstance(want, bytes) else payload.value
-        for payload, want in zip(payloads, gives, strict=False)
-    ]
-    _same(f"{where}: number of payloads", len(gives), len(payloads))
-    _same(f"{where}: payloads", gives, outcome)
-
-
-def _same(what: str, expected: Any, found: Any) -> None:
-    if expected != found:
-        raise AssertionError(f"{what}: expected {expected!r}, found {found!r}")

@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -25,6 +26,7 @@ from redrive.service.interface import CheckedServices
 
 SERVER_FILE: Final = "server.json"
 _STREAMS_END_S: Final = 5
+SWITCH_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ async def serve(
     Errors: `host.not_loopback` (exit 2), `port.in_use` (exit 3), what opening the home raises.
     """
     check_host_option(host)
+    # What waits for a thread that computes (the search index, a commit) waits so long for each step.
+    sys.setswitchinterval(SWITCH_S)
     with listen(host, port) as listener:
         async with open_service() as service:
             url = _url(host, listener.getsockname()[1])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, get_args
 
 from redrive.core.flow import Priority
@@ -32,6 +34,8 @@ from redrive.store import runlog as store
 from redrive.store import runs as run_store
 from redrive.store.database import Rows
 
+WALK_S = 0.03
+"""Of one page, for looking through runs that no index finds."""
 LISTED = 100
 """Payloads of each list in a run's view; the rest is behind its cursor."""
 
@@ -65,6 +69,9 @@ class RunLog:
         """Runs, newest first. `status` may name several, separated by commas; `since` counts from
         when a run was queued; `text` stands in summary, flow name or id, in either case.
 
+        No index finds a text or a version: in a long log a page of these may hold fewer runs than asked
+        for, or none, and still have a `next`.
+
         Errors: `status.unknown`, `since.invalid`, `limit.invalid`, `cursor.invalid`.
         """
         size = page_size(limit)
@@ -81,20 +88,45 @@ class RunLog:
         if not storable(flow, trigger, text) or (version is not None and version >= 1 << 63):
             return Page(items=[])
 
-        def read(rows: Rows) -> tuple[Any, dict[int, Any]]:
-            runs = store.runs_page(rows, wanted, before[0] if before else None, size + 1)
-            return runs, store.redrives_of(rows, [run.id for run in runs[:size]])
-
-        found, redrives = await self._kernel.deps.reader.run(read)
+        found, further = await self._walk(wanted, before[0] if before else None, size + 1)
+        redrives = await self._kernel.deps.reader.run(
+            lambda rows: store.redrives_of(rows, [run.id for run in found[:size]])
+        )
         now = self._kernel.deps.clock.micros()
         healing = Healing(self._kernel.deps)
         healed = {run.id: await healing.healed_by(run) for run in found if run.id in redrives}
-        return page(
+        made = page(
             found,
             size,
             lambda run: present.run_row(run, redrives.get(run.id, []), now, healed.get(run.id)),
             lambda run: cursor_of(run.id),
         )
+        if made.next is None and further is not None:
+            return Page(items=made.items, next=cursor_of(further))
+        return made
+
+    async def _walk(
+        self, wanted: store.RunFilter, before: int | None, at_most: int
+    ) -> tuple[Sequence[Run], int | None]:
+        """Runs that fit; and, where the time for one page was over before all were looked at, where to go
+        on.
+        """
+        loop, reader = asyncio.get_running_loop(), self._kernel.deps.reader
+        until = loop.time() + WALK_S
+        found: Sequence[Run] = ()
+
+        def read(rows: Rows, before: int | None, most: int) -> tuple[int | None, Sequence[Run]]:
+            down_to = store.horizon(rows, wanted, before)
+            return down_to, store.runs_page(rows, wanted, before, most, down_to=down_to)
+
+        while True:
+            down_to, runs = await reader.run(partial(read, before=before, most=at_most - len(found)))
+            found = [*found, *runs]
+            if down_to is None or len(found) >= at_most:
+                return found, None
+            before = down_to
+            if loop.time() > until:
+                return found, before
 
     async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
         """Queued runs in the order in which they would start, and why they wait."""

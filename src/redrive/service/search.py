@@ -10,6 +10,7 @@ from redrive.core.searching import Query
 from redrive.engine.clock import instant
 from redrive.engine.indexer import Indexer, Lag
 from redrive.engine.searching import EVERYWHERE, Hit, Searching
+from redrive.engine.searching import Spot as SearchSpot
 from redrive.errors import StateConflict, UsageError
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
@@ -28,9 +29,6 @@ CATCH_UP_S: Final = 2.0
 """How long a search waits for the index, where no server keeps it."""
 MOST_SHOWN: Final = 500
 """Characters of a value that an answer shows."""
-_KEYS_ONLY: Final = (
-    "Found as delivery key or tracked value. --everywhere (everywhere=true) looks into all payloads too."
-)
 _OFF: Final = "Search is off in this home: only delivery keys and tracked values were looked at."
 
 Spot = tuple[Place, str]
@@ -70,7 +68,7 @@ class Search:
             if page.next is not None or (len(page.items) == size and everywhere):
                 return page.model_copy(update={"next": page.next or cursor_of(*EVERYWHERE)})
             if (page.items or exact is not None) and not everywhere:
-                return page.model_copy(update={"note": _KEYS_ONLY if cursor is None else None})
+                return page
         if self._kernel.indexer is None:
             return page
         more = await self._anywhere(self._kernel.indexer, value, field, size - len(page.items), place)
@@ -136,7 +134,7 @@ class Search:
         value: str,
         field: str | None,
         size: int,
-        place: tuple[int, int] | None,
+        place: SearchSpot | None,
     ) -> FindPage:
         deps = self._kernel.deps
         if not deps.settings.search:
@@ -155,13 +153,13 @@ class Search:
         )
 
 
-def _places(cursor: str | None) -> tuple[tuple[Any, ...] | None, tuple[int, int] | None]:
+def _places(cursor: str | None) -> tuple[tuple[Any, ...] | None, SearchSpot | None]:
     """A cursor among the exact rows, or among those of any value. Errors: `cursor.invalid`."""
     try:
         return place_of(cursor, int, int, int, int, str), None
     except UsageError:
-        document, given = place_of(cursor, int, int) or EVERYWHERE
-        return None, (document, given)
+        stage, document, given = place_of(cursor, int, int, int) or EVERYWHERE
+        return None, (max(stage, 0), document, given)
 
 
 def _note(lag: Lag) -> str | None:

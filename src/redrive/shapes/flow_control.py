@@ -50,6 +50,7 @@ class FlowControl(GatherShape, kind="flow_control", version=1, group="flow contr
 
     examples = (
         Example("three in twos", {"size": 2}, given=[[1, 2, 3]], gives=[[1, 2], [3]]),
+        Example("text has no items to batch", {"size": 2}, given=[b"<order/>"], fails="payload.invalid"),
         Example("batches go across payloads", {"size": 2}, given=[[1], [2, 3]], gives=[[1, 2], [3]]),
         Example(
             "each payload by itself",

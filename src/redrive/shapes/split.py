@@ -39,6 +39,7 @@ class Split(Shape, kind="split", version=1, group="items"):
             given=[[{"id": 1, "lines": [{"sku": "a"}, {"sku": "b"}]}, {"id": 2, "lines": [{"sku": "c"}]}]],
             gives=[[{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]],
         ),
+        Example("text has no parts", {"at": "lines"}, given=[b"<order/>"], fails="payload.invalid"),
         Example(
             "one object for each item",
             {"at": "customer.address"},

@@ -73,4 +73,10 @@ class Try(TreeShape, kind="try", version=1, group="paths"):
             given=[[{"id": 1, "total": 5}], [{"id": 2, "total": -1}]],
             gives=[[{"id": 1, "total": 5}]],
         ),
+        Example(
+            "a failure of the run, once the good ones are through",
+            {"steps": [_POSITIVE], "on_failure": "failure"},
+            given=[[{"id": 1, "total": 5}], [{"id": 2, "total": -1}]],
+            fails="try.failed",
+        ),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, tuple_
+from sqlalchemy import Boolean, ColumnElement, bindparam, func, literal_column, or_, select, tuple_
 
 from redrive.core.ids import RUN, digits_value, from_text, lowest_at
 from redrive.core.run import PayloadRow, Run
@@ -26,6 +26,8 @@ _ID_DIGITS = 13
 # Shorter words stand in many ids by chance.
 _LEAST_DIGITS = 4
 _MANY = 5_000
+WALK = 20_000
+"""Runs that are read for one page where no index finds them: some hundredths of a second."""
 _MOST = (1 << 63) - 1
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -53,6 +55,8 @@ _COUNT_STATUS = Statement(
         select(_r.c.id).where(_r.c.status == bindparam("status")).limit(_MANY).subquery()
     )
 )
+# Written out as the partial index says it, or the planner does not use it.
+_WARNED: ColumnElement[bool] = literal_column("runs.warnings > 0", Boolean)
 STEP_NAMES = Statement(select(_s.c.position, _s.c.step).where(_s.c.run_id == bindparam("run_id")))
 STEP_NAME = Statement(
     select(_s.c.step).where(_s.c.run_id == bindparam("run_id"), _s.c.position == bindparam("position"))
@@ -127,18 +131,36 @@ class ExchangeRow(msgspec.Struct, frozen=True):
 # ---- lists of runs
 
 
-def runs_page(rows: Rows, wanted: RunFilter, before: int | None, at_most: int) -> list[Run]:
-    """The newest runs that fit, newest first, older than the run `before`.
+def horizon(rows: Rows, wanted: RunFilter, before: int | None) -> int | None:
+    """How far one page may look back where no index finds what is wanted: every run down to this one
+    is read. None: to the end.
+    """
+    by_index = wanted.text is None and wanted.version is None and not _trigger_is_second(wanted)
+    if by_index or _whole_id(rows, wanted) is not None:
+        return None
+    older = [] if before is None else [_r.c.id < before]
+    found = [
+        rows.query(select(_r.c.id).where(*part[:1], *older).order_by(_r.c.id.desc()).limit(1).offset(WALK))
+        for part in _parts(rows, wanted)
+    ]
+    return max((int(one[0][0]) for one in found if one), default=None)
+
+
+def runs_page(
+    rows: Rows, wanted: RunFilter, before: int | None, at_most: int, *, down_to: int | None = None
+) -> list[Run]:
+    """The newest runs that fit, newest first, older than the run `before`, as far as `down_to`.
 
     One query for each flow or each status that is asked for: an index then gives its runs in
     order, and no query reads more than it shows unless a filter without an index asks for it.
     """
     conditions = list(_conditions(wanted))
-    whole = from_text(RUN, wanted.text) if wanted.text else None
-    if whole is not None and rows.one(EPOCH, run_id=whole):
+    if (whole := _whole_id(rows, wanted)) is not None:
         conditions.append(_r.c.id == whole)  # no text has to be looked through
     if before is not None:
         conditions.append(_r.c.id < before)
+    if down_to is not None:
+        conditions.append(_r.c.id >= down_to)
     parts = _parts(rows, wanted)
     found: list[tuple[Any, ...]] = []
     for part in parts:
@@ -147,6 +169,17 @@ def runs_page(rows: Rows, wanted: RunFilter, before: int | None, at_most: int) -
     if len(parts) > 1:
         found.sort(key=lambda row: -row[0])
     return [run_record(row) for row in found[:at_most]]
+
+
+def _whole_id(rows: Rows, wanted: RunFilter) -> int | None:
+    """The run that the text is the id of."""
+    whole = from_text(RUN, wanted.text) if wanted.text else None
+    return whole if whole is not None and rows.one(EPOCH, run_id=whole) else None
+
+
+def _trigger_is_second(wanted: RunFilter) -> bool:
+    """Whether another index leads to the runs, and the trigger is looked at in each."""
+    return wanted.trigger is not None and (wanted.flow is not None or bool(wanted.statuses))
 
 
 def _parts(rows: Rows, wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
@@ -176,11 +209,12 @@ def _count(rows: Rows, statement: Statement, **parameters: Any) -> int:
 def _conditions(wanted: RunFilter) -> Sequence[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.trigger is not None:
-        conditions.append(_r.c.trigger == wanted.trigger)
+        column = func.coalesce(_r.c.trigger, "") if _trigger_is_second(wanted) else _r.c.trigger
+        conditions.append(column == wanted.trigger)
     if wanted.version is not None:
         conditions.append(_r.c.version == wanted.version)
     if wanted.warnings is not None:
-        conditions.append(_r.c.warnings > 0 if wanted.warnings else _r.c.warnings == 0)
+        conditions.append(_WARNED if wanted.warnings else _r.c.warnings == 0)
     if wanted.since is not None:
         # The id says it too, up to the slack, and ends the walk through the index there.
         conditions.append(_r.c.id >= lowest_at(wanted.since // 1000 - _SLACK_MS))

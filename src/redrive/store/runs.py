@@ -182,7 +182,10 @@ INTERRUPTED = Statement(
 )
 EXCHANGE_REQUEST = Statement(
     select(
-        tables.exchanges.c.request, tables.exchanges.c.request_body, tables.exchanges.c.request_bytes
+        tables.exchanges.c.request,
+        tables.exchanges.c.request_body,
+        tables.exchanges.c.request_bytes,
+        tables.exchanges.c.status,
     ).where(tables.exchanges.c.id == bindparam("exchange_id"))
 )
 

@@ -220,8 +220,11 @@ class PostgresSearchIndex(SearchIndex):
     def _in_eras(
         self, session: Session, query: Query, eras: range, before: int, at_most: int
     ) -> list[Document]:
-        whole = [of_era(query.whole, era) for era in eras]
-        conditions, values = ["tokens && %s::int[]"], [whole]
+        conditions: list[str] = []
+        values: list[list[int]] = []
+        if query.whole is not None:
+            conditions.append("tokens && %s::int[]")
+            values.append([of_era(query.whole, era) for era in eras])
         if query.words:
             for era in eras:
                 conditions.append("tokens @> %s::int[]")

@@ -41,7 +41,7 @@ _v = tables.flow_versions
 
 ENQUEUE = Insert(_q, conflict="ignore")
 _REQUEUE = Insert(_q, conflict="replace")
-_PUT_STATE = Insert(_w, conflict="replace")
+PUT_STATE = Insert(_w, conflict="replace")
 _STATE = Statement(select(_w.c.generation, _w.c.mark).where(_w.c.id == _ONE))
 _WAITING = Statement(
     select(_q.c.run_id, _q.c.again, _r.c.status, _r.c.flow_id, _r.c.version, _r.c.started_at)
@@ -175,12 +175,12 @@ def done(transaction: Transaction, taken: Iterable[tuple[int, int]], generation:
     """These (run, `again`) are in the index; one that was queued anew meanwhile stays."""
     for run_id, again in taken:
         transaction.run(_DONE, run_id=run_id, again=again)
-    transaction.insert(_PUT_STATE, (_ONE, generation, mark))
+    transaction.insert(PUT_STATE, (_ONE, generation, mark))
 
 
 def empty(transaction: Transaction, at_most: int) -> int:
     """There is no index: nothing waits for it, and the next one is built from the runs."""
-    transaction.insert(_PUT_STATE, (_ONE, 0, 0))
+    transaction.insert(PUT_STATE, (_ONE, 0, 0))
     return transaction.run(_EMPTY, at_most=at_most)
 
 

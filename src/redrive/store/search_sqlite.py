@@ -378,5 +378,8 @@ def _is_damage(error: BaseException) -> bool:
 
 def _expression(query: Query) -> str:
     # Quoted, or a word such as "and" would be an operator.
-    whole, *words = [f'"{spelt(token)}"' for token in (query.whole, *query.words)]
-    return f"{whole} OR ({' AND '.join(words)})" if words else whole
+    words = [f'"{spelt(token)}"' for token in query.words]
+    asked = [f"({' AND '.join(words)})"] if words else []
+    if query.whole is not None:
+        asked.insert(0, f'"{spelt(query.whole)}"')
+    return " OR ".join(asked)

@@ -155,6 +155,13 @@ runs = Table(
     Column("family", BigInteger),
     Index(None, "flow_id", "id"),
     Index(None, "status", "id"),
+    Index(None, "trigger", "id"),
+)
+Index(
+    "ix_runs_warned",
+    runs.c.id,
+    sqlite_where=text("warnings > 0"),
+    postgresql_where=text("warnings > 0"),
 )
 Index(
     "ix_runs_source_run",

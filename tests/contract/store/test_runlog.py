@@ -144,3 +144,22 @@ async def test_failed_payloads_and_payloads_of_several_buckets(here: Store) -> N
         run_store.INSERT_FAILED, (7, 0, 3, made[1].id, 1, b"{}", None), (7, 0, 1, made[0].id, 1, b"{}", None)
     )
     assert await here.read(lambda rows: store.failed_page(rows, 7, 0, 0, 9)) == [(1, made[0]), (3, made[1])]
+
+
+async def test_a_page_looks_back_so_far_where_no_index_helps(here: Store, monkeypatch: Any) -> None:
+    monkeypatch.setattr(store, "WALK", 2)
+    await some_runs(here)
+
+    async def horizon(before: int | None = None, **wanted: Any) -> int | None:
+        return await here.read(lambda rows: store.horizon(rows, RunFilter(**wanted), before))
+
+    assert await horizon(text="no") == 3
+    assert await horizon(before=4, version=2) == 1
+    assert await horizon(before=3, text="no") is None  # the rest is no more than that
+    assert await horizon(text="no", flow="orders") == 1
+    assert await horizon(text="no", statuses=("failure", "success")) is None
+    assert await horizon(trigger="schedule", flow="orders") == 1
+    assert await horizon(trigger="schedule") is None
+    assert await horizon(text=to_text("r", 4)) is None
+    found = await here.read(lambda rows: store.runs_page(rows, RunFilter(text="no"), None, 9, down_to=3))
+    assert found == []

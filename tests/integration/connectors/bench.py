@@ -187,13 +187,20 @@ class MemoryLedger:
         requests = []
         for exchange, held_entries in unknown.items():
             claim = next(one for one in self.claims if one.exchange == exchange)
-            requests.append(UnknownRequest(exchange, tuple(held_entries), tuple(claim.keys), claim.request))
+            status = answer.status if (answer := getattr(claim, "answer", None)) else None
+            requests.append(
+                UnknownRequest(exchange, tuple(held_entries), tuple(claim.keys), claim.request, status)
+            )
         return Decision(payload, tuple(send), tuple(left), tuple(requests))
 
     async def claim(self, decision: Decision, request: Request) -> Claimed | None:
         if self.refuse_claims:
             self.refuse_claims -= 1
             return None
+        if any(
+            self.held[one.key].status in {"begun", "unknown"} for one in decision.send if one.key in self.held
+        ):
+            return None  # it has changed since it was decided
         return self._open({entry.key: entry.digest for entry in decision.send}, request)
 
     async def reclaim(self, unknown: UnknownRequest) -> Claimed | None:
@@ -222,6 +229,7 @@ class Bench:
     secrets: dict[str, str] = field(default_factory=lambda: {"token": SECRET})
     settings: dict[str, Any] = field(default_factory=dict)
     tokens: Any = None
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = Rest().check(self.document)
@@ -233,6 +241,7 @@ class Bench:
             {"base_url": self.base_url, **self.settings},
             self.secrets,
             tokens=self.tokens,
+            allowed_hosts=self.allowed_hosts,
         )
         self.connection = Rest().open(info)
 
@@ -258,7 +267,11 @@ class Bench:
 async def bench(site: Site | str, endpoint: dict[str, Any], **document: Any) -> AsyncIterator[Bench]:
     """A connector with one endpoint `it` (and others in `endpoints`), open as long as the context."""
     others = document.pop("endpoints", {})
-    given = {name: document.pop(name) for name in ("secrets", "settings", "tokens") if name in document}
+    given = {
+        name: document.pop(name)
+        for name in ("secrets", "settings", "tokens", "allowed_hosts")
+        if name in document
+    }
     url = site if isinstance(site, str) else site.url
     made = Bench(
         {

@@ -350,7 +350,7 @@ async def test_a_system_that_cannot_be_reached_is_tried_again():
             b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}',
             "answer.items_missing",
         ),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", "remote.unavailable"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", "answer.invalid"),
         (b"", "remote.unavailable"),
     ],
 )

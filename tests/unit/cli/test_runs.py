@@ -10,7 +10,8 @@ from tests.unit.server.recording import CONTENT, row
 
 RUN_KEYS = {
     "id", "flow", "version", "status", "trigger", "warnings", "summary", "queued_at", "started_at",
-    "finished_at", "duration_s", "clock", "variables", "source_run", "start_step", "redrives", "healed_by",
+    "finished_at", "duration_s", "clock", "variables", "source_run", "start_step", "redrives", "parent_run",
+    "parent_step", "healed_by",
 }  # fmt: skip
 STEP_KEYS = {
     "step", "shape", "status", "attempts", "duration_s", "warnings", "payloads_in", "payloads_in_next",

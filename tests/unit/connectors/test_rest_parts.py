@@ -14,7 +14,7 @@ from redrive.connectors.rest.manifest import EndpointModel, RateLimit
 from redrive.connectors.rest.mask import Masker
 from redrive.connectors.rest.paginate import Page, links, paginator
 from redrive.connectors.rest.progress import Progress, ranges
-from redrive.connectors.rest.rules import Judge, retry_after_s
+from redrive.connectors.rest.rules import Judge, retry_after_s, spent_s
 from redrive.errors import RemoteRejected
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -49,6 +49,22 @@ def test_the_meaning_of_a_status_without_rules(status, receive, send):
 
 def judge(direction="send", **more):
     return Judge(EndpointModel.model_validate({"direction": direction, "request": {}, **more}))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"}, 12.0),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "7"}, 7.0),
+        ({"ratelimit": '"default";r=0;t=30'}, 30.0),
+        ({"ratelimit": "limit=100, remaining=0, reset=5"}, 5.0),
+        ({"ratelimit": '"default";r=1;t=30'}, None),
+        ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "12"}, None),
+        ({"x-ratelimit-remaining": "0"}, None),
+    ],
+)
+def test_an_answer_that_used_the_last_of_the_limit_says_how_long_to_wait(headers, seconds):
+    assert spent_s(headers, NOW) == seconds
 
 
 def test_the_first_rule_that_matches_wins():

@@ -363,7 +363,9 @@ async def test_a_called_run_that_somebody_stops_in_the_queue(home: Home, world: 
         await reached.wait()
         await desk.start({"id": 0}, name="busy")  # it gets the place that the first gives up
         queued.set()
-        while not (children := await called(desk)):
+        while True:
+            if children := await called(desk):
+                break
             await asyncio.sleep(0)
         await desk.service.runs.stop(children[0].id)
         gate.set()

@@ -759,7 +759,7 @@ class RecordingService:
         self.erasures = Erasures(self)
         self.tests = Tests(self)
         self.tokens = Tokens(self)
-        self.lookups = self.pools = self.caches = None  # tested on a home of their own
+        self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

@@ -21,7 +21,7 @@ from tests.unit.service.definition_home import EVERYTHING, FLOW, NOON, opened
 
 NAMES = [
     "home", "disk", "schema", "database", "contents", "plug-ins", "connections", "flows", "runner",
-    "deliveries",
+    "deliveries", "search", "notices",
 ]  # fmt: skip
 
 

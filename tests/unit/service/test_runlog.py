@@ -53,6 +53,19 @@ async def test_a_run_that_comes_between_two_pages_shifts_nothing(home, log):
     assert await ids(log.list(limit=5, cursor=first.next)) == [rid(old[1]), rid(old[0])]
 
 
+@pytest.mark.parametrize("time_s", [-1.0, 60.0], ids=["no time", "time enough"])
+async def test_a_long_log_is_looked_through_page_by_page(home, log, monkeypatch, time_s):
+    monkeypatch.setattr("redrive.store.runlog.WALK", 2)
+    monkeypatch.setattr("redrive.service.runlog.WALK_S", time_s)
+    runs = [await home.run(summary="wanted" if n in (0, 4) else "") for n in range(7)]
+    pages = [await log.list(text="wanted")]
+    while pages[-1].next is not None:
+        pages.append(await log.list(text="wanted", cursor=pages[-1].next))
+    assert [row.id for page in pages for row in page.items] == [rid(runs[4]), rid(runs[0])]
+    assert (len(pages) > 1) is (time_s < 0)
+    assert await ids(log.list(text="wanted", limit=1)) == [rid(runs[4])]
+
+
 async def test_one_status_or_several(home, log):
     good, bad, stopped = [await home.run(status=status) for status in ("success", "failure", "stopped")]
     assert await ids(log.list(status="failure")) == [rid(bad)]

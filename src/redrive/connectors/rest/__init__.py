@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
 from redrive.connectors.rest.check import problems
-from redrive.connectors.rest.connection import RestConnection
 from redrive.connectors.rest.manifest import ConnectorModel
 from redrive.sdk import ConnectionInfo, DocumentProblem
+
+if TYPE_CHECKING:
+    from redrive.connectors.rest.connection import RestConnection
 
 
 class Rest:
@@ -26,4 +28,7 @@ class Rest:
 
     def open(self, info: ConnectionInfo) -> RestConnection:
         """A connection whose document has passed `check`."""
+        # With the HTTP library: time and memory for those that reach out.
+        from redrive.connectors.rest.connection import RestConnection  # noqa: PLC0415
+
         return RestConnection(info, ConnectorModel.model_validate(info.document))

@@ -8,15 +8,19 @@ from typing import Final, Literal, Protocol
 import aiohttp
 import msgspec
 
+from redrive.connectors.rest.coding import Undecodable
 from redrive.connectors.rest.mask import Masker
 from redrive.sdk import (
+    XML,
     Answer,
     Content,
     ItemReader,
     ItemsInvalid,
     StepContext,
+    XmlValues,
     encode,
     is_json,
+    is_xml,
     item_reader,
 )
 
@@ -56,6 +60,10 @@ class Reply(msgspec.Struct):
     serial: int = 0
     """Of the token that the request went with."""
 
+    @property
+    def is_xml(self) -> bool:
+        return is_xml(self.media_type)
+
     def header(self, name: str) -> str | None:
         for known, value in self.headers:
             if known.casefold() == name:
@@ -83,7 +91,9 @@ class Reply(msgspec.Struct):
         )
 
     async def seen(self) -> bytes | None:
-        """The body as JSON, for conditions and pagination; None where it should be JSON and is not.
+        """The body as JSON, for conditions and pagination; None where it should be JSON or XML and is not.
+
+        XML is seen as `convert` makes it, without the prefixes of names: `Envelope.Body.Fault`.
 
         A body of another kind is one JSON text; none at all is null. Of a body of more than 16 MiB
         only what stands around its items is seen.
@@ -91,8 +101,10 @@ class Reply(msgspec.Struct):
         if self.content is None or not self.content.size_bytes:
             return b"null"
         if self.content.size_bytes > SEEN_BYTES:
-            return self._around()
+            return None if self.is_xml else self._around()
         data = await self.content.read()
+        if self.is_xml:
+            return _xml_seen(data)
         try:
             if is_json(self.media_type) or data.lstrip()[:1] in (b"{", b"["):
                 msgspec.json.decode(data, type=msgspec.Raw)
@@ -105,6 +117,14 @@ class Reply(msgspec.Struct):
         if self.reader is None or self.items_error is not None or self.reader.single:
             return b"null"
         return self.reader.prefix + self.reader.suffix
+
+
+def _xml_seen(data: bytes) -> bytes | None:
+    try:
+        found = XmlValues(namespaces="strip").feed(data, last=True)
+    except ItemsInvalid:
+        return None
+    return found[0] if found else b"null"
 
 
 class Body(Protocol):
@@ -153,8 +173,8 @@ async def read_body(
 ) -> None:
     """Keep the body as it arrives; a failure on the way is noted, and what had arrived is kept."""
     if items_path is not None:
-        # Systems often name JSON wrongly; where records are named it can be nothing else.
-        reply.reader = item_reader("application/json", items_path)
+        # Systems often name JSON wrongly; where records are named and it is not XML, it can be nothing else.
+        reply.reader = item_reader(XML if reply.is_xml else "application/json", items_path)
     tap = _Tap(reply, masker, most_bytes)
     pieces = tap.pieces(response)
     head: list[bytes] = []
@@ -206,6 +226,8 @@ class _Tap:
                 if waits >= PIECE_BYTES:
                     yield self._seen(b"".join(waiting))
                     waiting, waits = [], 0
+        except Undecodable as error:
+            reply.failure = Failure("garbage", str(error))
         except TimeoutError:
             reply.failure = Failure("timeout", f"the answer stopped after {size} bytes and its time ran out")
         except (aiohttp.ClientError, OSError):

@@ -24,7 +24,7 @@ from redrive.connectors.rest.authentication import (
     OAuth1,
     TokenPlace,
 )
-from redrive.connectors.rest.render import FORM
+from redrive.connectors.rest.bodies import FORM
 from redrive.connectors.rest.scope import text_of
 from redrive.connectors.rest.tokens import Keeper, TokenContext
 from redrive.errors import StepError

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
-from redrive.connectors.rest.answer import Failure, PlayedBody, Reply, read_body
+from redrive.connectors.rest.answer import Arriving, Failure, PlayedBody, Reply, read_body
 from redrive.connectors.rest.auth import Authenticator, Leaving, Sealed, authenticator, by_token
 from redrive.connectors.rest.authentication import Login, OAuth2AuthorizationCode, OAuth2ClientCredentials
+from redrive.connectors.rest.coding import ACCEPTED, Unpacked, codings, packed
 from redrive.connectors.rest.gate import Gate
 from redrive.connectors.rest.hosts import Hosts
 from redrive.connectors.rest.login import LoginGrant
 from redrive.connectors.rest.manifest import ConnectorModel
 from redrive.connectors.rest.mask import Masker
+from redrive.connectors.rest.network import proxy_of, session
 from redrive.connectors.rest.oauth2 import AuthorizationCode, ClientCredentials
 from redrive.connectors.rest.parts import Timeouts
-from redrive.connectors.rest.render import Body, Rendered, Renderer, check_base_url, link_local
+from redrive.connectors.rest.render import Body, Rendered, Renderer, check_base_url
+from redrive.connectors.rest.rules import spent_s
 from redrive.connectors.rest.scope import Scopes
 from redrive.connectors.rest.tokens import MOST_ANSWER_BYTES, Keeper, Private, TokenContext
 from redrive.errors import StateConflict
@@ -42,11 +45,6 @@ from redrive.sdk import (
     as_text,
 )
 
-# Short, so that an idle connection is rarely one that the other side is just closing: a send on such
-# a connection would end as unknown.
-KEEPALIVE_S: Final = 4.0
-DNS_CACHE_S: Final = 10
-
 PLAYED: Final[dict[PlayedFailure, str]] = {
     "unsent": "it cannot be reached (no connection)",
     "timeout": "the answer did not come in time",
@@ -54,7 +52,8 @@ PLAYED: Final[dict[PlayedFailure, str]] = {
 }
 
 _NOTHING: Final = Sealed(b"", hashlib.sha256().digest(), hashlib.md5(usedforsecurity=False).digest())
-_AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"), ("User-Agent", "redrive"))
+_LIMITS: Final = re.compile("limit-remaining|^ratelimit$", re.IGNORECASE)
+_AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", ACCEPTED), ("User-Agent", "redrive"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ class Client:
         self._gate = Gate(model.rate_limit, model.concurrency)
         self._timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._proxy: str | None = None
 
     @property
     def renews(self) -> bool:
@@ -114,6 +114,10 @@ class Client:
                 code="auth.not_needed",
             )
         return self._grant
+
+    def allows(self, url: str) -> bool:
+        """Whether its host may be reached."""
+        return self._hosts.allows(url)
 
     async def ready(self, ctx: StepContext, payload: Payload | None) -> None:
         """Gets the token that the next request needs. Errors: `auth.failed`, `remote.*`."""
@@ -151,6 +155,7 @@ class Client:
         *,
         idempotency: tuple[str, str] | None = None,
         sign: bool = True,
+        part: int = 0,
     ) -> Outgoing:
         """Adds what every request has: credentials, content type, the idempotency key.
 
@@ -164,6 +169,8 @@ class Client:
             headers.append(idempotency)
         if body is not None and "content-type" not in present:
             headers.append(("Content-Type", body.media_type))
+        if body is not None and body.compress is not None and "content-encoding" not in present:
+            headers.append(("Content-Encoding", body.compress))
         headers += [pair for pair in _AUTOMATIC if pair[0].casefold() not in present]
         url = rendered.url
         if sign:
@@ -177,6 +184,7 @@ class Client:
             headers=self.masker.headers(headers, self._auth.credentials if sign else ()),
             body=body.content if body else None,
             idempotency_key=idempotency[1] if idempotency else None,
+            part=part,
         )
         return Outgoing(rendered.method, url, headers, body, shown, sign)
 
@@ -211,7 +219,7 @@ class Client:
                 )
                 successful = 200 <= response.status < 300
                 await read_body(
-                    response,
+                    _unpacked(response),
                     reply,
                     ctx,
                     self.masker,
@@ -224,6 +232,10 @@ class Client:
                 raise
             reply.failure = failure
         reply.duration_ms = (loop.time() - begun) * 1000
+        if any(_LIMITS.search(name) for name, _ in reply.headers):
+            wait = spent_s(reply.flat_headers(), ctx.wall_now())
+            if wait:
+                self.pause(wait)
         return reply
 
     async def _leaving(self, outgoing: Outgoing, ctx: StepContext) -> tuple[str, list[tuple[str, str]]]:
@@ -250,7 +262,8 @@ class Client:
         given = CIMultiDict(headers)
         if length is not None:
             given["Content-Length"] = str(length)
-        return self._open().request(
+        opened = self._open()
+        return opened.request(
             method,
             URL(url, encoded=True),
             headers=given,
@@ -258,6 +271,7 @@ class Client:
             allow_redirects=False,
             timeout=self._timeout(timeouts),
             skip_auto_headers=("Content-Type",),
+            proxy=self._proxy,
         )
 
     async def private(self, rendered: Rendered, body: Body | None, ctx: TokenContext) -> Private:
@@ -282,7 +296,7 @@ class Client:
                 )
                 parts: list[bytes] = []
                 size = 0
-                async for data in response.content.iter_any():
+                async for data in _unpacked(response).content.iter_any():
                     size += len(data)
                     if size > MOST_ANSWER_BYTES:
                         found.failure = Failure("too_large", "its answer is too large for one with a token")
@@ -337,6 +351,11 @@ class Client:
         if body is None:
             return None, None
         content = body.content
+        if body.compress is not None:
+            pieces = packed(body.compress, self._revealed(body))
+            if content.size_bytes > CHUNK_BYTES:
+                return pieces, None
+            return b"".join([piece async for piece in pieces]), None
         if content.size_bytes <= CHUNK_BYTES:
             data = await content.read()
             if body.masked:
@@ -351,17 +370,12 @@ class Client:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=0,
-                keepalive_timeout=KEEPALIVE_S,
-                ttl_dns_cache=DNS_CACHE_S,
-                resolver=_Resolver(),
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
-            )
-            # Every request that leaves is recorded, so none may be repeated behind our back.
-            self._session._retry_connection = False  # noqa: SLF001 - no public switch
+            alone = self.scopes.alone()
+            try:
+                self._proxy = proxy_of(self._model, self.name, alone)
+                self._session = session(self._model, self.name, alone)
+            except TemplateMissing as missing:
+                raise self.scopes.incomplete(missing) from None
         return self._session
 
 
@@ -376,6 +390,8 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure("unsent", "its TLS certificate or handshake is not acceptable")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Failure("unsent", "its name cannot be resolved")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Failure("unsent", f"its proxy answered {error.status}")
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.os_error.strerror or "no connection"
         return Failure(
@@ -392,26 +408,15 @@ def failure_of(error: Exception) -> Failure | None:
     return None
 
 
+def _unpacked(response: aiohttp.ClientResponse) -> Arriving:
+    """Its body without what it was packed in."""
+    names = codings(response.headers.get("Content-Encoding"))
+    return Unpacked(response, names) if names else response
+
+
 async def _passed(content: Content) -> AsyncIterator[bytes]:
     async for data in content.stream():
         yield data
-
-
-class _Resolver(AbstractResolver):
-    """Names to addresses, without those that connections may not reach."""
-
-    def __init__(self) -> None:
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        allowed = [one for one in found if not link_local(one["host"])]
-        if not allowed:
-            raise OSError(None, f"{host} has only link-local addresses")
-        return allowed
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 def redirected(rendered: Rendered, url: str) -> Rendered:

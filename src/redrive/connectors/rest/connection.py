@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from redrive.connectors.rest.attempt import Stage
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
-from redrive.connectors.rest.manifest import ConnectorModel, EndpointModel, Lookup
+from redrive.connectors.rest.manifest import ConnectorModel, EndpointModel, FollowUp, Lookup
+from redrive.connectors.rest.paging import GraphQLCursor
 from redrive.connectors.rest.parts import Call
 from redrive.connectors.rest.pull import Pull
 from redrive.connectors.rest.receive import Receiver
 from redrive.connectors.rest.render import Renderer
+from redrive.connectors.rest.rules import Judge
 from redrive.connectors.rest.send import Sender
 from redrive.errors import StepError
 from redrive.sdk import (
@@ -127,19 +130,28 @@ class RestConnection:
     def _label(self, name: str) -> str:
         return f"endpoint {name!r} of connection {self.info.name!r}"
 
-    def _renderer(self, call: Call) -> Renderer:
-        return Renderer(call, self._model.headers, self._client.scopes, self._client.masker)
+    def _renderer(self, call: Call, cursor: str | None = None) -> Renderer:
+        return Renderer(call, self._model.headers, self._client.scopes, self._client.masker, cursor=cursor)
 
     def _receiver(self, name: str) -> Receiver:
         if name not in self._receivers:
             model = self._model.endpoints[name]
-            renderer = self._renderer(model.request)
+            paginate = model.paginate
+            cursor = paginate.variable if isinstance(paginate, GraphQLCursor) else None
+            renderer = self._renderer(model.request, cursor)
             self._receivers[name] = Receiver(self._label(name), model, self._client, renderer)
         return self._receivers[name]
 
     def _sender(self, name: str, model: EndpointModel) -> Sender:
         finder = self._finder(name, model.lookup) if model.lookup is not None else None
-        return Sender(self._label(name), model, self._client, self._renderer(model.request), finder)
+        parts = [self._stage(one) for one in model.followed_by]
+        return Sender(self._label(name), model, self._client, self._renderer(model.request), finder, parts)
+
+    def _stage(self, further: FollowUp) -> Stage:
+        asked = EndpointModel(
+            direction="send", request=further.request, success=further.success, rules=further.rules
+        )
+        return Stage(self._renderer(further.request), Judge(asked), further.repeat_is_safe)
 
     def _finder(self, name: str, lookup: Lookup) -> Finder:
         label = self._label(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from redrive.connectors.rest.authentication import Authentication, NoAuthentication
 from redrive.connectors.rest.paging import Paginate
@@ -19,6 +19,7 @@ from redrive.connectors.rest.parts import (
     RateLimit,
     Statuses,
     Timeouts,
+    Tls,
 )
 from redrive.sdk import (
     ConnectorConditionField,
@@ -26,6 +27,7 @@ from redrive.sdk import (
     Field,
     Invalid,
     PathText,
+    check_script,
     nearest,
 )
 
@@ -49,6 +51,9 @@ class Rule(Model):
     """What an answer means. The first rule that matches wins; none: the ordinary meaning of the status."""
 
     status: Statuses | None = Field(None, help="Statuses that match. Default: any.")
+    headers: ConnectorConditionField | None = Field(
+        None, help="Condition on the headers; a field is the name of one, in small letters."
+    )
     when: ConnectorConditionField | None = Field(
         None,
         help="Condition on the body. Status and headers: `{{ response.status }}`, "
@@ -61,8 +66,8 @@ class Rule(Model):
 
     @model_validator(mode="after")
     def _matches_something(self) -> Self:
-        if self.status is None and self.when is None:
-            raise ValueError("a rule needs a status, a condition `when`, or both")
+        if self.status is None and self.when is None and self.headers is None:
+            raise ValueError("a rule needs a status, a condition `when` or `headers`, or several of them")
         return self
 
 
@@ -114,8 +119,30 @@ class Lookup(Model):
         return self
 
 
+class FollowUp(Model):
+    """A further request of a send, made when the one before it succeeded (create, then confirm).
+
+    Its templates also read `response` (`status`, `headers`, `body`) of the request before it.
+    """
+
+    request: Call = Field(help="The request.")
+    success: Success = Field(default_factory=Success, help="Which answers count as success.")
+    rules: list[Rule] = Field(default_factory=list, help="What answers mean, as of the endpoint.")
+    repeat: Literal["safe", "unsafe"] | None = Field(
+        None,
+        help="`safe` where the same request may be repeated without harm. Default: safe for PUT and DELETE.",
+    )
+
+    @property
+    def repeat_is_safe(self) -> bool:
+        """Whether the same request bytes may be sent a second time."""
+        if self.repeat is not None:
+            return self.repeat == "safe"
+        return self.request.method in SAFE_METHODS
+
+
 _RECEIVE_ONLY = ("items", "paginate")
-_SEND_ONLY = ("per", "key", "results", "idempotency", "lookup", "repeat")
+_SEND_ONLY = ("per", "key", "results", "idempotency", "lookup", "repeat", "followed_by")
 
 
 class EndpointModel(Model):
@@ -132,6 +159,12 @@ class EndpointModel(Model):
         "left are retried; a receive also retries 408, other 5xx, time-outs and cuts; 401 "
         "re-authenticates once, then, like 403, is fail_run; any other 4xx is fail. In a send any "
         "other 5xx, a time-out or a cut leaves its items unknown.",
+    )
+    script: str | None = Field(
+        None,
+        help="A script that judges answers before the rules: `handle(response)`, with `status`, `headers` "
+        "and `body`. It gives None (go on with the rules), what a rule's `then` says, or an object with "
+        "`then` and `why`.",
     )
     items: ItemsPath | None = Field(
         None,
@@ -156,11 +189,24 @@ class EndpointModel(Model):
     lookup: Lookup | None = Field(
         None, help="Send: how to find out whether an item has arrived, after an answer was lost."
     )
+    followed_by: list[FollowUp] = Field(
+        default_factory=list,
+        help="Send: further requests, each made when the one before it succeeded. Items count as delivered "
+        "when the last one did; what stopped on the way goes on where it stopped (the step needs a `key` "
+        "for that). A `lookup` must then find only what is wholly done.",
+    )
     repeat: Literal["safe", "unsafe"] | None = Field(
         None,
         help="Send: `safe` where the same request may be repeated without harm. Default: safe for PUT "
         "and DELETE, else unsafe.",
     )
+
+    @field_validator("script")
+    @classmethod
+    def _script_checks(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_script(value, arguments=("response",))
+        return value
 
     @model_validator(mode="after")
     def _fits_direction(self) -> Self:
@@ -171,6 +217,12 @@ class EndpointModel(Model):
                 f"`{wrong[0]}` is for endpoints that {other}",
                 setting=wrong[0],
                 expected=f"`direction: {other}`, or no `{wrong[0]}`",
+            )
+        if self.followed_by and self.results is not None:
+            raise Invalid(
+                "an endpoint has `results` or `followed_by`, not both",
+                setting="followed_by",
+                expected="outcomes of single items, or several requests in sequence",
             )
         return self
 
@@ -207,6 +259,10 @@ class ConnectorModel(Model):
     rate_limit: RateLimit | None = Field(None, help="Most requests in a span of time. Default: no limit.")
     concurrency: int = Field(8, help="Most requests at the same time.", ge=1, le=1000, unit="requests")
     timeouts: Timeouts = Field(default_factory=Timeouts, help="How long to wait.")
+    proxy: ConnectorTemplatedValue | None = Field(
+        None, help="Address of a proxy, with user name and password where it wants them. Default: none."
+    )
+    tls: Tls | None = Field(None, help="Certificates, where those of the machine are not enough.")
     max_answer_bytes: int = Field(
         4 << 30, help="Largest answer, decompressed. A larger one is an error.", ge=1, unit="bytes"
     )

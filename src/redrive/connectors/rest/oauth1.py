@@ -13,7 +13,7 @@ from authlib.oauth1.rfc5849.signature import generate_signature_base_string
 from authlib.oauth1.rfc5849.util import escape
 
 from redrive.connectors.rest.authentication import OAuth1
-from redrive.connectors.rest.render import FORM
+from redrive.connectors.rest.bodies import FORM
 from redrive.connectors.rest.scope import text_of
 from redrive.errors import StepError
 

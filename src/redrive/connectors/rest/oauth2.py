@@ -10,7 +10,8 @@ from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
 
 from redrive.connectors.rest.authentication import OAuth2, OAuth2AuthorizationCode, OAuth2ClientCredentials
-from redrive.connectors.rest.render import FORM, Body, Rendered
+from redrive.connectors.rest.bodies import FORM
+from redrive.connectors.rest.render import Body, Rendered
 from redrive.connectors.rest.scope import text_of
 from redrive.connectors.rest.tokens import (
     Asker,

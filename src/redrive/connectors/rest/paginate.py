@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from redrive.connectors.rest.paging import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Paginate
+from redrive.connectors.rest.paging import (
+    Cursor,
+    GraphQLCursor,
+    LinkHeader,
+    NextUrl,
+    Offset,
+    PageNumber,
+    PageScript,
+    Paginate,
+    UriTemplate,
+)
 from redrive.errors import RemoteRejected
-from redrive.sdk import Fields, as_text
+from redrive.sdk import Fields, Lenient, Script, StepContext, as_text, decode
 
 # A pull whose document sets no `max_pages` and that gets here will not end by itself.
 ENDLESS_PAGES = 10_000
 
-Place = int | str
-"""Where a page is: a number, an offset, a cursor or a URL. Kept in checkpoints."""
+Place = int | str | dict[str, Any]
+"""Where a page is: a number, an offset, a cursor, a URL or parameters. Kept in checkpoints."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -27,6 +38,13 @@ class Page(msgspec.Struct, frozen=True):
     headers: Mapping[str, list[str]]
     body: bytes
     items: int
+    number: int = 1
+    status: int = 200
+
+    def response(self) -> dict[str, Any]:
+        """What templates and scripts see of it."""
+        headers = {name: ", ".join(values) for name, values in self.headers.items()}
+        return {"status": self.status, "headers": headers, "body": decode(self.body)}
 
 
 class Paginator(Protocol):
@@ -46,6 +64,14 @@ class Paginator(Protocol):
     def next(self, place: Place | None, page: Page) -> Place | None:
         """The place after this page; None: it was the last."""
 
+    async def following(
+        self, place: Place | None, page: Page, scope: Mapping[str, Any], ctx: StepContext
+    ) -> Place | None:
+        """The same, for those that look at more than the page."""
+
+    def seen(self, place: Place | None, number: int) -> dict[str, Any]:
+        """The root `page` of templates, for the page at that place."""
+
 
 class _Once:
     """No pagination: one request."""
@@ -63,6 +89,14 @@ class _Once:
 
     def next(self, place: Place | None, page: Page) -> Place | None:
         return None
+
+    async def following(
+        self, place: Place | None, page: Page, scope: Mapping[str, Any], ctx: StepContext
+    ) -> Place | None:
+        return self.next(place, page)
+
+    def seen(self, place: Place | None, number: int) -> dict[str, Any]:
+        return {"number": number, "token": None}
 
 
 class _Counting(_Once):
@@ -84,7 +118,11 @@ class _Counting(_Once):
         if not page.items:
             return None
         # By what came, not by what was asked for: systems cap the size that they are asked for.
+        assert not isinstance(place, dict)
         return int(place or 0) + (page.items if self._by_items else 1)
+
+    def seen(self, place: Place | None, number: int) -> dict[str, Any]:
+        return {"number": number, "offset": place} if self._by_items else {"number": place}
 
 
 class _NextUrl(_Once):
@@ -134,6 +172,100 @@ class _Cursor(_Once):
         text = as_text(token) if isinstance(token, (str, int)) and not isinstance(token, bool) else ""
         return text or None
 
+    def seen(self, place: Place | None, number: int) -> dict[str, Any]:
+        return {"number": number, "token": place}
+
+
+class _GraphQLCursor(_Once):
+    needs_body = True
+
+    def __init__(self, settings: GraphQLCursor) -> None:
+        self._at = str(settings.at)
+        self._fields = Fields([settings.at])
+
+    def next(self, place: Place | None, page: Page) -> Place | None:
+        (info,) = self._fields.read(page.body)
+        if not isinstance(info, Mapping) or not isinstance(info.get("hasNextPage"), bool):
+            raise RemoteRejected(
+                f"there is no pageInfo with hasNextPage at {self._at!r} in the answer",
+                code="pagination.missing",
+                hint="Ask for pageInfo { hasNextPage endCursor } in the query, and name its path in `at`.",
+            )
+        cursor = info.get("endCursor")
+        return str(cursor) if info["hasNextPage"] and cursor else None
+
+    def seen(self, place: Place | None, number: int) -> dict[str, Any]:
+        return {"number": number, "token": place}
+
+
+class _UriTemplate(_NextUrl):
+    def __init__(self, settings: UriTemplate) -> None:
+        self._template = settings.template
+
+    async def following(
+        self, place: Place | None, page: Page, scope: Mapping[str, Any], ctx: StepContext
+    ) -> Place | None:
+        if not page.items:
+            return None
+        own = {"response": page.response(), "page": {"number": page.number + 1, "items": page.items}}
+        text = as_text(self._template.render(Lenient(ChainMap(own, dict(scope)))))
+        return _resolved(page.url, text) if text else None
+
+
+class _Script(_Once):
+    needs_body = True
+
+    def __init__(self, settings: PageScript) -> None:
+        self._script = Script(settings.script)
+
+    def url(self, place: Place | None) -> str | None:
+        return place if isinstance(place, str) else None
+
+    def parameters(self, place: Place | None) -> list[tuple[str, str]]:
+        if not isinstance(place, dict):
+            return []
+        return [(name, text) for name, value in place.items() if (text := as_text(value))]
+
+    async def following(
+        self, place: Place | None, page: Page, scope: Mapping[str, Any], ctx: StepContext
+    ) -> Place | None:
+        response = {**page.response(), "items": page.items, "url": page.url}
+        async with ctx.script(self._script) as session:
+            found = await session.run([response, {"number": page.number, "place": place}])
+        if not found:
+            return None
+        if isinstance(found, str):
+            return _resolved(page.url, found)
+        if isinstance(found, Mapping):
+            return dict(found)
+        raise RemoteRejected(
+            f"the pagination's script gave {type(found).__name__}",
+            code="script.result",
+            hint="It gives None, a text (the next address) or an object of query parameters.",
+        )
+
+
+class Cycle:
+    """Notices that pages go round in a circle of any length, and remembers one place for it (Brent)."""
+
+    def __init__(self, state: Sequence[Any] | None = None) -> None:
+        anchor, power, steps = state or (None, 1, 0)
+        self._anchor: Place | None = anchor
+        self._power: int = power
+        self._steps: int = steps
+
+    def closes(self, place: Place) -> bool:
+        """Whether this place was asked for before."""
+        if self._anchor is not None and place == self._anchor:
+            return True
+        self._steps += 1
+        if self._steps >= self._power:
+            self._anchor, self._power, self._steps = place, self._power * 2, 0
+        return False
+
+    def state(self) -> list[Any]:
+        return [self._anchor, self._power, self._steps]
+
 
 def paginator(settings: Paginate | None) -> Paginator:
     """The one for these settings."""
@@ -145,6 +277,12 @@ def paginator(settings: Paginate | None) -> Paginator:
         return _LinkHeader(settings)
     if isinstance(settings, Cursor):
         return _Cursor(settings)
+    if isinstance(settings, GraphQLCursor):
+        return _GraphQLCursor(settings)
+    if isinstance(settings, UriTemplate):
+        return _UriTemplate(settings)
+    if isinstance(settings, PageScript):
+        return _Script(settings)
     return _Once()
 
 

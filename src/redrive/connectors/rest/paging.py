@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import field_validator
+
 from redrive.connectors.rest.parts import Model
-from redrive.sdk import Field, PathText
+from redrive.sdk import ConnectorTemplatedValue, Field, PathText, check_script
 
 
 class Paged(Model):
@@ -59,13 +61,52 @@ class Cursor(Paged):
 
     by: Literal["cursor"] = Field(help="Passes on a token from the body.")
     at: PathText = Field(help="Path of the token in the body.")
-    parameter: str = Field("cursor", help="Query parameter that carries the token.")
+    parameter: str = Field(
+        "cursor",
+        help="Query parameter that carries the token. A request that reads `{{ page.token }}` by itself, in "
+        "its body say, has no such parameter.",
+    )
     more: PathText | None = Field(
         None, help="Path of a flag in the body: where it is false or missing, the page is the last."
     )
 
 
+class GraphQLCursor(Paged):
+    """Relay connections: `hasNextPage` and `endCursor` of each answer's `pageInfo`."""
+
+    by: Literal["graphql_cursor"] = Field(help="Passes on `endCursor` as a variable of the operation.")
+    at: PathText = Field(help="Path of the `pageInfo` object in the answer, such as `data.orders.pageInfo`.")
+    variable: str = Field("after", help="The variable that takes the cursor; null for the first page.")
+
+
+class UriTemplate(Paged):
+    """The next address is made from a template; the end is the first empty page, or no address."""
+
+    by: Literal["uri_template"] = Field(help="Makes the next address from a template.")
+    template: ConnectorTemplatedValue = Field(
+        help="The next address, relative to the present one. It reads `page.number` (of the next page) and "
+        "`response` (`status`, `headers`, `body`) of the page before."
+    )
+
+
+class PageScript(Paged):
+    """A script says what comes next: `handle(response, page)`, `response` with `status`, `headers`, `body`,
+    `items` and `url`, `page` with `number`.
+
+    It gives None at the end, a text (the next address), or an object of query parameters.
+    """
+
+    by: Literal["script"] = Field(help="Asks a script what comes next.")
+    script: str = Field(help="The script, with a function `handle(response, page)`.", min_length=1)
+
+    @field_validator("script")
+    @classmethod
+    def _checks(cls, value: str) -> str:
+        check_script(value, arguments=("response", "page"))
+        return value
+
+
 Paginate = Annotated[
-    PageNumber | Offset | NextUrl | LinkHeader | Cursor,
+    PageNumber | Offset | NextUrl | LinkHeader | Cursor | GraphQLCursor | UriTemplate | PageScript,
     Field(help="How further pages are asked for.", discriminator="by"),
 ]

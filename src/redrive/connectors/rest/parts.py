@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -95,10 +96,79 @@ class Timeouts(Model):
     )
 
 
+class Tls(Model):
+    """Certificates, each a PEM text. The other side's certificate is always checked."""
+
+    ca: ConnectorTemplatedValue | None = Field(
+        None, help="Authorities that are trusted for this system, instead of those of the machine."
+    )
+    certificate: ConnectorTemplatedValue | None = Field(
+        None, help="Our certificate, with those between it and the authority."
+    )
+    key: ConnectorTemplatedValue | None = Field(
+        None, help="Its private key; usually `{{ connection.key }}`, a secret from a file."
+    )
+
+
+class GraphQL(Model):
+    """A GraphQL operation. An answer with `errors`, with a field of an error type (`__typename` ends in
+    `Error`) or with `userErrors` is an error.
+    """
+
+    query: str = Field(help="The operation, as GraphQL text; it holds no templates.", min_length=1)
+    variables: dict[str, Annotated[Any, AfterValidator(_templates_parse)]] = Field(
+        default_factory=dict,
+        help="Its variables; `{{ payload }}` and `{{ item }}` stand for their own bytes.",
+    )
+    operation: str | None = Field(None, help="Which operation, where the text holds several.")
+
+
+class JsonRpc(Model):
+    """A JSON-RPC 2.0 call. An answer with an `error` object is an error."""
+
+    method: str = Field(help="The method that is called.", min_length=1)
+    params: Annotated[Any, AfterValidator(_templates_parse)] = Field(
+        None, help="Its parameters, as an object or a list."
+    )
+
+
+class Soap(Model):
+    """A SOAP call: Redrive makes the envelope. An answer with a fault is an error."""
+
+    body: str = Field(
+        help="XML of the body, with templates; what they put in is escaped, but a payload or item that is "
+        "XML goes in as it stands.",
+        min_length=1,
+    )
+    header: str = Field("", help="XML of the header, with templates.")
+    action: str = Field("", help="The SOAP action.")
+    version: Literal["1.1", "1.2"] = Field("1.1", help="The version of SOAP.")
+
+    @field_validator("body", "header")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        compile_value(value, CONNECTOR_ROOTS)
+        return value
+
+
+class Part(Model):
+    """One part of a multipart form."""
+
+    value: Annotated[Any, AfterValidator(_templates_parse)] = Field(
+        help="What it holds; `{{ payload }}` and `{{ item }}` stand for their own bytes, of any size."
+    )
+    filename: ConnectorTemplatedValue | None = Field(
+        None, help="Name of the file, which makes the part an upload."
+    )
+    media_type: str | None = Field(
+        None, help="Its media type. Default: of an upload that of the payload.", min_length=3
+    )
+
+
 class Call(Model):
     """One request, with templates."""
 
-    method: Method = Field("GET", help="The HTTP method.")
+    method: Method = Field("GET", help="The HTTP method. Default of `graphql`, `json_rpc` and `soap`: POST.")
     path: Annotated[str, AfterValidator(_templates_parse)] = Field(
         "",
         help="Path below the base URL. What a template puts in is percent-encoded, so it stays in its "
@@ -123,8 +193,28 @@ class Call(Model):
         None, help="Fields of a form, sent as application/x-www-form-urlencoded, instead of a body."
     )
 
+    multipart: dict[str, Part] | None = Field(
+        None, help="Parts of a form with uploads, sent as multipart/form-data, instead of a body."
+    )
+    graphql: GraphQL | None = Field(None, help="A GraphQL operation, instead of a body.")
+    json_rpc: JsonRpc | None = Field(None, help="A JSON-RPC call, instead of a body.")
+    soap: Soap | None = Field(None, help="A SOAP call, instead of a body.")
+    compress: Literal["gzip", "deflate", "br", "zstd"] | None = Field(
+        None, help="How the body is compressed on its way. Exchanges show it as it was before."
+    )
+
     @model_validator(mode="after")
     def _one_body(self) -> Self:
-        if self.body is not None and self.form is not None:
+        kinds = ("body", "form", "multipart", "graphql", "json_rpc", "soap")
+        given = [name for name in kinds if getattr(self, name) is not None]
+        if given == ["body", "form"]:
             raise ValueError("a request has a body or a form, not both")
+        if len(given) > 1:
+            raise ValueError(f"a request has one of {', '.join(given)}, not several")
         return self
+
+    @property
+    def sends_by(self) -> Method:
+        """The method, also where the document does not say."""
+        calls = self.graphql is not None or self.json_rpc is not None or self.soap is not None
+        return "POST" if calls and "method" not in self.model_fields_set else self.method

@@ -11,7 +11,7 @@ from redrive.connectors.rest.client import Client, redirected
 from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.paginate import origin
 from redrive.connectors.rest.render import Rendered, Renderer, link_local
-from redrive.connectors.rest.rules import Judge, Verdict, retry_after_s
+from redrive.connectors.rest.rules import Judge, Verdict, retry_after_s, scripted, status_text
 from redrive.errors import (
     AuthFailed,
     RateLimited,
@@ -19,7 +19,7 @@ from redrive.errors import (
     RemoteUnavailable,
     StepError,
 )
-from redrive.sdk import Payload, StepContext
+from redrive.sdk import Payload, StepContext, decode
 
 MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -80,7 +80,7 @@ class Pull:
                     raise self._failed(reply)
                 if absent and reply.status in _GONE:
                     return None
-                verdict = await judged(self._judge, reply, scope)
+                verdict = await judged(self._judge, reply, scope, ctx)
                 if verdict.then == "success":
                     return reply
                 if verdict.then == "reauthenticate" and client.renews and not renewed:
@@ -101,7 +101,7 @@ class Pull:
             if reply.status not in _REDIRECTS or not target or rendered.method not in {"GET", "HEAD"}:
                 return reply
             url = urljoin(reply.url, target)
-            if not _reachable(url):
+            if not (_reachable(url) and client.allows(url)):
                 raise RemoteRejected(
                     f"{self.label} redirects to an address that connections may not reach",
                     code="answer.redirect",
@@ -132,13 +132,21 @@ class Pull:
         return RemoteUnavailable(detail, hint="It is tried again; the exchange shows how far it got.")
 
 
-async def judged(judge: Judge, reply: Reply, scope: Mapping[str, Any]) -> Verdict:
-    """The verdict on an answer that came whole."""
+async def judged(judge: Judge, reply: Reply, scope: Mapping[str, Any], ctx: StepContext) -> Verdict:
+    """The verdict on an answer that came whole. Errors: those of the endpoint's script."""
     assert reply.status is not None
-    if not judge.needs_body:
+    if not judge.needs_body and not judge.needs_headers:
         return judge.verdict(reply.status, b"null", scope)
     response = {"status": reply.status, "headers": reply.flat_headers()}
-    return judge.verdict(reply.status, await reply.seen(), _Over(response, scope))
+    seen = await reply.seen() if judge.needs_body else b"null"
+    if judge.script is not None:
+        body = decode(seen) if seen is not None else None
+        async with ctx.script(judge.script) as session:
+            said = await session.run([{**response, "body": body}])
+        verdict = scripted(f"answered {status_text(reply.status)}", said)
+        if verdict is not None:
+            return verdict
+    return judge.verdict(reply.status, seen, _Over(response, scope))
 
 
 class _Over(dict[str, Any]):

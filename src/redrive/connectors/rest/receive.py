@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from redrive.connectors.rest.answer import Reply
+from redrive.connectors.rest.bodies import JSON
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.paginate import (
     ENDLESS_PAGES,
+    Cycle,
     Page,
     Paginator,
     Place,
@@ -17,7 +20,7 @@ from redrive.connectors.rest.paginate import (
     paginator,
 )
 from redrive.connectors.rest.pull import Pull
-from redrive.connectors.rest.render import JSON, Renderer
+from redrive.connectors.rest.render import Renderer
 from redrive.connectors.rest.scope import SkipItem
 from redrive.connectors.rest.subject import Subject
 from redrive.errors import RemoteRejected, RemoteUnavailable, StepError
@@ -50,36 +53,42 @@ class Receiver:
         if state.get("done"):
             return
         place, number, digest = self._resumed(state)
-        scope = await self._scope(payload, parameters, ctx)
+        cycle = Cycle(state.get("cycle"))
+        whole = await self._scope(payload, parameters, ctx)
+        # A request that reads `page` by itself needs no parameter for it.
+        by_itself = "page" in self.pull.roots
         while True:
             number += 1
+            scope = ChainMap({"page": self._paginator.seen(place, number)}, cast("dict[str, Any]", whole))
             try:
                 reply = await self.pull.page(
                     scope,
                     ctx,
                     payload,
                     url=self._paginator.url(place),
-                    parameters=self._paginator.parameters(place),
+                    parameters=() if by_itself else self._paginator.parameters(place),
                 )
             except SkipItem as skipped:
                 ctx.log.warning(f"nothing was pulled: {skipped.path} finds nothing")
                 return
             assert reply is not None
             content, count = await self._page(reply, ctx)
-            following = await self._following(place, reply, count)
+            xml = reply.is_xml
+            following = await self._following(place, reply, count, number, scope, ctx)
             if self._paginated:
                 seen = content.digest.hex() if content is not None else ""
-                if is_repeated(place, following) or (seen and seen == digest):
-                    raise self._repeated(number)
+                circle = following is not None and cycle.closes(self._shown(following))
+                if is_repeated(place, following) or (seen and seen == digest) or circle:
+                    raise self._repeated(number, circle=circle)
                 digest = seen or digest
             following = self._capped(following, number, ctx)
             if content is not None:
                 yield Out(
                     content=content,
-                    media_type=JSON if self._items is not None else reply.media_type or JSON,
-                    items_path="",
+                    media_type=JSON if self._items is not None and not xml else reply.media_type or JSON,
+                    items_path=self._items if xml and self._items else "",
                     meta=payload.meta,
-                    checkpoint=self._checkpoint(following, number, digest),
+                    checkpoint=self._checkpoint(following, number, digest, cycle),
                 )
             if following is None:
                 return
@@ -93,11 +102,13 @@ class Receiver:
             place = self._client.masker.reveal(place, "url" if self._paginator.url(place) else "plain")
         return place, int(state["page"]), str(state["digest"])
 
-    def _checkpoint(self, following: Place | None, number: int, digest: str) -> dict[str, Any]:
+    def _checkpoint(self, following: Place | None, number: int, digest: str, cycle: Cycle) -> dict[str, Any]:
         if following is None:
             return {"done": True}
-        shown = self._client.masker.hidden(following) if isinstance(following, str) else following
-        return {"place": shown, "page": number, "digest": digest}
+        return {"place": self._shown(following), "page": number, "digest": digest, "cycle": cycle.state()}
+
+    def _shown(self, place: Place) -> Place:
+        return self._client.masker.hidden(place) if isinstance(place, str) else place
 
     async def _scope(
         self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
@@ -117,6 +128,8 @@ class Receiver:
             raise await self._no_items(reply)
         if not reply.items:
             return None, 0
+        if reply.is_xml:
+            return content, reply.items
         if reply.reader.start == 0 and reply.reader.stop == content.size_bytes:
             return content, reply.items
         return await ctx.slice(content, reply.reader.start, reply.reader.stop), reply.items
@@ -131,7 +144,15 @@ class Receiver:
             return None, 0
         return content, reply.items if reply.items_error is None and self._paginated else 1
 
-    async def _following(self, place: Place | None, reply: Reply, count: int) -> Place | None:
+    async def _following(
+        self,
+        place: Place | None,
+        reply: Reply,
+        count: int,
+        number: int,
+        scope: Mapping[str, Any],
+        ctx: StepContext,
+    ) -> Place | None:
         body = b"null"
         if self._paginator.needs_body:
             seen = await reply.seen()
@@ -139,7 +160,8 @@ class Receiver:
                 raise await self._no_items(reply)
             body = seen
         headers = reply.all_headers() if self._paginated else {}
-        return self._paginator.next(place, Page(reply.url, headers, body, count))
+        page = Page(reply.url, headers, body, count, number, reply.status or 0)
+        return await self._paginator.following(place, page, scope, ctx)
 
     def _capped(self, following: Place | None, number: int, ctx: StepContext) -> Place | None:
         if following is None:
@@ -157,7 +179,13 @@ class Receiver:
             )
         return following
 
-    def _repeated(self, number: int) -> StepError:
+    def _repeated(self, number: int, *, circle: bool = False) -> StepError:
+        if circle:
+            return RemoteRejected(
+                f"{self._label}: page {number} names a next page that was asked for before",
+                code="pagination.repeated",
+                hint="The system's pages go round in a circle; the exchanges show where.",
+            )
         return RemoteRejected(
             f"{self._label}: page {number} is the same as the page before it",
             code="pagination.repeated",
@@ -165,7 +193,7 @@ class Receiver:
         )
 
     async def _no_items(self, reply: Reply) -> StepError:
-        if await reply.seen() is None or not is_json(reply.media_type or JSON):
+        if await reply.seen() is None or not (is_json(reply.media_type or JSON) or reply.is_xml):
             return RemoteUnavailable(
                 f"{self._label} answered {reply.status}, but the body is not JSON"
                 + (f" ({reply.items_error})" if reply.items_error else ""),

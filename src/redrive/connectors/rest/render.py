@@ -5,11 +5,24 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Literal
 from urllib.parse import quote, quote_plus, urlsplit
+from xml.sax.saxutils import escape
 
+from blake3 import blake3
+
+from redrive.connectors.rest.bodies import (
+    BOUNDARY,
+    EXPRESSION,
+    FORM,
+    JSON,
+    SLOT,
+    TEXT,
+    Slot,
+    compile_call,
+)
 from redrive.connectors.rest.mask import Masker, Place
 from redrive.connectors.rest.parts import Call
 from redrive.connectors.rest.scope import Scopes, missing_path
@@ -27,23 +40,12 @@ from redrive.sdk import (
     compile_value,
     encode,
     is_json,
+    is_xml,
 )
 
-JSON: Final = "application/json"
-FORM: Final = "application/x-www-form-urlencoded"
-TEXT: Final = "text/plain; charset=utf-8"
-
-_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_WHOLE = re.compile(r"^\s*\{\{\s*(payload|item)\s*\}\}\s*$")
 _PATH_SAFE = "/%:@!$&'()*+,;=~?"
 _LINE_BREAK = re.compile(r"[\r\n\0]")
-
-
-class _Slot:
-    """Where the bytes of the payload or item stand in a body."""
-
-
-_SLOT: Final = _Slot()
+_DECLARATION = re.compile(r"^\ufeff?\s*<\?xml[^>]*\?>\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Body:
     content: Content
     media_type: str
     masked: bool = False
+    compress: str | None = None
 
     @property
     def place(self) -> Place:
@@ -72,8 +75,16 @@ class Rendered:
 class Renderer:
     """Everything about one `request` of the document that does not vary, worked out once."""
 
-    def __init__(self, call: Call, headers: Mapping[str, Templated], scopes: Scopes, masker: Masker) -> None:
-        self.method = call.method
+    def __init__(
+        self,
+        call: Call,
+        headers: Mapping[str, Templated],
+        scopes: Scopes,
+        masker: Masker,
+        *,
+        cursor: str | None = None,
+    ) -> None:
+        self.method = call.sends_by
         self._scopes = scopes
         self._masker = masker
         self._path = tuple(_path_parts(call.path))
@@ -82,21 +93,29 @@ class Renderer:
         inherited = {name: value for name, value in headers.items() if name.casefold() not in folded}
         self._headers = (*inherited.items(), *call.headers.items())
         self._form = call.form
-        self._body = _compile_body(call.body)
+        self._body = compile_call(call, cursor)
+        if self._body is not None:
+            present = {name.casefold() for name, _ in self._headers}
+            self._headers += tuple(
+                (name, compile_value(value, CONNECTOR_ROOTS))
+                for name, value in self._body.headers
+                if name.casefold() not in present
+            )
+        self.compress = call.compress
         self.roots = self._roots()
 
     def _roots(self) -> frozenset[str]:
         """The roots that must hold decoded values. A whole `{{ payload }}` body needs none."""
         values: list[Templated] = [value for _, value in (*self._query, *self._headers)]
         values += [part for part in self._path if not isinstance(part, str)]
-        values += [part for part in self._body or () if not isinstance(part, (bytes, _Slot))]
         values += (self._form or {}).values()
-        return frozenset(root for value in values for root in value.roots)
+        own = self._body.roots if self._body is not None else frozenset()
+        return own | frozenset(root for value in values for root in value.roots)
 
     @property
     def passes_bytes(self) -> bool:
         """Whether the body is the payload itself, in which nothing is ever masked."""
-        return self._body == (_SLOT,)
+        return self._body is not None and self._body.pieces == (SLOT,)
 
     def render(
         self,
@@ -137,6 +156,11 @@ class Renderer:
         return pairs
 
     async def body(self, scope: Mapping[str, Any], subject: Subject | None, ctx: StepContext) -> Body | None:
+        """As `_made`, to be compressed on its way where the document says so."""
+        made = await self._made(scope, subject, ctx)
+        return replace(made, compress=self.compress) if made is not None and self.compress else made
+
+    async def _made(self, scope: Mapping[str, Any], subject: Subject | None, ctx: StepContext) -> Body | None:
         """The body, stored, with secrets masked. A `{{ payload }}` alone is the stored payload itself."""
         if self._form is not None:
             pairs = [
@@ -147,23 +171,29 @@ class Renderer:
             return await self._kept(["&".join(pairs).encode()], FORM, ctx)
         if self._body is None:
             return None
-        if len(self._body) == 1:
-            (only,) = self._body
-            if only is _SLOT:
+        made = self._body
+        if made.text:
+            (only,) = made.pieces
+            if only is SLOT:
                 return await self._handed_over(subject, ctx)
-            if isinstance(only, Templated):
-                value = self._value(only, scope, ctx, "body")
-                if isinstance(value, str):
-                    return await self._kept([value.encode()], TEXT, ctx)
+            assert isinstance(only, Templated)
+            value = self._value(only, scope, ctx, "body")
+            if isinstance(value, str):
+                return await self._kept([value.encode()], TEXT, ctx)
+            return await self._kept([encode(value)], JSON, ctx)
         pieces: list[bytes | Subject] = []
-        for part in self._body:
+        for part in made.pieces:
             if isinstance(part, bytes):
                 pieces.append(part)
-            elif isinstance(part, _Slot):
-                pieces.append(await _embedded(subject))
+            elif isinstance(part, Slot):
+                pieces.append(await _embedded(subject, made.slots))
             else:
-                pieces.append(encode(self._value(part, scope, ctx, "body")))
-        return await self._kept(pieces, JSON, ctx)
+                pieces.append(made.spell(self._value(part, scope, ctx, "body")))
+        if made.media_type != "multipart/form-data":
+            return await self._kept(pieces, made.media_type, ctx)
+        boundary = _boundary(pieces, subject)
+        pieces = [boundary if piece is BOUNDARY else piece for piece in pieces]
+        return await self._kept(pieces, f"{made.media_type}; boundary={boundary.decode()}", ctx)
 
     async def _handed_over(self, subject: Subject | None, ctx: StepContext) -> Body | None:
         if subject is None:
@@ -280,7 +310,7 @@ def body_place(media_type: str) -> Place:
 
 def _path_parts(path: str) -> Iterable[str | Templated]:
     at = 0
-    for match in _EXPRESSION.finditer(path):
+    for match in EXPRESSION.finditer(path):
         if literal := path[at : match.start()]:
             yield quote(literal, safe=_PATH_SAFE)
         yield compile_value(match.group(), CONNECTOR_ROOTS)
@@ -298,52 +328,37 @@ def _texts(value: Any) -> list[str]:
     return [text for one in many if (text := as_text(one))]
 
 
-def _compile_body(body: Any) -> tuple[bytes | _Slot | Templated, ...] | None:
-    """The body as pieces in order: bytes that never vary, templates, and slots for whole bytes."""
-    if body is None:
-        return None
-    if isinstance(body, str):
-        return (_SLOT,) if _WHOLE.match(body) else (compile_value(body, CONNECTOR_ROOTS),)
-    pieces: list[bytes | _Slot | Templated] = []
-    _collect(body, pieces)
-    return tuple(_merged(pieces))
+def _boundary(pieces: Sequence[bytes | Subject], subject: Subject | None) -> bytes:
+    """The same for the same content, so that a repeat has the same bytes; nobody can write content that
+    holds its own hash.
+    """
+    hasher = blake3(b"".join(piece for piece in pieces if isinstance(piece, bytes)))
+    if subject is not None:
+        hasher.update(subject.item.raw if subject.alone and subject.item else subject.payload.content.digest)
+    return b"redrive-" + hasher.hexdigest(16).encode()
 
 
-def _collect(value: Any, pieces: list[bytes | _Slot | Templated]) -> None:
-    if isinstance(value, Mapping):
-        for number, (name, member) in enumerate(value.items()):
-            pieces.append((b"," if number else b"{") + encode(str(name)) + b":")
-            _collect(member, pieces)
-        pieces.append(b"}" if value else b"{}")
-    elif isinstance(value, (list, tuple)):
-        for number, element in enumerate(value):
-            pieces.append(b"," if number else b"[")
-            _collect(element, pieces)
-        pieces.append(b"]" if value else b"[]")
-    elif isinstance(value, str) and _WHOLE.match(value):
-        pieces.append(_SLOT)
-    elif isinstance(value, str) and "{{" in value:
-        pieces.append(compile_value(value, CONNECTOR_ROOTS))
-    else:
-        pieces.append(encode(value))
+async def _embedded(
+    subject: Subject | None, slots: Literal["json", "xml", "plain"] = "json"
+) -> bytes | Subject:
+    """The payload inside of a body.
 
-
-def _merged(pieces: Iterable[bytes | _Slot | Templated]) -> Iterable[bytes | _Slot | Templated]:
-    run: list[bytes] = []
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            run.append(piece)
-            continue
-        if run:
-            yield b"".join(run)
-            run = []
-        yield piece
-    if run:
-        yield b"".join(run)
-
-
-async def _embedded(subject: Subject | None) -> bytes | Subject:
-    """The payload inside of a JSON body: JSON as it stands, anything else as a JSON text."""
+    JSON: JSON as it stands, anything else as a JSON text. XML: XML without its declaration.
+    """
+    if slots == "plain":
+        return subject if subject is not None else b""
+    if slots == "xml":
+        value = await subject.value() if subject is not None else ""
+        if subject is not None and is_xml(subject.media_type):
+            return _DECLARATION.sub("", str(value)).encode()
+        if isinstance(value, (dict, list)):
+            raise PayloadError(
+                "a payload that is an object or a list cannot stand in XML",
+                code="request.body_invalid",
+                at="body",
+                hint="Name its fields in the body, or put a convert step to xml before this one.",
+            )
+        return escape(as_text(value)).encode()
     if subject is None or (subject.unchanged is not None and not subject.unchanged.size_bytes):
         return b"null"
     return subject if subject.is_json else encode(await subject.value())

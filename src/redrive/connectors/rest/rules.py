@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from redrive.connectors.rest.manifest import Direction, EndpointModel, Then
 from redrive.connectors.rest.parts import Status
-from redrive.sdk import Condition, TemplateMissing
+from redrive.connectors.rest.protocols import judged, protocol_of
+from redrive.errors import StepError
+from redrive.sdk import Condition, Script, TemplateMissing, encode
 
 Meaning = Then | Literal["unknown"]
 
@@ -36,7 +39,10 @@ class Judge:
         conditions = [rule.when for rule in endpoint.rules if rule.when] + (
             [endpoint.success.unless] if endpoint.success.unless else []
         )
-        self.needs_body = bool(conditions)
+        self._protocol = protocol_of(endpoint.request)
+        self.script = Script(endpoint.script) if endpoint.script is not None else None
+        self.needs_body = bool(conditions) or self._protocol is not None or self.script is not None
+        self.needs_headers = any(rule.headers is not None for rule in endpoint.rules)
 
     def verdict(self, status: int, body: bytes | None, scope: Mapping[str, Any]) -> Verdict:
         """The meaning of an answer.
@@ -48,15 +54,21 @@ class Judge:
         for number, rule in enumerate(self._rules):
             if rule.status is not None and not matches(rule.status, status):
                 continue
+            if rule.headers is not None and not _holds(rule.headers, _headers(scope), scope):
+                continue
             if rule.when is not None and not (body is not None and _holds(rule.when, body, scope)):
                 continue
             return Verdict(
                 rule.then, f"{answered}, which is `{rule.then}` by rule {number + 1} of the endpoint"
             )
+        if self._protocol is not None:
+            found = judged(self._protocol, status, body, self._direction)
+            if found is not None:
+                return Verdict(found.then, f"{answered} {found.why}")
         wanted = self._success.status
         if matches(wanted if wanted is not None else ["2xx"], status):
             return self._successful(answered, body, scope)
-        return Verdict(_ordinary(status, self._direction), answered)
+        return Verdict(ordinary(status, self._direction), answered)
 
     def _successful(self, answered: str, body: bytes | None, scope: Mapping[str, Any]) -> Verdict:
         unless = self._success.unless
@@ -73,12 +85,37 @@ class Judge:
         return Verdict("success", answered)
 
 
+def scripted(answered: str, found: Any) -> Verdict | None:
+    """What the script of an endpoint says of an answer. Errors: `script.result`."""
+    if found is None:
+        return None
+    then, why = found, ""
+    if isinstance(found, Mapping):
+        then, why = found.get("then"), str(found.get("why", ""))[:200]
+    if then not in get_args(Then):
+        raise StepError(
+            "the script that judges answers gave something else than a verdict",
+            code="script.result",
+            hint=f"It gives None or one of {', '.join(get_args(Then))}.",
+            stops_step=True,
+        )
+    return Verdict(
+        then, f"{answered}, which is `{then}` by the endpoint's script" + (f": {why}" if why else "")
+    )
+
+
+def _headers(scope: Mapping[str, Any]) -> bytes:
+    response = scope.get("response")
+    return encode(response["headers"]) if isinstance(response, Mapping) else b"{}"
+
+
 def matches(wanted: Sequence[Status], status: int) -> bool:
     """Whether a status is one of these (`2xx` stands for a hundred of them)."""
     return any(one in {status, f"{status // 100}xx"} for one in wanted)
 
 
-def _ordinary(status: int, direction: Direction) -> Meaning:
+def ordinary(status: int, direction: Direction) -> Meaning:
+    """What a status means that is no success and that no rule matches."""
     if status in {429, 503}:
         return "retry"
     if status == HTTPStatus.UNAUTHORIZED:
@@ -127,6 +164,23 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         if (text := headers.get(name)) is not None and (seconds := _seconds(text.strip(), now)) is not None:
             return seconds
     return None
+
+
+def spent_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How long nothing more is allowed, where an answer says that it used the last of what was."""
+    left = next((headers[name] for name in _REMAINING if name in headers), None)
+    if left is not None and left.strip() == "0":
+        return retry_after_s(headers, now)
+    # RateLimit: "default";r=0;t=30 (as the IETF's draft spells it), or limit=100, remaining=0, reset=30.
+    if (text := headers.get("ratelimit")) is not None:
+        facts = dict(_FACT.findall(text.lower()))
+        if facts.get("r", facts.get("remaining")) == "0":
+            return _seconds(facts.get("t") or facts.get("reset") or "", now)
+    return None
+
+
+_REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
+_FACT = re.compile(r"\b(r|t|remaining|reset)\s*=\s*(\d{1,10})\b")
 
 
 def _seconds(text: str, now: datetime) -> float | None:

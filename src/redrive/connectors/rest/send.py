@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from redrive.connectors.rest.attempt import Attempts, Prepared, Sent, counted
+from redrive.connectors.rest.attempt import Attempts, Prepared, Sent, Stage, counted
+from redrive.connectors.rest.bodies import JSON
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
 from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.progress import Progress, ranges
-from redrive.connectors.rest.render import JSON, Renderer
+from redrive.connectors.rest.render import Renderer
 from redrive.connectors.rest.scope import SkipItem
 from redrive.connectors.rest.subject import Subject
 from redrive.errors import RemoteRejected, StepError
@@ -38,10 +39,11 @@ class Sender:
         client: Client,
         renderer: Renderer,
         finder: Finder | None,
+        parts: Sequence[Stage] = (),
     ) -> None:
         self._per = endpoint.per
         self._safe = endpoint.repeat_is_safe
-        self._attempts = Attempts(label, endpoint, client, renderer)
+        self._attempts = Attempts(label, endpoint, client, renderer, parts)
         self._finder = finder
 
     async def run(
@@ -246,11 +248,12 @@ class _Sending:
 
     async def _settle(self, unknown: UnknownRequest) -> AsyncIterator[Out]:
         """Settle an unknown request, if the endpoint makes that possible without a person."""
-        if self._finder is not None and unknown.keys:
+        safe = self._attempts.repeatable(unknown)
+        if self._finder is not None and unknown.keys and not (unknown.request.part and safe):
             await self._look_up(unknown, self._finder)
             return
         # The stored request may have expired; then only a person can tell.
-        if not self._safe or not unknown.request.method:
+        if not safe or not unknown.request.method:
             self._stuck[unknown.exchange] = self._unsettled(unknown)
             return
         sent = await self._attempts.send_again(unknown, self._payload, self._parameters, self._ctx)

@@ -559,6 +559,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("source_run IS NOT NULL"),
     )
     op.create_index(op.f("ix_runs_status_id"), "runs", ["status", "id"], unique=False)
+    op.create_index(op.f("ix_runs_trigger_id"), "runs", ["trigger", "id"], unique=False)
+    op.create_index(
+        "ix_runs_warned",
+        "runs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("warnings > 0"),
+        postgresql_where=sa.text("warnings > 0"),
+    )
     op.create_table(
         "search_queue",
         sa.Column(

@@ -181,13 +181,9 @@ class Retention:
         for run_id in await self._read(store.under_way):
             await self.take(run_id, "go on", counts)
         async for flow, keep, flow_id in self._flows():
-            some: list[tuple[int, str, int]] = []
-            async for due, verdict, size in self._due(flow_id, keep):
-                some.append((due.id, verdict, size))
-                if len(some) == AT_ONCE:
-                    await self._take_some(some, counts)
-                    some.clear()
-            await self._take_some(some, counts)
+            due = self._due(flow_id, keep)
+            while some := [one for _ in range(AT_ONCE) if (one := await anext(due, None)) is not None]:
+                await self._take_some(some, counts)
             _log.debug("retention.flow", flow=flow, expired=counts.expired, deleted=counts.deleted)
         await self._expire_uploads(counts)
         await self._forget_start_keys(counts)
@@ -204,9 +200,9 @@ class Retention:
         await self._write(partial(contents.delete_dictionaries, before=retired))
         return counts
 
-    async def _take_some(self, some: Sequence[tuple[int, str, int]], counts: Counts) -> None:
+    async def _take_some(self, some: Sequence[tuple[store.Due, str, int]], counts: Counts) -> None:
         """Several runs at once share commits: one after the other, a busy home would outrun this."""
-        taken = await asyncio.gather(*[self.take(run_id, verdict, counts) for run_id, verdict, _ in some])
+        taken = await asyncio.gather(*[self.take(due.id, verdict, counts) for due, verdict, _ in some])
         for done, (_, verdict, size) in zip(taken, some, strict=True):
             if done:
                 self._count(counts, verdict, size)
@@ -259,9 +255,7 @@ class Retention:
 
     async def _until(self, piece: Callable[[Transaction], bool]) -> None:
         """Repeat a piece until it says that nothing is left."""
-        while True:
-            if await self._write(piece):
-                return
+        while not await self._write(piece):
             await asyncio.sleep(self._pause_s)
 
     async def _pages(self, piece: Callable[[Transaction, int], int | None], start: int) -> None:

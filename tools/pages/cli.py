@@ -56,7 +56,6 @@ JSON = {
     "find": "list of FindItem; with `note` where the answer does not show all",
     "connections authorize": "ConnectionView",
     "search": "SearchStatus",
-    "search status": "SearchStatus",
     "search rebuild": "SearchStatus",
     "payload": "PayloadDetail; ItemRange with `--items`",
     "retry": "RunView; PlanView with `--plan`",

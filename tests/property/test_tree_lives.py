@@ -85,7 +85,7 @@ class Life:
     async def enter(self) -> None:
         self.desk = await self.open.enter_async_context(self.home.open())
 
-    def arrange(self, trouble: Trouble) -> None:  # noqa: C901 - the hooks of one life belong together
+    def arrange(self, trouble: Trouble) -> None:
         left = {(step, item): how for step, item, how in trouble.broken}
         self.crash = Crash(self.desk, self.home, durable=trouble.crash is None or trouble.crash[2])
 

@@ -255,7 +255,7 @@ class Retention:
 
     async def _until(self, piece: Callable[[Transaction], bool]) -> None:
         """Repeat a piece until it says that nothing is left."""
-        while not await self._write(piece):
+        while not await self._write(piece):  # noqa: ASYNC110 - what is slept is a pause, not a wait
             await asyncio.sleep(self._pause_s)
 
     async def _pages(self, piece: Callable[[Transaction, int], int | None], start: int) -> None:

@@ -37,9 +37,9 @@ def read_cases(junit: Path) -> list[Case]:
 def render(cases: list[Case], commit: str, at: datetime, chosen: str = "") -> str:
     count = {kind: sum(case.outcome == kind for case in cases) for kind in ("passed", "failed", "skipped")}
     slowest = sorted(cases, key=lambda case: -case.duration_s)[:20]
+    command = f"make test-all ARGS={chosen!r}" if chosen else "make test-all"
     summary = (
-        f"`make test-all{f' ARGS={chosen!r}' if chosen else ''}` on commit {commit}, "
-        f"Python {platform.python_version()}, {platform.system()} "
+        f"`{command}` on commit {commit}, Python {platform.python_version()}, {platform.system()} "
         f"{platform.machine()}: {count['passed']} passed, {count['failed']} failed, "
         f"{count['skipped']} skipped, {sum(case.duration_s for case in cases):.0f} s."
     )
@@ -70,9 +70,8 @@ def main(arguments: list[str]) -> int:
         commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
         report = RESULTS / f"tests-{now:%Y-%m-%d}.md"
         report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(
-            render(read_cases(junit), commit or "unknown", now, " ".join(arguments)), encoding="utf-8"
-        )
+        text = render(read_cases(junit), commit or "unknown", now, " ".join(arguments))
+        report.write_text(text, encoding="utf-8")
     print(f"Report: {report.relative_to(ROOT)}", file=sys.stderr)
     return code
 

@@ -12,7 +12,15 @@ from cyclopts.argument import Argument
 
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
-from redrive.service import flow_views, flowtest_views, group_views, kept_views, reference_views, views
+from redrive.service import (
+    flow_views,
+    flowtest_views,
+    group_views,
+    kept_views,
+    reference_views,
+    trigger_views,
+    views,
+)
 from tools.pages.markdown import Pages, page, table
 
 # What the values of options are called where the option's own name says too little.
@@ -179,7 +187,7 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    modules = (views, flow_views, flowtest_views, group_views, kept_views, reference_views)
+    modules = (views, trigger_views, flow_views, flowtest_views, group_views, kept_views, reference_views)
     return any(hasattr(module, name) for module in modules)
 
 

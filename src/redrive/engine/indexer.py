@@ -220,7 +220,7 @@ class Indexer:
         self._index.begin(generation, before)
         failpoints.hit("search.begun")
         self._commit(lambda transaction: queue.done(transaction, [], generation, 0))
-        _log.info("search.begun", generation=generation)
+        _log.debug("search.begun", generation=generation)
         return self._index.state()
 
     def _queue(self) -> bool:

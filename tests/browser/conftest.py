@@ -1,7 +1,7 @@
 """The web page in a real Chromium, on a real `redrive up`: nothing is mocked.
 
-`page` is signed in, and at its end a test fails if the page threw an error, wrote one to its console, or asked
-any other address for anything. `REDRIVE_SCREENSHOTS=1` writes the pictures of the docs.
+`page` is signed in, and at its end a test fails if the page threw an error, wrote one to its console, or
+asked any other address for anything. `REDRIVE_SCREENSHOTS=1` writes the pictures of the docs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.acceptance.product import TIMEOUT_S, Command
 from tests.structure.tree import ROOT
-
-pytestmark = pytest.mark.slow
 
 PICTURES = ROOT / "docs" / "images" / "ui"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"

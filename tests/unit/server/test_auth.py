@@ -95,7 +95,7 @@ async def test_a_one_time_link_makes_one_session(stranger, access):
     assert cookie.startswith("redrive_session_8765=")
     assert (await stranger.get("/api/v1/runs")).status_code == 200
     page = (await stranger.get("/")).text
-        assert 'name="redrive-session" content="yes"' in page or "not built" in page
+    assert 'name="redrive-session" content="yes"' in page or "not built" in page
 
     stranger.cookies.clear()
     again = await stranger.get(f"/login/{code}")

@@ -30,9 +30,7 @@ class Parameter(Model):
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
         if self.one_of is not None and self.default is not None and self.default not in self.one_of:
-            raise Invalid(
-                "the default is none of `one_of`", setting="default", expected=_listed(self.one_of)
-            )
+            raise Invalid("the default is none of `one_of`", setting="default", expected=_listed(self.one_of))
         return self
 
 
@@ -62,9 +60,7 @@ def names_of_parameters(value: dict[str, Parameter]) -> dict[str, Parameter]:
     return value
 
 
-def filled(
-    label: str, declared: Mapping[str, Parameter], given: Mapping[str, Any]
-) -> Mapping[str, Any]:
+def filled(label: str, declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parameters of one call: those given, defaults for the others.
 
     An endpoint that declares none takes any. Errors: `parameter.missing`, `parameter.unknown`,

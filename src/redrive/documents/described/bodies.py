@@ -26,9 +26,7 @@ class Body:
     declared: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def body_of(
-    about: Any, references: References, schemas: Schemas, note: Callable[[str], None]
-) -> Body | None:
+def body_of(about: Any, references: References, schemas: Schemas, note: Callable[[str], None]) -> Body | None:
     """None where the operation takes none. Errors: `Unfit`."""
     about = references.of(about)
     content = about.get("content") if isinstance(about, Mapping) else None
@@ -54,7 +52,13 @@ def body_of(
     if chosen == _MULTIPART:
         return _multipart(schema, schemas)
     made: dict[str, Any] = {"body": "{{ payload }}"}
-    if chosen.isascii() and chosen.isprintable() and "*" not in chosen and "{{" not in chosen and "/" in chosen:
+    if (
+        chosen.isascii()
+        and chosen.isprintable()
+        and "*" not in chosen
+        and "{{" not in chosen
+        and "/" in chosen
+    ):
         made["headers"] = {"Content-Type": chosen[:100]}
     return Body(made)
 

@@ -43,11 +43,7 @@ def merge(made: Described, there: Document | None, *, partial: bool, replace: Se
     `replace`: endpoints that are taken anew even where they were edited; `*` stands for all.
     """
     old = there.data if there is not None else {}
-    before = {
-        name: one
-        for name, one in (old.get("endpoints") or {}).items()
-        if isinstance(one, Mapping)
-    }
+    before = {name: one for name, one in (old.get("endpoints") or {}).items() if isinstance(one, Mapping)}
     changes: list[Change] = []
     lines = _head(made, old, changes, everything="*" in replace)
     lines.append("endpoints:")
@@ -81,7 +77,9 @@ def _endpoint(
         return new
     if _edited(old) and draft.name not in replace and "*" not in replace:
         same = old.get(MARK) == mark
-        changes.append(Change(draft.name, "kept" if same else "kept_differs", _differing(old, draft.document)))
+        changes.append(
+            Change(draft.name, "kept" if same else "kept_differs", _differing(old, draft.document))
+        )
         return _as_it_was(there, draft.name, old)
     if mark_of(old) != mark:
         changes.append(Change(draft.name, "changed", _differing(old, draft.document)))

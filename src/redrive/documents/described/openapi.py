@@ -56,7 +56,9 @@ class Server(NamedTuple):
     settings: list[Setting]
 
 
-def read_openapi(document: Mapping[str, Any], name: str, url: str | None, wanted: Wanted, nodes: int) -> Described:
+def read_openapi(
+    document: Mapping[str, Any], name: str, url: str | None, wanted: Wanted, nodes: int
+) -> Described:
     """`nodes`: most values of a schema or sample that is kept. Errors: `DescriptionInvalid`."""
     return _Reader(document, name, url, wanted, nodes).run()
 
@@ -165,9 +167,7 @@ class _Reader:
         if one.problem is not None:
             raise one.problem
         if one.method not in SENDABLE:
-            raise Unfit(
-                "method", f"{one.method.upper()} neither receives records nor sends them", _BY_HAND
-            )
+            raise Unfit("method", f"{one.method.upper()} neither receives records nor sends them", _BY_HAND)
         if len(one.path) > 1_000 or not one.path.isprintable() or "?" in one.path or "#" in one.path:
             raise Unfit("path", "its path holds characters that no path of a request has", _BY_HAND)
         if not one.path.startswith("/"):
@@ -252,7 +252,9 @@ class _Reader:
         if settings and url.startswith(("http://", "https://")):
             return Server(plain, _filled(url, settings), settings)
         absolute = urljoin(self._url or "", plain) if not plain.startswith(("http://", "https://")) else plain
-        known = absolute.startswith(("http://", "https://")) and _host(absolute) and quoted(absolute) is not None
+        known = (
+            absolute.startswith(("http://", "https://")) and _host(absolute) and quoted(absolute) is not None
+        )
         setting = Setting("base_url", "Where the system is.", default=absolute.rstrip("/") if known else None)
         if known:
             return Server(
@@ -261,7 +263,9 @@ class _Reader:
                 [setting],
             )
         self._made.notes.append(
-            Note("", "the description does not say on which host the system is: give the connection a base_url")
+            Note(
+                "", "the description does not say on which host the system is: give the connection a base_url"
+            )
         )
         rest = plain if plain.startswith("/") else ""
         return Server(plain, "{{ connection.base_url }}" + literal(rest), [setting])
@@ -308,7 +312,10 @@ class _Reader:
                 self._made.notes.append(Note("", scheme.note))
             if not known:
                 self._made.notes.append(
-                    Note("", "the description names no authentication: write `authentication` by hand if there is one")
+                    Note(
+                        "",
+                        "the description names no authentication: write `authentication` by hand if there is one",
+                    )
                 )
             return None
         scheme = known[best]

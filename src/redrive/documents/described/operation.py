@@ -137,11 +137,17 @@ class Maker:
                 if not isinstance(about, Mapping):
                     continue
                 name, where = about.get("name"), about.get("in")
-                if not isinstance(name, str) or not name or where not in {"path", "query", "header", "cookie"}:
+                if (
+                    not isinstance(name, str)
+                    or not name
+                    or where not in {"path", "query", "header", "cookie"}
+                ):
                     continue
                 if len(name) > 200 or not name.isprintable() or "{{" in name:
                     raise Unfit(
-                        "parameter", "the name of a parameter cannot stand in a request", "Mend the description."
+                        "parameter",
+                        "the name of a parameter cannot stand in a request",
+                        "Mend the description.",
                     )
                 schema = about.get("schema")
                 if schema is None and isinstance(about.get("content"), Mapping):
@@ -158,7 +164,12 @@ class Maker:
         if one.required:
             made["required"] = True
         default = one.schema.get("default")
-        if isinstance(default, (str, int)) and default != "" and len(str(default)) <= 200 and not one.required:
+        if (
+            isinstance(default, (str, int))
+            and default != ""
+            and len(str(default)) <= 200
+            and not one.required
+        ):
             made["default"] = default
         if values := enum_of(one.schema):
             made["one_of"] = list(values)
@@ -219,7 +230,9 @@ class Maker:
                 "pipeDelimited",
             }
             if given[name].get("type") == "array" and separated:
-                mark = {"spaceDelimited": "a space", "pipeDelimited": "|"}.get(str(one.about.get("style")), "a comma")
+                mark = {"spaceDelimited": "a space", "pipeDelimited": "|"}.get(
+                    str(one.about.get("style")), "a comma"
+                )
                 given[name]["type"] = "string"
                 told = given[name].get("description", "")
                 given[name]["description"] = f"Several are separated by {mark}. {told}".strip()
@@ -247,7 +260,10 @@ class Maker:
                     "Write this endpoint by hand, with the properties that you need in `query`.",
                 )
             self.notes.append(
-                Note(operation.title, f"the query parameter {one.name!r} is an object of unknown properties: left out")
+                Note(
+                    operation.title,
+                    f"the query parameter {one.name!r} is an object of unknown properties: left out",
+                )
             )
             return
         for key, inner in properties.items():
@@ -256,7 +272,9 @@ class Maker:
             full = f"{one.name}[{key}]" if deep else key
             name = names.name(f"{one.name}_{key}" if deep else key)
             about = inner if isinstance(inner, Mapping) else {}
-            part = _Parameter(full, "query", {"description": about.get("description")}, self._schemas.resolved(inner))
+            part = _Parameter(
+                full, "query", {"description": about.get("description")}, self._schemas.resolved(inner)
+            )
             given[name] = self._declared(part)
             query[full] = f"{{{{ with.{name} }}}}"
 
@@ -282,7 +300,9 @@ class Maker:
             if one.where != "header" or one.name.casefold() in _BY_ITSELF:
                 continue
             if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", one.name):
-                raise Unfit("parameter", "the name of a header holds other characters", "Mend the description.")
+                raise Unfit(
+                    "parameter", "the name of a header holds other characters", "Mend the description."
+                )
             if _IDEMPOTENCY.search(one.name) and direction == "send":
                 document["idempotency"] = {"header": one.name}
                 continue
@@ -366,9 +386,7 @@ class Maker:
         if body is not None and document["direction"] == "send" and body.schema is not None:
             document["payload"] = _about(
                 self._schemas.kept(body.schema),
-                body.sample
-                if body.sample is not None
-                else self._schemas.sample(body.schema, writing=True),
+                body.sample if body.sample is not None else self._schemas.sample(body.schema, writing=True),
             )
         if answer:
             sample = self._schemas.bounded(example) if example is not None else self._schemas.sample(answer)

@@ -15,7 +15,17 @@ _LISTS: Final = (
     "items", "data", "results", "result", "records", "value", "values", "list", "entries", "objects", "rows",
     "hits", "elements", "content", "resources", "members", "docs",
 )  # fmt: skip
-_HOLDERS: Final = ("data", "result", "results", "response", "payload", "_embedded", "embedded", "hits", "body")
+_HOLDERS: Final = (
+    "data",
+    "result",
+    "results",
+    "response",
+    "payload",
+    "_embedded",
+    "embedded",
+    "hits",
+    "body",
+)
 _ENVELOPE: Final = re.compile(
     r"total|count|page|limit|offset|size|next|prev|first|last|more|cursor|link|meta|paging|pagination|status|"
     r"success|message|error|warning|self|href|url|object|kind|type|incomplete|token|etag|version|code|ok|start|"
@@ -42,7 +52,16 @@ _CURSORS: Final = (
 _NUMBERS: Final = (
     "page", "page_number", "pageNumber", "page[number]", "pageNo", "page_no", "pageIndex", "page_index", "p",
 )  # fmt: skip
-_OFFSETS: Final = ("offset", "skip", "startAt", "start_at", "page[offset]", "startIndex", "start_index", "start")
+_OFFSETS: Final = (
+    "offset",
+    "skip",
+    "startAt",
+    "start_at",
+    "page[offset]",
+    "startIndex",
+    "start_index",
+    "start",
+)
 _SIZES: Final = (
     "per_page", "perPage", "page_size", "pageSize", "limit", "size", "page[size]", "page[limit]", "count", "max",
     "maxResults", "max_results", "top", "$top", "pagesize", "num",

@@ -33,7 +33,9 @@ MAX_DEPTH: Final = 30
 _VARIABLE: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _SENDS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _BY_HAND: Final = "Write this endpoint by hand (docs: write a connector)."
-_SKIPPED: Final = frozenset({"authorization", "content-type", "content-length", "host", "accept", "user-agent"})
+_SKIPPED: Final = frozenset(
+    {"authorization", "content-type", "content-length", "host", "accept", "user-agent"}
+)
 
 
 class Found(NamedTuple):
@@ -68,7 +70,9 @@ class _Reader:
         self._made = Described(
             kind="Postman collection",
             title=title or name,
-            version=text_of(str(info.get("version") or ""), 40) if isinstance(info.get("version"), str) else "",
+            version=text_of(str(info.get("version") or ""), 40)
+            if isinstance(info.get("version"), str)
+            else "",
             name=wanted.name or kebab(title, 60) or name,
         )
         self._made.head["description"] = text_of(_said(info.get("description")), 300)
@@ -87,7 +91,9 @@ class _Reader:
         unique: dict[tuple[str, str, str], Found] = {}
         for one in chosen:
             if unique.setdefault((one.host, *_shape(one)), one) is not one:
-                made.notes.append(Note(one.title, f"{text_of(one.name, 100)!r} is the same request once more"))
+                made.notes.append(
+                    Note(one.title, f"{text_of(one.name, 100)!r} is the same request once more")
+                )
         made.chosen = len(unique)
         made.operations -= len(chosen) - len(unique)
         host = self._host(list(unique.values()))
@@ -317,7 +323,9 @@ class _Reader:
             document["per"] = "item"
             return {key: value or "" for key, value, _, _ in _pairs(body.get("urlencoded")) if key in keys}
         if mode == "formdata":
-            files = [p for p in body.get("formdata") or () if isinstance(p, Mapping) and p.get("type") == "file"]
+            files = [
+                p for p in body.get("formdata") or () if isinstance(p, Mapping) and p.get("type") == "file"
+            ]
             if len(files) != 1 or not _spells(str(files[0].get("key", ""))):
                 raise Unfit(
                     "body",
@@ -352,16 +360,24 @@ class _Reader:
 
     def _headers_of_answer(self, item: Mapping[str, Any]) -> dict[str, Any]:
         listed = item.get("response")
-        first = next((one for one in listed if isinstance(one, Mapping)), {}) if isinstance(listed, list) else {}
+        first = (
+            next((one for one in listed if isinstance(one, Mapping)), {}) if isinstance(listed, list) else {}
+        )
         return {key: value for key, value, _, _ in _pairs(first.get("header"))}
 
     def _keep(self, document: dict[str, Any], sample: Any, answer: Any, schema: Any) -> None:
         if sample is not None:
             kept = self._schemas.kept(schema_of(sample))
-            document["payload"] = {**({"schema": kept} if kept else {}), "sample": self._schemas.bounded(sample)}
+            document["payload"] = {
+                **({"schema": kept} if kept else {}),
+                "sample": self._schemas.bounded(sample),
+            }
         if answer is not None:
             kept = self._schemas.kept(schema)
-            document["answer"] = {**({"schema": kept} if kept else {}), "sample": self._schemas.bounded(answer)}
+            document["answer"] = {
+                **({"schema": kept} if kept else {}),
+                "sample": self._schemas.bounded(answer),
+            }
 
 
 def schema_of(value: Any, depth: int = 0) -> dict[str, Any]:
@@ -376,13 +392,19 @@ def schema_of(value: Any, depth: int = 0) -> dict[str, Any]:
     if isinstance(value, int):
         return {"type": "integer"}
     if isinstance(value, str):
-        return {"type": "string", "format": "uri"} if value.startswith(("http://", "https://")) else {"type": "string"}
+        return (
+            {"type": "string", "format": "uri"}
+            if value.startswith(("http://", "https://"))
+            else {"type": "string"}
+        )
     return {} if value is None else {"type": "number"}
 
 
 def _shape(one: Found) -> tuple[str, str]:
     """Method and path with its variables in braces."""
-    parts = [f"{{{part[1:]}}}" if part.startswith(":") and len(part) > 1 else part for part in one.path.split("/")]
+    parts = [
+        f"{{{part[1:]}}}" if part.startswith(":") and len(part) > 1 else part for part in one.path.split("/")
+    ]
     return one.method, _VARIABLE.sub(lambda match: "{" + match[1] + "}", "/".join(parts))
 
 
@@ -448,7 +470,11 @@ def _said(description: Any) -> str:
 
 
 def _whole(value: str | None) -> int | None:
-    return int(value) if value is not None and value.isascii() and value.isdecimal() and len(value) < 10 else None
+    return (
+        int(value)
+        if value is not None and value.isascii() and value.isdecimal() and len(value) < 10
+        else None
+    )
 
 
 def _json(raw: Any) -> Any:

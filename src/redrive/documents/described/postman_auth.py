@@ -29,7 +29,9 @@ def authentication_of(auths: Iterable[Any], setting: Callable[..., str]) -> Auth
             continue
         _one(kind, _values(auth.get(kind)), made)
         return made
-    made.notes.append("the collection names no authentication: write `authentication` by hand if there is one")
+    made.notes.append(
+        "the collection names no authentication: write `authentication` by hand if there is one"
+    )
     return made
 
 

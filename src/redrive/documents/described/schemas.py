@@ -101,7 +101,10 @@ class Schemas:
         whole: dict[str, Any] = {key: value for key, value in found.items() if key != "allOf"}
         properties: dict[str, Any] = {}
         required: list[Any] = []
-        for part in [*parts[:50], {key: whole.pop(key) for key in ("properties", "required") if key in whole}]:
+        for part in [
+            *parts[:50],
+            {key: whole.pop(key) for key in ("properties", "required") if key in whole},
+        ]:
             inner, within = self._whole(part, within)
             for key, value in inner.items():
                 if key == "properties" and isinstance(value, Mapping):

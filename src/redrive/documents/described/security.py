@@ -64,7 +64,9 @@ def scheme_of(name: str, about: Mapping[str, Any], base: str, scopes: Sequence[s
         _oauth2(made, about, base, scopes)
     elif kind == "openidconnect":
         _bearer(made, "An access token of the system's sign-in (OpenID Connect).")
-        made.note = "OpenID Connect names its token address elsewhere: an access token is expected as a secret"
+        made.note = (
+            "OpenID Connect names its token address elsewhere: an access token is expected as a secret"
+        )
     elif kind == "mutualtls":
         made.tls = {"certificate": "{{ connection.certificate }}", "key": "{{ connection.key }}"}
         made.authentication = {"method": "none"}
@@ -73,7 +75,9 @@ def scheme_of(name: str, about: Mapping[str, Any], base: str, scopes: Sequence[s
             Setting("key", "Its private key, as PEM.", secret=True),
         ]
     else:
-        made.note = f"the security scheme {name!r} is of the kind {kind[:40]!r}, which has no counterpart here"
+        made.note = (
+            f"the security scheme {name!r} is of the kind {kind[:40]!r}, which has no counterpart here"
+        )
     return made
 
 
@@ -119,7 +123,9 @@ def _api_key(made: Scheme, about: Mapping[str, Any], help_: str) -> None:
 
 
 def _secret_name(scheme: str) -> str:
-    words = "".join(char if char.isascii() and char.isalnum() else "_" for char in scheme[:60]).strip("_").lower()
+    words = (
+        "".join(char if char.isascii() and char.isalnum() else "_" for char in scheme[:60]).strip("_").lower()
+    )
     return words if words and words[0].isalpha() else "api_key"
 
 

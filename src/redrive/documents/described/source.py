@@ -117,7 +117,9 @@ class _Builder:
         except yaml.YAMLError as error:
             mark: Any = getattr(error, "problem_mark", None)
             where = f" in line {mark.line + 1}" if mark else ""
-            raise _unreadable(self._name, f"it is not YAML: {getattr(error, 'problem', error)}{where}") from None
+            raise _unreadable(
+                self._name, f"it is not YAML: {getattr(error, 'problem', error)}{where}"
+            ) from None
         raise _unreadable(self._name, "it is empty")
 
     def _value(self, event: Any, events: Iterator[Any], depth: int) -> Any:

@@ -155,9 +155,8 @@ def _print(session: Session, done: DescriptionImported, *, out: Path | None, pla
     output = session.output
     for change in done.changes[:_MOST_LINES]:
         settings = f": {', '.join(change.settings)}" if change.settings else ""
-        output.text(
-            f"{visible(change.endpoint or 'the connector itself')}: {_WORDS[change.change]}{visible(settings)}"
-        )
+        what = visible(change.endpoint or "the connector itself")
+        output.text(f"{what}: {_WORDS[change.change]}{visible(settings)}")
     if len(done.changes) > _MOST_LINES:
         counts = Counter(change.change for change in done.changes[_MOST_LINES:])
         more = ", ".join(f"{count} {_WORDS[kind]}" for kind, count in sorted(counts.items()))

@@ -10,7 +10,7 @@ from redrive.cli.inputs import Form, payload_ids
 from redrive.cli.options import pairs
 from redrive.cli.output import Output, size, visible
 from redrive.cli.session import Injected
-from redrive.client.records import TriedBody, TriedExchange, TryRequest, TryView
+from redrive.client.records import TriedBody, TriedExchange, TriedPayload, TryRequest, TryView
 from redrive.core.jsonvalue import decode
 from redrive.errors import StateConflict
 
@@ -92,14 +92,7 @@ def _print(output: Output, done: TryView) -> None:
     for line in done.logs:
         output.note(visible(line))
     if done.payload is not None:
-        payload = done.payload
-        items = "" if payload.items is None else f", {payload.items} items"
-        page = f"page {done.pages}: " if done.direction == "receive" else "puts out: "
-        output.text(f"{page}{visible(payload.media_type)}{items}, {size(payload.size_bytes)}")
-        for one in payload.preview:
-            output.text(visible(one, lines=True))
-        if payload.more:
-            output.text(f"… and {payload.more} more items")
+        _print_payload(output, done, done.payload)
     elif done.error is None:
         output.text("It puts nothing out.")
     if done.error is not None:
@@ -108,6 +101,16 @@ def _print(output: Output, done: TryView) -> None:
             output.text(f"  hint: {visible(done.error.hint)}")
     elif done.direction == "send":
         output.note("It was really sent; no delivery is kept.")
+
+
+def _print_payload(output: Output, done: TryView, payload: TriedPayload) -> None:
+    items = "" if payload.items is None else f", {payload.items} {'item' if payload.items == 1 else 'items'}"
+    page = f"page {done.pages}: " if done.direction == "receive" else "puts out: "
+    output.text(f"{page}{visible(payload.media_type)}{items}, {size(payload.size_bytes)}")
+    for one in payload.preview:
+        output.text(visible(one, lines=True))
+    if payload.more:
+        output.text(f"… and {payload.more} more items")
 
 
 def _print_exchange(output: Output, exchange: TriedExchange) -> None:

@@ -25,11 +25,10 @@ async def fetch(source: str) -> bytes:
     """
     if is_url(source):
         return await _download(source)
-    path = Path(source)
-    if not path.is_file():
-        raise NotFound(f"There is no file {source}", code="file.unknown", at=source)
     try:
-        return await asyncio.to_thread(path.read_bytes)
+        return await asyncio.to_thread(Path(source).read_bytes)
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {source}", code="file.unknown", at=source) from None
     except OSError as error:
         raise UsageError(
             f"The file {source} cannot be read: {error.strerror}", code="file.unreadable", at=source
@@ -44,7 +43,7 @@ async def _download(url: str) -> bytes:
             aiohttp.ClientSession(timeout=timeout) as session,
             session.get(url, headers={"Accept": "application/json, application/yaml, */*"}) as answer,
         ):
-            if answer.status != 200:  # noqa: PLR2004 - the one status with the whole file
+            if answer.status != 200:
                 raise RemoteUnavailable(
                     f"{host} answered {answer.status} when the description was asked for",
                     hint="Open the address in a browser; save the file and name it instead.",

@@ -9,6 +9,7 @@ from redrive.service.connector_views import (
     EndpointView,
     TriedBody,
     TriedExchange,
+    TriedPayload,
     TryRequest,
     TryView,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "TrialView",
     "TriedBody",
     "TriedExchange",
+    "TriedPayload",
     "TryRequest",
     "TryView",
     "UploadView",

@@ -39,8 +39,8 @@ from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    connectors, flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, tokens, health,
+    connectors, flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger,
+    lookups, pools, caches, groups, tests, tokens, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 

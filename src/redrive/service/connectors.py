@@ -248,7 +248,7 @@ def _body(about: Any, items: str) -> BodyView | None:
         found.append(FieldView(path=path, type=kind))
         if len(found) == MOST_FIELDS:
             break
-    return BodyView(schema_=schema, sample=about.get("sample"), fields=found)
+    return BodyView(schema=schema, sample=about.get("sample"), fields=found)
 
 
 def _fields(schema: Any, prefix: str, depth: int) -> Iterator[tuple[str, str]]:

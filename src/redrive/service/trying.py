@@ -108,10 +108,8 @@ async def _payload(kernel: Kernel, payloads: Payloads, connection: str, request:
     elif request.payload is not None:
         detail = await payloads.get(request.payload)
         media_type = request.media_type or detail.media_type
-        parts: list[bytes] = []
-        async for part in payloads.stream(request.payload, 0, MOST_SENT_BYTES + 1):
-            parts.append(part)
-        data = b"".join(parts)
+        stream = payloads.stream(request.payload, 0, min(detail.size_bytes, MOST_SENT_BYTES + 1))
+        data = b"".join([part async for part in stream])
         if len(data) > MOST_SENT_BYTES:
             raise UsageError(
                 f"payload {request.payload} is too large to try an endpoint with", code="payload.too_large"
@@ -184,7 +182,7 @@ class _World(MemoryContext):
         super().__init__(
             now=datetime.now(UTC),
             step=NAME,
-            run=RunInfo(id=NAME, flow=NAME, version=0, trigger="manual"),
+            run=RunInfo(id=f"{NAME}-{secrets.token_hex(8)}", flow=NAME, version=0, trigger="manual"),
             missing="error",
         )
         self.ledger = _Ledger(self)
@@ -277,10 +275,7 @@ async def _payload_view(out: Out) -> TriedPayload:
     elif isinstance(content, Content):
         data = await content.read()
     else:
-        parts = []
-        async for part in content:
-            parts.append(part)
-        data = b"".join(parts)
+        data = b"".join([part async for part in content]) if content is not None else b""
     media_type = out.media_type or JSON
     items = _items(data, media_type, out.items_path or "")
     if items is None:

@@ -69,7 +69,9 @@ class RestEndpoint:
     def receive(
         self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
     ) -> AsyncIterator[Out]:
-        """Errors: `remote.*`, `auth.failed`, `answer.*`, `pagination.*`, `template.missing`, `parameter.*`."""
+        """Errors: `remote.*`, `auth.failed`, `answer.*`, `pagination.*`, `template.missing`,
+        `parameter.*`.
+        """
         assert self._receiver is not None
         return self._receiver.run(payload, filled(self._label, self._declared, parameters), ctx)
 

@@ -80,11 +80,12 @@ def _form(schema: Any, schemas: Schemas, sample: Any) -> Body:
 
 def _multipart(schema: Any, schemas: Schemas) -> Body:
     """The payload is the one upload; other parts are parameters."""
-    files, others = [], []
+    files: list[tuple[str, Mapping[str, Any]]] = []
+    others: list[tuple[str, Mapping[str, Any]]] = []
     for name, inner in list(schemas.properties(schema).items())[:_MOST_FIELDS]:
         about = schemas.resolved(inner)
         upload = about.get("format") in {"binary", "byte"} or "contentMediaType" in about
-        if about.get("readOnly") is True or not isinstance(name, str) or not name.isprintable():
+        if about.get("readOnly") is True or not name.isprintable():
             continue
         if schemas.kind(inner) == "array":
             below = schemas.resolved(about.get("items"))

@@ -24,24 +24,26 @@ def convert(data: bytes, name: str, wanted: Wanted, *, url: str | None = None) -
     Errors: `DescriptionInvalid`.
     """
     document = read(data, name)
-    for number, nodes in enumerate(DETAIL):
-        made = _read(document, name, url, wanted, nodes)
+    made = _read(document, name, url, wanted, DETAIL[0])
+    for fewer in DETAIL[1:]:
         if _fits(made):
             break
-        if number == len(DETAIL) - 1:
-            raise DescriptionInvalid(
-                f"{name} makes a document larger than one may be, even without schemas and samples",
-                code="description.too_large",
-                at=name,
-                hint="Take a part of it: --only TAG or --only /PATH.",
-            )
-    if nodes != DETAIL[0]:
+        made = _read(document, name, url, wanted, fewer)
+    if not _fits(made):
+        raise DescriptionInvalid(
+            f"{name} makes a document larger than one may be, even without schemas and samples",
+            code="description.too_large",
+            at=name,
+            hint="Take a part of it: --only TAG or --only /PATH.",
+        )
+    if made.nodes != DETAIL[0]:
+        kept = f"cut at {made.nodes} values each" if made.nodes else "left out"
         made.notes.insert(
             0,
             Note(
                 "",
-                f"schemas and samples are cut at {nodes} values each, for all of it fits into one document so; "
-                "with --only they are kept in more detail",
+                f"schemas and samples are {kept}: in full the document would be larger than one may be; "
+                "with --only there is more room",
             ),
         )
     if not made.endpoints:

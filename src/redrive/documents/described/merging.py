@@ -12,7 +12,7 @@ from redrive.documents.described.model import Described, Draft
 from redrive.documents.described.writing import MARK, endpoint_lines, head_lines, heading, member
 from redrive.documents.load import Document
 
-_HEAD_MARKED: Final = ("base_url", "authentication", "headers", "tls")
+_HEAD_MARKED: Final[tuple[str, ...]] = ("base_url", "authentication", "headers", "tls")
 """What an import writes beside the endpoints; everything else there is a person's."""
 
 

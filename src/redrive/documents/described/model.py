@@ -108,6 +108,8 @@ class Described:
     endpoints: list[Draft] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    nodes: int = 0
+    """Most values of one schema or sample that was kept."""
     operations: int = 0
     """All that the description names, chosen or not."""
     chosen: int = 0

@@ -24,8 +24,10 @@ def by_path(method: str, path: str) -> str:
     """`GET /orders/{id}/lines` → `get-orders-by-id-lines`."""
     parts = [_VERBS.get(method, method.lower())]
     for part in path.split("/"):
-        for piece in re.split(r"(\{[^}]*\})", part):
-            parts.append(f"by-{kebab(piece)}" if piece.startswith("{") else kebab(piece))
+        parts += [
+            f"by-{kebab(piece)}" if piece.startswith("{") else kebab(piece)
+            for piece in re.split(r"(\{[^}]*\})", part)
+        ]
     return "-".join(part for part in parts if part)[:MOST].rstrip("-")
 
 

@@ -72,6 +72,8 @@ class _Reader:
         self._wanted = wanted
         self._references = References(document)
         self._schemas = Schemas(self._references, nodes)
+        self._together: set[str] = set()
+        """Schemes that stand beside the chosen one."""
         info = document.get("info")
         info = info if isinstance(info, Mapping) else {}
         title = text_of(info.get("title"), 100)
@@ -80,6 +82,7 @@ class _Reader:
             title=title or name,
             version=text_of(str(info.get("version", "")), 40),
             name=wanted.name or kebab(title, 60) or "imported",
+            nodes=nodes,
         )
         self._made.head["description"] = text_of(info.get("description"), 300)
 
@@ -105,6 +108,11 @@ class _Reader:
         chosen = self._chosen(found, names)
         made.chosen = len(chosen)
         server = self._server()
+        self._elsewhere = self._wanted.server is not None and any(
+            self._wanted.server.rstrip("/")
+            in self._plain(self._servers(one.about) or self._servers(one.shared))
+            for one in found
+        )
         scheme = self._scheme(chosen, server)
         self._head(server, scheme)
         maker = Maker(self._references, self._schemas)
@@ -226,19 +234,18 @@ class _Reader:
         listed = holder.get("servers")
         if not isinstance(listed, list):
             return []
-        return [str(one["url"]) for one in listed[:20] if isinstance(one, Mapping) and "url" in one]
+        return [_plain_url(one) for one in listed[:20] if isinstance(one, Mapping) and "url" in one]
 
     def _as_server(self, about: Mapping[str, Any]) -> Server:
         url = str(about.get("url") or "/").strip().rstrip("/")
         variables = about.get("variables")
         variables = variables if isinstance(variables, Mapping) else {}
         settings: list[Setting] = []
-        plain = url
+        plain = _plain_url(about)
         for variable in dict.fromkeys(_VARIABLE.findall(url)):
             detail = variables.get(variable)
             detail = detail if isinstance(detail, Mapping) else {}
             default = text_of(str(detail.get("default", "")), 300) or None
-            plain = plain.replace("{" + variable + "}", default or variable)
             one_of = detail.get("enum")
             name = kebab(variable, 60).replace("-", "_")
             settings.append(
@@ -272,16 +279,26 @@ class _Reader:
 
     def _right_server(self, one: Found, server: Server) -> None:
         listed = self._servers(one.about) or self._servers(one.shared)
-        if not listed or self._wanted.server is not None:
-            return
-        plain = [urljoin(self._url or server.url, text).rstrip("/") for text in listed]
-        if server.url not in plain and not set(listed) & set(self._servers(self._document)):
+        named = self._servers(self._document)
+        if not listed:
+            # With another server than those for all, only what names it is taken.
+            if self._wanted.server is None or self._wanted.server.rstrip("/") in self._plain(named):
+                return
+            if not self._elsewhere:
+                return
+            listed = named or [server.url]
+        plain = self._plain(listed)
+        wanted = (self._wanted.server or server.url).rstrip("/")
+        if wanted not in plain and (self._wanted.server is not None or not set(listed) & set(named)):
             raise Unfit(
                 "server",
                 f"it lives on another server than the rest ({text_of(listed[0], 120)})",
                 f"Import it into a connector of its own: --server {text_of(plain[0], 120)} "
                 f"--only {one.path} --name OTHER.",
             )
+
+    def _plain(self, listed: Sequence[str]) -> list[str]:
+        return [urljoin(self._url or "", text).rstrip("/") for text in listed]
 
     # ---- authentication
 
@@ -299,7 +316,15 @@ class _Reader:
             )
         counts: Counter[str] = Counter()
         for one in chosen:
-            counts.update({name for way in self._ways(one) for name in way})
+            # A key in a header may stand beside another scheme, so an operation may want both.
+            counts.update(
+                name
+                for name in {name for way in self._ways(one) for name in way}
+                if any(
+                    name in way and all(other in known and known[other].headers for other in way - {name})
+                    for way in self._ways(one)
+                )
+            )
         usable = {name: scheme for name, scheme in known.items() if scheme.authentication is not None}
         best = wanted or max(
             usable,
@@ -314,7 +339,7 @@ class _Reader:
                 self._made.notes.append(
                     Note(
                         "",
-                        "the description names no authentication: write `authentication` by hand if there is one",
+                        "the description names no authentication: write `authentication` if there is one",
                     )
                 )
             return None
@@ -333,9 +358,9 @@ class _Reader:
         components = self._document.get("components")
         listed = components.get("securitySchemes") if isinstance(components, Mapping) else None
         made: dict[str, Scheme] = {}
-        for name, about in (listed or {}).items() if isinstance(listed, Mapping) else ():
+        for name, one in listed.items() if isinstance(listed, Mapping) else ():
             try:
-                about = self._references.of(about)
+                about = self._references.of(one)
             except Unfit:
                 continue
             if isinstance(about, Mapping) and isinstance(name, str):
@@ -365,7 +390,10 @@ class _Reader:
                     continue
                 for other in sorted(way - {scheme.name}):
                     more = known.get(other)
-                    if more is not None and more.headers and not set(more.headers) <= set(scheme.headers):
+                    if more is None or not more.headers:
+                        continue
+                    self._together.add(other)
+                    if not set(more.headers) <= set(scheme.headers):
                         scheme.headers |= more.headers
                         scheme.settings += more.settings
 
@@ -373,15 +401,18 @@ class _Reader:
         ways = self._ways(one)
         if not ways or scheme is None or frozenset() in ways:
             return
-        beside = {name for way in ways for name in way if scheme.name in way}
-        if not any(scheme.name in way for way in ways):
-            other = next(iter(ways[0]), "")
-            raise Unfit(
-                "authentication",
-                f"it wants the authentication {text_of(other, 60)!r}, the connector has {text_of(scheme.name, 60)!r}",
-                f"Import such operations into a connector of their own: --authentication {text_of(other, 60)}.",
-            )
-        del beside
+        if any(scheme.name in way and self._all_there(way, scheme) for way in ways):
+            return
+        other = text_of(next(iter(sorted(ways[0] - {scheme.name})), ""), 60)
+        raise Unfit(
+            "authentication",
+            f"it wants the authentication {other!r}, the connector has {text_of(scheme.name, 60)!r}",
+            f"Import such operations into a connector of their own: --authentication {other}.",
+        )
+
+    def _all_there(self, way: frozenset[str], scheme: Scheme) -> bool:
+        """Whether the connector has all that is wanted together."""
+        return all(name == scheme.name or name in self._together for name in way)
 
     def _head(self, server: Server, scheme: Scheme | None) -> None:
         head = self._made.head
@@ -414,6 +445,19 @@ def _filled(url: str, settings: Sequence[Setting]) -> str:
         inner = f"connection.{setting.name}" + (f" | default({default})" if default else "")
         made.append("{{ " + inner + " }}")
     return "".join(made)
+
+
+def _plain_url(server: Mapping[str, Any]) -> str:
+    """The URL of a server with the defaults of its variables."""
+    variables = server.get("variables")
+    variables = variables if isinstance(variables, Mapping) else {}
+
+    def default(match: re.Match[str]) -> str:
+        detail = variables.get(match[1])
+        known = detail.get("default") if isinstance(detail, Mapping) else None
+        return text_of(str(known), 300) if known else match[1]
+
+    return _VARIABLE.sub(default, str(server.get("url") or "/").strip()).rstrip("/")
 
 
 def _host(url: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from redrive.documents.described.bodies import Body, body_of
 from redrive.documents.described.model import Draft, Note, Unfit, text_of
 from redrive.documents.described.names import Parameters
-from redrive.documents.described.pages import paging, records
+from redrive.documents.described.pages import Paging, paging, records
 from redrive.documents.described.references import References
 from redrive.documents.described.schemas import Schemas, enum_of, first_example
 
@@ -68,25 +68,19 @@ class Maker:
         document: dict[str, Any] = {"direction": direction}
         if why:
             comments["direction"] = why
-        document["description"] = self._description(about)
+        if words := self._description(about):
+            document["description"] = words
         request: dict[str, Any] = {"method": operation.method, "path": operation.path}
         document["request"] = request
         given: dict[str, Any] = {}
         names = Parameters()
         taken: tuple[str, ...] = ()
         items: str | None = None
+        pages = None
         if direction == "receive":
-            found = records(answer, operation.path, self._schemas)
-            items = found.path
-            if found.why:
-                comments["items"] = found.why
             queries = {one.name: one.schema for one in parameters if one.where == "query"}
-            pages = paging(queries, answer, headers, items, self._schemas)
+            items, pages = self._pages(operation, queries, answer, headers, comments)
             taken = pages.taken
-            if pages.why:
-                comments["paginate"] = pages.why
-        else:
-            pages = None
         request["path"] = self._path(operation, parameters, given, names)
         query = self._query(operation, parameters, given, names, taken)
         sent = self._headers(operation, parameters, given, names, document, direction)
@@ -106,6 +100,22 @@ class Maker:
         return Draft(operation.title, operation.name, document, comments)
 
     # ---- what it is
+
+    def _pages(
+        self,
+        operation: Operation,
+        queries: Mapping[str, Mapping[str, Any]],
+        answer: Any,
+        headers: Mapping[str, Any],
+        comments: dict[str, str],
+    ) -> tuple[str | None, Paging]:
+        found = records(answer, operation.path, self._schemas)
+        pages = paging(queries, answer, headers, found.path, self._schemas)
+        if found.why:
+            comments["items"] = found.why
+        if pages.why:
+            comments["paginate"] = pages.why
+        return found.path, pages
 
     def _direction(self, operation: Operation, answer: Any) -> tuple[str, str]:
         if operation.method == "GET":
@@ -267,7 +277,7 @@ class Maker:
             )
             return
         for key, inner in properties.items():
-            if not isinstance(key, str) or not key.isprintable() or "{{" in key or len(key) > 120:
+            if not key.isprintable() or "{{" in key or len(key) > 120:
                 continue
             full = f"{one.name}[{key}]" if deep else key
             name = names.name(f"{one.name}_{key}" if deep else key)
@@ -336,7 +346,13 @@ class Maker:
             document["request"]["body"] = f"{{{{ with.{name} }}}}"
             return
         for field, declared in body.declared.items():
-            given[names.name(field)] = declared
+            if names.name(field) != field:
+                raise Unfit(
+                    "parameter",
+                    f"its body and its address both have a {field!r}",
+                    "Write this endpoint by hand, with two names.",
+                )
+            given[field] = declared
         document["request"] |= body.request
         if body.per == "item":
             document["per"] = "item"

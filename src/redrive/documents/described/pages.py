@@ -45,9 +45,9 @@ _TOKENS: Final = (
     "next", "next_page_cursor", "nextMarker", "next_marker", "scroll_id",
 )  # fmt: skip
 _CURSORS: Final = (
-    "cursor", "page_token", "pageToken", "next_token", "nextToken", "next_cursor", "nextCursor", "page_cursor",
-    "continuation_token", "continuationToken", "continue", "after", "page[after]", "page[cursor]", "marker",
-    "next_page_token", "starting_after", "start_cursor", "next_marker",
+    "cursor", "page_token", "pageToken", "next_token", "nextToken", "next_cursor", "nextCursor",
+    "page_cursor", "continuation_token", "continuationToken", "continue", "after", "page[after]",
+    "page[cursor]", "marker", "next_page_token", "starting_after", "start_cursor", "next_marker",
 )  # fmt: skip
 _NUMBERS: Final = (
     "page", "page_number", "pageNumber", "page[number]", "pageNo", "page_no", "pageIndex", "page_index", "p",
@@ -63,8 +63,8 @@ _OFFSETS: Final = (
     "start",
 )
 _SIZES: Final = (
-    "per_page", "perPage", "page_size", "pageSize", "limit", "size", "page[size]", "page[limit]", "count", "max",
-    "maxResults", "max_results", "top", "$top", "pagesize", "num",
+    "per_page", "perPage", "page_size", "pageSize", "limit", "size", "page[size]", "page[limit]", "count",
+    "max", "maxResults", "max_results", "top", "$top", "pagesize", "num",
 )  # fmt: skip
 _MOST_SIZE: Final = 1000
 

@@ -33,6 +33,11 @@ MAX_DEPTH: Final = 30
 _VARIABLE: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _SENDS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _BY_HAND: Final = "Write this endpoint by hand (docs: write a connector)."
+_SENSITIVE: Final = re.compile(
+    r"api[-_ ]?key|secret|passw|passphrase|credential|signature|(?<!page_)(?<!page-)(?<!next_)token\Z"
+    r"|\Aauth|cookie",
+    re.IGNORECASE,
+)
 _SKIPPED: Final = frozenset(
     {"authorization", "content-type", "content-length", "host", "accept", "user-agent"}
 )
@@ -74,6 +79,7 @@ class _Reader:
             if isinstance(info.get("version"), str)
             else "",
             name=wanted.name or kebab(title, 60) or name,
+            nodes=nodes,
         )
         self._made.head["description"] = text_of(_said(info.get("description")), 300)
         self._variables = dict(_variables(document.get("variable")))
@@ -98,7 +104,7 @@ class _Reader:
         made.operations -= len(chosen) - len(unique)
         host = self._host(list(unique.values()))
         names = endpoint_names([(one.name, *_shape(one)) for one in unique.values()])
-        auth = authentication_of(self._auths(unique.values()), self._setting)
+        auth = authentication_of(self._auths(unique.values()))
         made.head["base_url"] = self._base(host)
         if auth.document is not None:
             made.head["authentication"] = auth.document
@@ -109,7 +115,7 @@ class _Reader:
                 if one.host != host:
                     raise Unfit(
                         "server",
-                        f"it lives on another server than the rest ({text_of(one.host, 100) or 'none is named'})",
+                        f"it lives on another server than the rest ({text_of(one.host, 100) or 'none'})",
                         "Import it into a connector of its own: --only NAME --name OTHER.",
                     )
                 made.endpoints.append(self._endpoint(one, names[" ".join(_shape(one))]))
@@ -198,8 +204,9 @@ class _Reader:
 
     def _read(self, variable: str) -> str:
         """The template that reads what Postman calls a variable."""
-        name = self._setting(variable, self._variables.get(variable), "A variable of the collection.")
-        default = self._variables.get(variable)
+        secret = _SENSITIVE.search(variable) is not None
+        default = None if secret else self._variables.get(variable)
+        name = self._setting(variable, default, "A variable of the collection.", secret=secret)
         made = quoted(default) if default else None
         return f"{{{{ connection.{name} | default({made}) }}}}" if made else f"{{{{ connection.{name} }}}}"
 
@@ -220,7 +227,8 @@ class _Reader:
         schema = schema_of(answer)
         comments: dict[str, str] = {}
         document: dict[str, Any] = {"direction": "receive" if receives else "send"}
-        document["description"] = text_of(one.name, 160)
+        if one.name:
+            document["description"] = text_of(one.name, 160)
         request: dict[str, Any] = {"method": one.method, "path": ""}
         document["request"] = request
         given: dict[str, Any] = {}
@@ -230,17 +238,7 @@ class _Reader:
         known = {key: {"type": "string", "default": _whole(value)} for key, value, _, _ in queries}
         taken: tuple[str, ...] = ()
         if receives:
-            found = records(schema, one.path, self._schemas)
-            if found.path is not None:
-                document["items"] = found.path
-            if found.why:
-                comments["items"] = f"in the example, {found.why}"
-            pages = paging(known, schema, self._headers_of_answer(one.item), found.path, self._schemas)
-            taken = pages.taken
-            if pages.document is not None:
-                document["paginate"] = pages.document
-            if pages.why:
-                comments["paginate"] = pages.why
+            taken = self._pages(one, known, schema, document, comments)
         if query := self._values(queries, given, names, taken):
             request["query"] = query
         heads = [one for one in _pairs(one.request.get("header")) if one[0].casefold() not in _SKIPPED]
@@ -252,13 +250,34 @@ class _Reader:
         self._keep(document, sample, answer, schema)
         return Draft(one.title, name, document, comments)
 
+    def _pages(
+        self,
+        one: Found,
+        queries: Mapping[str, Mapping[str, Any]],
+        schema: Any,
+        document: dict[str, Any],
+        comments: dict[str, str],
+    ) -> tuple[str, ...]:
+        """Guessed from the example; the query parameters that the pagination sends by itself."""
+        found = records(schema, one.path, self._schemas)
+        if found.path is not None:
+            document["items"] = found.path
+        if found.why:
+            comments["items"] = f"in the example, {found.why}"
+        pages = paging(queries, schema, self._headers_of_answer(one.item), found.path, self._schemas)
+        if pages.document is not None:
+            document["paginate"] = pages.document
+        if pages.why:
+            comments["paginate"] = pages.why
+        return pages.taken
+
     def _path(self, one: Found, given: dict[str, Any], names: Parameters) -> str:
         about = {key: (value, help_) for key, value, help_, _ in _pairs(_url_part(one.request, "variable"))}
         made = []
         for part in one.path.split("/"):
             if part.startswith(":") and len(part) > 1:
                 name = names.name(part[1:])
-                value, help_ = about.get(part[1:], (None, ""))
+                _, help_ = about.get(part[1:], (None, ""))
                 given[name] = {"type": "string", "required": True}
                 if help_:
                     given[name]["description"] = help_
@@ -267,7 +286,7 @@ class _Reader:
             pieces = _VARIABLE.split(part)
             for number in range(1, len(pieces), 2):
                 variable = pieces[number]
-                if variable in self._variables and self._variables[variable]:
+                if self._variables.get(variable):
                     pieces[number] = self._read(variable)
                 else:
                     name = names.name(variable)
@@ -288,6 +307,11 @@ class _Reader:
         made: dict[str, str] = {}
         for key, value, help_, disabled in pairs:
             if key in taken or not key or len(key) > 200 or not key.isprintable() or "{{" in key:
+                continue
+            if _SENSITIVE.search(key):
+                # A collection may hold real keys: they are asked for, not taken over.
+                secret = self._setting(key, None, f"The value of {key}.", secret=True)
+                made[key] = f"{{{{ connection.{secret} | default('') }}}}"
                 continue
             name = names.name(key)
             declared: dict[str, Any] = {}
@@ -329,7 +353,7 @@ class _Reader:
             if len(files) != 1 or not _spells(str(files[0].get("key", ""))):
                 raise Unfit(
                     "body",
-                    f"it takes a form with {len(files) or 'no'} uploads, and a step sends one payload at a time",
+                    f"it takes a form with {len(files) or 'no'} uploads, and a step sends one payload",
                     "Write this endpoint by hand, with `multipart` that says which part is the payload.",
                 )
             request["multipart"] = {
@@ -366,6 +390,7 @@ class _Reader:
         return {key: value for key, value, _, _ in _pairs(first.get("header"))}
 
     def _keep(self, document: dict[str, Any], sample: Any, answer: Any, schema: Any) -> None:
+        sample, answer = _without_secrets(sample), _without_secrets(answer)
         if sample is not None:
             kept = self._schemas.kept(schema_of(sample))
             document["payload"] = {
@@ -488,6 +513,22 @@ def _json(raw: Any) -> Any:
             return decode(_VARIABLE.sub(lambda match: f'"{match[1]}"', raw))
         except ValueError:
             return None
+
+
+def _without_secrets(value: Any, depth: int = 0) -> Any:
+    """An example without the values that a name tells to be secret."""
+    if isinstance(value, Mapping):
+        return {
+            name: "secret"
+            if isinstance(inner, str) and _SENSITIVE.search(str(name))
+            else _without_secrets(inner, depth + 1)
+            for name, inner in (value.items() if depth < 30 else ())
+        }
+    return (
+        [_without_secrets(one, depth + 1) for one in value]
+        if isinstance(value, list) and depth < 30
+        else value
+    )
 
 
 def _spells(name: str) -> bool:

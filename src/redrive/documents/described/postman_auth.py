@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,9 @@ class Authenticated:
     notes: list[str] = field(default_factory=list)
 
 
-def authentication_of(auths: Iterable[Any], setting: Callable[..., str]) -> Authenticated:
-    """The collection's own, else the first that a request names. No secret of the collection is taken over."""
+def authentication_of(auths: Iterable[Any]) -> Authenticated:
+    """The collection's own, else the first that a request names. No secret of it is taken over."""
     made = Authenticated()
-    del setting
     for auth in auths:
         if not isinstance(auth, Mapping):
             continue
@@ -88,7 +87,7 @@ def _one(kind: str, values: Mapping[str, str], made: Authenticated) -> None:
         ]
     else:
         made.notes.append(
-            f"the authentication {text_of(kind, 40)!r} has no counterpart here: write `authentication` by hand"
+            f"the authentication {text_of(kind, 40)!r} has no counterpart: write `authentication` by hand"
         )
 
 

@@ -65,7 +65,8 @@ class Schemas:
 
     def sample(self, schema: Any, *, writing: bool = False) -> Any:
         """A value that fits the schema, the same one every time. `writing`: what a system only gives is
-        left out."""
+        left out.
+        """
         self._left, self._work = self._most, MAX_WORK
         return self._sample(schema, 0, (), writing)
 
@@ -96,15 +97,17 @@ class Schemas:
         if not isinstance(found, Mapping):
             return {}, within
         parts = found.get("allOf")
-        if not isinstance(parts, list):
-            return found, within
+        return self._together(found, parts, within) if isinstance(parts, list) else (found, within)
+
+    def _together(
+        self, found: Mapping[str, Any], parts: list[Any], within: Sequence[str]
+    ) -> tuple[Mapping[str, Any], Sequence[str]]:
+        """What `allOf` puts together, as one schema."""
         whole: dict[str, Any] = {key: value for key, value in found.items() if key != "allOf"}
+        own = {key: whole.pop(key) for key in ("properties", "required") if key in whole}
         properties: dict[str, Any] = {}
         required: list[Any] = []
-        for part in [
-            *parts[:50],
-            {key: whole.pop(key) for key in ("properties", "required") if key in whole},
-        ]:
+        for part in [*parts[:50], own]:
             inner, within = self._whole(part, within)
             for key, value in inner.items():
                 if key == "properties" and isinstance(value, Mapping):
@@ -122,20 +125,10 @@ class Schemas:
 
     def _kept(self, schema: Any, depth: int, within: Sequence[str]) -> dict[str, Any]:
         found, within = self._whole(schema, within)
-        if not found:
+        if not found or depth > MAX_DEPTH or not self._take(2):
             return {}
-        if depth > MAX_DEPTH or not self._take(2):
-            return {}
-        kept: dict[str, Any] = {}
         kind = _kind(found)
-        if kind:
-            kept["type"] = [kind, "null"] if _nullable(found) else kind
-        for key in _KEPT:
-            value = found.get(key)
-            if isinstance(value, (int, Decimal, str)) and not isinstance(value, bool) and self._take(1):
-                kept[key] = _short(value)
-        if (values := enum_of(found)) and self._take(len(values)):
-            kept["enum"] = list(values)
+        kept = self._kept_scalars(found, kind)
         if kind == "array":
             if inner := self._kept(found.get("items"), depth + 1, within):
                 kept["items"] = inner
@@ -144,9 +137,21 @@ class Schemas:
         for key in ("oneOf", "anyOf"):
             options = found.get(key)
             if isinstance(options, list):
-                inner_ones = [self._kept(one, depth + 1, within) for one in options[:4]]
-                if any(inner_ones):
-                    kept["anyOf"] = [one for one in inner_ones if one]
+                some = [self._kept(one, depth + 1, within) for one in options[:4]]
+                if any(some):
+                    kept["anyOf"] = [one for one in some if one]
+        return kept
+
+    def _kept_scalars(self, found: Mapping[str, Any], kind: str) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        if kind:
+            kept["type"] = [kind, "null"] if _nullable(found) else kind
+        for key in _KEPT:
+            value = found.get(key)
+            if isinstance(value, (int, Decimal, str)) and not isinstance(value, bool) and self._take(1):
+                kept[key] = _short(value)
+        if (values := enum_of(found)) and self._take(len(values)):
+            kept["enum"] = list(values)
         return kept
 
     def _kept_object(

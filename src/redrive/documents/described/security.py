@@ -163,8 +163,8 @@ def _oauth2(made: Scheme, about: Mapping[str, Any], base: str, scopes: Sequence[
         return
     _bearer(made, "An access token that was got elsewhere.")
     made.note = (
-        f"OAuth 2 without client credentials or authorization code ({', '.join(map(str, flows))[:80] or 'none'}): "
-        "an access token is expected as a secret"
+        "OAuth 2 without client credentials or authorization code "
+        f"({', '.join(map(str, flows))[:80] or 'none'}): an access token is expected as a secret"
     )
 
 

@@ -133,28 +133,32 @@ class _Builder:
             return value
         self._add(1)
         before = self._count
-        value: Any
+        made: Any
         if isinstance(event, yaml.ScalarEvent):
-            value = _scalar(event.value) if event.implicit[0] else event.value
+            made = _scalar(event.value) if event.implicit[0] else event.value
         elif isinstance(event, yaml.SequenceStartEvent):
-            value = []
+            made = []
             for inner in events:
                 if isinstance(inner, yaml.SequenceEndEvent):
                     break
-                value.append(self._value(inner, events, depth + 1))
+                made.append(self._value(inner, events, depth + 1))
         else:
-            value = {}
-            for inner in events:
-                if isinstance(inner, yaml.MappingEndEvent):
-                    break
-                # Names are text as spelt: a status of 200 too.
-                self._add(1)
-                if not isinstance(inner, yaml.ScalarEvent):
-                    raise _unreadable(self._name, "a name of a mapping is not a text")
-                value[inner.value] = self._value(next(events), events, depth + 1)
+            made = self._mapping(events, depth)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (value, self._count - before + 1)
-        return value
+            self._anchors[event.anchor] = (made, self._count - before + 1)
+        return made
+
+    def _mapping(self, events: Iterator[Any], depth: int) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for event in events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            # Names are text as spelt: a status of 200 too.
+            self._add(1)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise _unreadable(self._name, "a name of a mapping is not a text")
+            made[event.value] = self._value(next(events), events, depth + 1)
+        return made
 
     def _add(self, values: int) -> None:
         self._count += values

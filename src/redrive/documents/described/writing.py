@@ -15,7 +15,6 @@ MARK: Final = "imported"
 _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./ -]*[A-Za-z0-9_./]|[A-Za-z_]")
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
-_UNSAFE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 def heading(described: Described) -> list[str]:
@@ -116,7 +115,13 @@ def scalar(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text in double quotes; what YAML cannot hold as it is stands as an escape."""
+    """Text in double quotes; what does not print, or YAML cannot hold, stands as an escape."""
     clean = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     made = encode(clean).decode()
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", made)
+    if made.isprintable():
+        return made
+    return "".join(char if char.isprintable() else _escape(ord(char)) for char in made)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

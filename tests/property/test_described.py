@@ -29,9 +29,13 @@ def test_what_is_written_reads_back(value):
 paths = st.lists(st.sampled_from(["a", "b", "{c}", "{d}", "A", "a-b", "é", ""]), max_size=4).map("/".join)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["", "x", "listX", "list-x"]), st.sampled_from(["GET", "PUT"]), paths)))
+@given(
+    st.lists(st.tuples(st.sampled_from(["", "x", "listX", "list-x"]), st.sampled_from(["GET", "PUT"]), paths))
+)
 def test_names_are_unique_and_do_not_depend_on_the_order(operations):
-    unique = list({f"{method} {path}": (wanted, method, path) for wanted, method, path in operations}.values())
+    unique = list(
+        {f"{method} {path}": (wanted, method, path) for wanted, method, path in operations}.values()
+    )
     names = endpoint_names(unique)
     assert len(set(names.values())) == len(unique)
     assert names == endpoint_names(unique[::-1])

@@ -26,7 +26,17 @@ WASPS = ("postgen@4.6.5", "samples/postman_collections/WaspswithBazookas.postman
 
 FIGURES = [
     # kind, operations, refused by reason, receive, send, with items, pagination, authentication
-    (GITHUB, "OpenAPI 3.0.3", 706, {"server": 1}, 368, 337, 202, {"link_header": 147, "page_number": 21}, None),
+    (
+        GITHUB,
+        "OpenAPI 3.0.3",
+        706,
+        {"server": 1},
+        368,
+        337,
+        202,
+        {"link_header": 147, "page_number": 21},
+        None,
+    ),
     (README, "OpenAPI 3.1.0", 54, {"body": 4}, 23, 27, 11, {"page_number": 3}, "bearer"),
     (STAR_TREK, "OpenAPI 3.0.1", 120, {}, 120, 0, 80, {"page_number": 80}, None),
     (DIRECTUS, "OpenAPI 3.0.1", 136, {}, 46, 90, 22, {"page_number": 12}, "api_key"),
@@ -54,7 +64,10 @@ def test_a_public_description_is_a_valid_connector(
     assert Counter(one.direction for one in made.endpoints) == Counter({"receive": receive, "send": send})
     assert len(made.endpoints) + len(made.refused) == operations
     assert sum("items" in one.document for one in made.endpoints) == items
-    assert Counter(one.document["paginate"]["by"] for one in made.endpoints if "paginate" in one.document) == pages
+    assert (
+        Counter(one.document["paginate"]["by"] for one in made.endpoints if "paginate" in one.document)
+        == pages
+    )
     assert made.head.get("authentication", {}).get("method") == authentication
 
     text = merge(made, None, partial=False).text

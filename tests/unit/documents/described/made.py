@@ -60,7 +60,9 @@ def api(paths: Any, **more: Any) -> dict[str, Any]:
     }
 
 
-def listing(schema: Any, *parameters: dict[str, Any], path: str = "/orders", **response: Any) -> dict[str, Any]:
+def listing(
+    schema: Any, *parameters: dict[str, Any], path: str = "/orders", **response: Any
+) -> dict[str, Any]:
     """A description with one GET that answers this schema."""
     answer = {"description": "", "content": {"application/json": {"schema": schema}}, **response}
     return api({path: {"get": {"parameters": list(parameters), "responses": {"200": answer}}}})

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - descriptions are easier to read in one line
 """Descriptions of others are hostile until shown otherwise: size, depth, circles, texts."""
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ def test_odd_yaml_is_an_error_of_the_description(text):
 
 def test_references_in_a_circle_end(registry):
     schemas = {
-        "A": {"properties": {"b": {"$ref": "#/components/schemas/B"}, "all": {"allOf": [{"$ref": "#/components/schemas/A"}]}}},
+        "A": {
+            "properties": {
+                "b": {"$ref": "#/components/schemas/B"},
+                "all": {"allOf": [{"$ref": "#/components/schemas/A"}]},
+            }
+        },
         "B": {"properties": {"as": {"type": "array", "items": {"$ref": "#/components/schemas/A"}}}},
         "Self": {"$ref": "#/components/schemas/Self"},
     }
@@ -94,7 +100,11 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_hostile_texts_stay_texts(registry, text):
     """Wherever a description holds a text, the document is valid and reads no secret by it."""
-    schema = {"type": "object", "title": text, "properties": {text: {"type": "string", "enum": [text], "default": text}}}
+    schema = {
+        "type": "object",
+        "title": text,
+        "properties": {text: {"type": "string", "enum": [text], "default": text}},
+    }
     description = {
         "openapi": "3.0.0",
         "info": {"title": text, "version": text, "description": text},
@@ -105,14 +115,20 @@ def test_hostile_texts_stay_texts(registry, text):
                     "operationId": text,
                     "summary": text,
                     "tags": [text],
-                    "parameters": [query("q", default=text, enum=[text]) | {"description": text, "example": text}],
-                    "responses": {"200": {"content": {"application/json": {"schema": schema, "example": {text: text}}}}},
+                    "parameters": [
+                        query("q", default=text, enum=[text]) | {"description": text, "example": text}
+                    ],
+                    "responses": {
+                        "200": {"content": {"application/json": {"schema": schema, "example": {text: text}}}}
+                    },
                 }
             },
             "/ok": {"get": {}},
         },
         "security": [{text: []}],
-        "components": {"securitySchemes": {text: {"type": "apiKey", "in": "header", "name": text, "description": text}}},
+        "components": {
+            "securitySchemes": {text: {"type": "apiKey", "in": "header", "name": text, "description": text}}
+        },
     }
     made = made_of(json.loads(json.dumps(description)), registry)
     assert all(line.isprintable() for line in made.text.split("\n"))

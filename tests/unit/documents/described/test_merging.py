@@ -16,7 +16,9 @@ def changes(made, there, **wanted):
     from redrive.documents.described.merging import merge
     from redrive.documents.load import load_one
 
-    merged = merge(made.described, load_one(there), partial=bool(wanted.get("only")), replace=wanted.get("replace", ()))
+    merged = merge(
+        made.described, load_one(there), partial=bool(wanted.get("only")), replace=wanted.get("replace", ())
+    )
     return {one.endpoint: (one.change, one.settings) for one in merged.changes}
 
 
@@ -97,7 +99,11 @@ def test_a_part_that_is_taken_leaves_the_rest(registry):
 
 
 def test_names_do_not_depend_on_the_order_of_the_description(registry):
-    one = {"/x/{a}": get(operationId="list"), "/y": get(operationId="list"), "/x/{b}/": get(operationId="list")}
+    one = {
+        "/x/{a}": get(operationId="list"),
+        "/y": get(operationId="list"),
+        "/x/{b}/": get(operationId="list"),
+    }
     names = {}
     for paths in (one, dict(reversed(one.items()))):
         made = made_of(api(paths), registry)

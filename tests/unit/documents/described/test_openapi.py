@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - descriptions are easier to read in one line
 """What an OpenAPI description becomes: address, authentication, parameters, bodies, refusals."""
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ def sending(body, **more):
             [
                 {
                     "url": "https://{region}.example/{basePath}",
-                    "variables": {"region": {"default": "eu", "enum": ["eu", "us"]}, "basePath": {"default": "v2"}},
+                    "variables": {
+                        "region": {"default": "eu", "enum": ["eu", "us"]},
+                        "basePath": {"default": "v2"},
+                    },
                 }
             ],
             "https://{{ connection.region | default('eu') }}.example/{{ connection.base_path | default('v2') }}",
@@ -49,7 +53,9 @@ def test_a_server_is_the_base_url(registry, servers, base_url, settings):
 
 def test_a_relative_server_counts_from_where_the_description_came(registry):
     made = made_of(
-        {**listing({"type": "array"}), "servers": [{"url": "/api"}]}, registry, url="https://b.example/doc.json"
+        {**listing({"type": "array"}), "servers": [{"url": "/api"}]},
+        registry,
+        url="https://b.example/doc.json",
     )
     assert made.document["base_url"] == "{{ connection.base_url | default('https://b.example/api') }}"
 
@@ -115,7 +121,8 @@ FLOWS = {
 def test_a_security_scheme_is_the_authentication(registry, scheme, authentication):
     description = listing({"type": "array"})
     made = made_of(
-        {**description, "security": [{"one": ["read"]}], "components": {"securitySchemes": {"one": scheme}}}, registry
+        {**description, "security": [{"one": ["read"]}], "components": {"securitySchemes": {"one": scheme}}},
+        registry,
     )
     assert made.document.get("authentication") == authentication
     if authentication is None:
@@ -123,7 +130,8 @@ def test_a_security_scheme_is_the_authentication(registry, scheme, authenticatio
 
 
 @pytest.mark.parametrize(
-    "scheme", [{"type": "oauth2", "flows": {"implicit": {}}}, {"type": "openIdConnect", "openIdConnectUrl": "x"}]
+    "scheme",
+    [{"type": "oauth2", "flows": {"implicit": {}}}, {"type": "openIdConnect", "openIdConnectUrl": "x"}],
 )
 def test_what_names_no_token_address_takes_a_token_and_says_so(registry, scheme):
     description = {**listing({"type": "array"}), "security": [{"one": []}]}
@@ -209,7 +217,10 @@ def test_an_object_in_the_query_is_spread_or_left_out(registry):
         ),
         registry,
     )
-    assert made.endpoint()["request"]["query"] == {"at[from]": "{{ with.at_from }}", "at[to]": "{{ with.at_to }}"}
+    assert made.endpoint()["request"]["query"] == {
+        "at[from]": "{{ with.at_from }}",
+        "at[to]": "{{ with.at_to }}",
+    }
     assert "the query parameter 'any' is an object of unknown properties: left out" in made.notes
 
 

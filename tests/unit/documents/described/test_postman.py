@@ -33,7 +33,10 @@ def test_requests_in_folders_are_endpoints(registry):
             {"key": "off", "value": "1", "disabled": True},
         ],
     }
-    folder = {"name": "Orders", "item": [item("List orders", url=url), item("Other", url="{{baseUrl}}/{{x}}")]}
+    folder = {
+        "name": "Orders",
+        "item": [item("List orders", url=url), item("Other", url="{{baseUrl}}/{{x}}")],
+    }
     made = made_of(collection(folder, variable=[{"key": "baseUrl", "value": "https://s.example"}]), registry)
     assert made.document["base_url"] == "{{ connection.base_url | default('https://s.example') }}"
     assert made.endpoint("list-orders")["request"] == {
@@ -72,7 +75,13 @@ def test_bodies_and_examples_are_samples(registry):
     [
         ({"type": "bearer", "bearer": [{"key": "token", "value": "real-1"}]}, "bearer"),
         ({"type": "basic", "basic": {"username": "a", "password": "real-2"}}, "basic"),
-        ({"type": "apikey", "apikey": [{"key": "key", "value": "X-Key"}, {"key": "value", "value": "real-3"}]}, "api_key"),
+        (
+            {
+                "type": "apikey",
+                "apikey": [{"key": "key", "value": "X-Key"}, {"key": "value", "value": "real-3"}],
+            },
+            "api_key",
+        ),
         (
             {
                 "type": "oauth2",
@@ -92,7 +101,10 @@ def test_authentication_is_taken_over_without_its_secrets(registry, auth, authen
     head = [{"key": "X-Api-Key", "value": "real-6"}]
     variables = [{"key": "baseUrl", "value": "https://s.example"}, {"key": "access_token", "value": "real-7"}]
     made = made_of(
-        collection(item("One", header=head, url="{{baseUrl}}/{{access_token}}"), auth=auth, variable=variables), registry
+        collection(
+            item("One", header=head, url="{{baseUrl}}/{{access_token}}"), auth=auth, variable=variables
+        ),
+        registry,
     )
     assert made.document.get("authentication", {}).get("method") == authentication
     assert "real-" not in made.text

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
-from redrive.core.jsonvalue import decode
 from redrive.core.nearest import nearest
 from redrive.documents.described.model import (
     Described,
@@ -24,20 +21,28 @@ from redrive.documents.described.model import (
 from redrive.documents.described.names import Parameters, endpoint_names, kebab
 from redrive.documents.described.pages import paging, records
 from redrive.documents.described.postman_auth import authentication_of
+from redrive.documents.described.postman_parts import (
+    SENSITIVE,
+    VARIABLE,
+    address_of,
+    json_of,
+    pairs_of,
+    said,
+    schema_of,
+    spells,
+    url_part,
+    variables_of,
+    whole_number,
+    without_secrets,
+)
 from redrive.documents.described.references import References
 from redrive.documents.described.schemas import Schemas
 from redrive.documents.described.security import literal, quoted
 
 MAX_REQUESTS: Final = 5_000
 MAX_DEPTH: Final = 30
-_VARIABLE: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _SENDS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _BY_HAND: Final = "Write this endpoint by hand (docs: write a connector)."
-_SENSITIVE: Final = re.compile(
-    r"api[-_ ]?key|secret|passw|passphrase|credential|signature|(?<!page_)(?<!page-)(?<!next_)token\Z"
-    r"|\Aauth|cookie",
-    re.IGNORECASE,
-)
 _SKIPPED: Final = frozenset(
     {"authorization", "content-type", "content-length", "host", "accept", "user-agent"}
 )
@@ -81,8 +86,8 @@ class _Reader:
             name=wanted.name or kebab(title, 60) or name,
             nodes=nodes,
         )
-        self._made.head["description"] = text_of(_said(info.get("description")), 300)
-        self._variables = dict(_variables(document.get("variable")))
+        self._made.head["description"] = text_of(said(info.get("description")), 300)
+        self._variables = dict(variables_of(document.get("variable")))
 
     def run(self) -> Described:
         made = self._made
@@ -142,7 +147,7 @@ class _Reader:
             if isinstance(request, str):
                 request = {"method": "GET", "url": request}
             if isinstance(request, Mapping):
-                host, path = _address(request.get("url"))
+                host, path = address_of(request.get("url"))
                 method = str(request.get("method") or "GET").upper()[:20]
                 yield Found(name, folders, item, request, method, host, path)
 
@@ -188,7 +193,7 @@ class _Reader:
         return max(counts, key=lambda host: (bool(host), counts[host]))
 
     def _base(self, host: str) -> str:
-        pieces = _VARIABLE.split(host)
+        pieces = VARIABLE.split(host)
         if len(pieces) == 1:
             known = host if host.startswith(("http://", "https://")) and quoted(host) else None
             self._setting("base_url", known, "Where the system is.")
@@ -204,7 +209,7 @@ class _Reader:
 
     def _read(self, variable: str) -> str:
         """The template that reads what Postman calls a variable."""
-        secret = _SENSITIVE.search(variable) is not None
+        secret = SENSITIVE.search(variable) is not None
         default = None if secret else self._variables.get(variable)
         name = self._setting(variable, default, "A variable of the collection.", secret=secret)
         made = quoted(default) if default else None
@@ -234,14 +239,14 @@ class _Reader:
         given: dict[str, Any] = {}
         names = Parameters()
         request["path"] = self._path(one, given, names)
-        queries = list(_pairs(_url_part(one.request, "query")))
-        known = {key: {"type": "string", "default": _whole(value)} for key, value, _, _ in queries}
+        queries = list(pairs_of(url_part(one.request, "query")))
+        known = {key: {"type": "string", "default": whole_number(value)} for key, value, _, _ in queries}
         taken: tuple[str, ...] = ()
         if receives:
             taken = self._pages(one, known, schema, document, comments)
         if query := self._values(queries, given, names, taken):
             request["query"] = query
-        heads = [one for one in _pairs(one.request.get("header")) if one[0].casefold() not in _SKIPPED]
+        heads = [one for one in pairs_of(one.request.get("header")) if one[0].casefold() not in _SKIPPED]
         if sent := self._values([one for one in heads if one[0].isascii()], given, names, ()):
             request["headers"] = sent
         sample = None if receives else self._body(one, document, comments)
@@ -272,7 +277,7 @@ class _Reader:
         return pages.taken
 
     def _path(self, one: Found, given: dict[str, Any], names: Parameters) -> str:
-        about = {key: (value, help_) for key, value, help_, _ in _pairs(_url_part(one.request, "variable"))}
+        about = {key: (value, help_) for key, value, help_, _ in pairs_of(url_part(one.request, "variable"))}
         made = []
         for part in one.path.split("/"):
             if part.startswith(":") and len(part) > 1:
@@ -283,7 +288,7 @@ class _Reader:
                     given[name]["description"] = help_
                 made.append(f"{{{{ with.{name} }}}}")
                 continue
-            pieces = _VARIABLE.split(part)
+            pieces = VARIABLE.split(part)
             for number in range(1, len(pieces), 2):
                 variable = pieces[number]
                 if self._variables.get(variable):
@@ -308,15 +313,15 @@ class _Reader:
         for key, value, help_, disabled in pairs:
             if key in taken or not key or len(key) > 200 or not key.isprintable() or "{{" in key:
                 continue
-            if _SENSITIVE.search(key):
+            if SENSITIVE.search(key):
                 # A collection may hold real keys: they are asked for, not taken over.
                 secret = self._setting(key, None, f"The value of {key}.", secret=True)
                 made[key] = f"{{{{ connection.{secret} | default('') }}}}"
                 continue
             name = names.name(key)
             declared: dict[str, Any] = {}
-            variable = _VARIABLE.fullmatch(value or "")
-            if value and not disabled and not _VARIABLE.search(value) and len(value) <= 200:
+            variable = VARIABLE.fullmatch(value or "")
+            if value and not disabled and not VARIABLE.search(value) and len(value) <= 200:
                 declared["default"] = value
             elif variable and self._variables.get(variable[1]) and not disabled:
                 declared["default"] = self._variables[variable[1]]
@@ -340,17 +345,17 @@ class _Reader:
                 "Write this endpoint by hand, with `graphql` (docs: call GraphQL, SOAP and JSON-RPC).",
             )
         if mode == "urlencoded":
-            keys = [key for key, _, _, off in _pairs(body.get("urlencoded")) if not off and _spells(key)]
+            keys = [key for key, _, _, off in pairs_of(body.get("urlencoded")) if not off and spells(key)]
             if not keys:
                 return None
             request["form"] = {key: f"{{{{ item.{key} | default(null) }}}}" for key in keys}
             document["per"] = "item"
-            return {key: value or "" for key, value, _, _ in _pairs(body.get("urlencoded")) if key in keys}
+            return {key: value or "" for key, value, _, _ in pairs_of(body.get("urlencoded")) if key in keys}
         if mode == "formdata":
             files = [
                 p for p in body.get("formdata") or () if isinstance(p, Mapping) and p.get("type") == "file"
             ]
-            if len(files) != 1 or not _spells(str(files[0].get("key", ""))):
+            if len(files) != 1 or not spells(str(files[0].get("key", ""))):
                 raise Unfit(
                     "body",
                     f"it takes a form with {len(files) or 'no'} uploads, and a step sends one payload",
@@ -366,7 +371,7 @@ class _Reader:
         raw = body.get("raw")
         if mode == "raw" and not raw:
             return None
-        sample = _json(raw)
+        sample = json_of(raw)
         if isinstance(sample, dict):
             request["body"], document["per"] = "{{ item }}", "item"
             comments["per"] = "the body is one object: a list is sent item by item"
@@ -377,7 +382,7 @@ class _Reader:
     def _answer(self, item: Mapping[str, Any]) -> Any:
         for response in item.get("response") or () if isinstance(item.get("response"), list) else ():
             if isinstance(response, Mapping) and str(response.get("code", "200")).startswith("2"):
-                value = _json(response.get("body"))
+                value = json_of(response.get("body"))
                 if value is not None:
                     return value
         return None
@@ -387,10 +392,10 @@ class _Reader:
         first = (
             next((one for one in listed if isinstance(one, Mapping)), {}) if isinstance(listed, list) else {}
         )
-        return {key: value for key, value, _, _ in _pairs(first.get("header"))}
+        return {key: value for key, value, _, _ in pairs_of(first.get("header"))}
 
     def _keep(self, document: dict[str, Any], sample: Any, answer: Any, schema: Any) -> None:
-        sample, answer = _without_secrets(sample), _without_secrets(answer)
+        sample, answer = without_secrets(sample), without_secrets(answer)
         if sample is not None:
             kept = self._schemas.kept(schema_of(sample))
             document["payload"] = {
@@ -405,55 +410,12 @@ class _Reader:
             }
 
 
-def schema_of(value: Any, depth: int = 0) -> dict[str, Any]:
-    """What an example tells of its schema."""
-    if isinstance(value, Mapping):
-        names = list(value.items())[:200] if depth < 8 else []
-        return {"type": "object", "properties": {name: schema_of(one, depth + 1) for name, one in names}}
-    if isinstance(value, list):
-        return {"type": "array", "items": schema_of(value[0], depth + 1) if value and depth < 8 else {}}
-    if isinstance(value, bool):
-        return {"type": "boolean"}
-    if isinstance(value, int):
-        return {"type": "integer"}
-    if isinstance(value, str):
-        return (
-            {"type": "string", "format": "uri"}
-            if value.startswith(("http://", "https://"))
-            else {"type": "string"}
-        )
-    return {} if value is None else {"type": "number"}
-
-
 def _shape(one: Found) -> tuple[str, str]:
     """Method and path with its variables in braces."""
     parts = [
         f"{{{part[1:]}}}" if part.startswith(":") and len(part) > 1 else part for part in one.path.split("/")
     ]
-    return one.method, _VARIABLE.sub(lambda match: "{" + match[1] + "}", "/".join(parts))
-
-
-def _address(url: Any) -> tuple[str, str]:
-    """Host (with scheme and Postman's variables) and path of a request's URL."""
-    if isinstance(url, Mapping):
-        raw = url.get("raw")
-        if not isinstance(raw, str):
-            host, path = url.get("host"), url.get("path")
-            joined = ".".join(map(str, host)) if isinstance(host, list) else str(host or "")
-            inner = "/".join(map(str, path)) if isinstance(path, list) else str(path or "")
-            raw = f"{url.get('protocol') or ''}{'://' if url.get('protocol') else ''}{joined}/{inner}"
-    else:
-        raw = url if isinstance(url, str) else ""
-    raw = raw.strip().partition("?")[0].partition("#")[0]
-    if raw.startswith("{{"):
-        end = raw.find("}}") + 2
-        rest = raw[end:]
-        cut = rest.find("/")
-        return (raw[:end] + rest[:cut], rest[cut:]) if cut >= 0 else (raw, "")
-    parts = urlsplit(raw if "://" in raw else f"https://{raw}") if raw and not raw.startswith("/") else None
-    if parts is None or "{{" in parts.netloc.partition("{{")[0]:
-        return "", raw
-    return f"{parts.scheme}://{parts.netloc}", raw.split(parts.netloc, 1)[1] if parts.netloc in raw else raw
+    return one.method, VARIABLE.sub(lambda match: "{" + match[1] + "}", "/".join(parts))
 
 
 def _fits(only: str, one: Found) -> bool:
@@ -462,74 +424,3 @@ def _fits(only: str, one: Found) -> bool:
         return one.path == wanted or one.path.startswith(f"{wanted}/")
     folded = only.casefold()
     return folded in (name.casefold() for name in (*one.folders, one.name)) or only == kebab(one.name)
-
-
-def _variables(listed: Any) -> Iterator[tuple[str, str]]:
-    for one in listed if isinstance(listed, list) else ():
-        if isinstance(one, Mapping) and isinstance(one.get("key"), str):
-            yield one["key"], one["value"] if isinstance(one.get("value"), str) else ""
-
-
-def _pairs(listed: Any) -> Iterator[tuple[str, str | None, str, bool]]:
-    """Key, value, description and whether it is switched off."""
-    for one in listed if isinstance(listed, list) else ():
-        if isinstance(one, Mapping) and isinstance(one.get("key"), str):
-            value = one.get("value")
-            yield (
-                one["key"],
-                value if isinstance(value, str) else None,
-                text_of(_said(one.get("description")), 160),
-                one.get("disabled") is True,
-            )
-
-
-def _url_part(request: Mapping[str, Any], name: str) -> Any:
-    url = request.get("url")
-    return url.get(name) if isinstance(url, Mapping) else None
-
-
-def _said(description: Any) -> str:
-    if isinstance(description, Mapping):
-        description = description.get("content")
-    return description if isinstance(description, str) else ""
-
-
-def _whole(value: str | None) -> int | None:
-    return (
-        int(value)
-        if value is not None and value.isascii() and value.isdecimal() and len(value) < 10
-        else None
-    )
-
-
-def _json(raw: Any) -> Any:
-    if not isinstance(raw, str) or not raw.strip() or len(raw) > 1 << 20:
-        return None
-    try:
-        return decode(raw)
-    except ValueError:
-        # Variables may stand where a value does: they are texts then.
-        try:
-            return decode(_VARIABLE.sub(lambda match: f'"{match[1]}"', raw))
-        except ValueError:
-            return None
-
-
-def _without_secrets(value: Any, depth: int = 0) -> Any:
-    """An example without the values that a name tells to be secret."""
-    if isinstance(value, Mapping):
-        return {
-            name: "secret"
-            if isinstance(inner, str) and _SENSITIVE.search(str(name))
-            else _without_secrets(inner, depth + 1)
-            for name, inner in (value.items() if depth < 30 else ())
-        }
-    return (
-        [_without_secrets(one, depth + 1) for one in value]
-        if isinstance(value, list) and depth < 30
-        else value
-    )
-
-
-def _spells(name: str) -> bool:
-    return 0 < len(name) <= 60 and name.isascii() and name.replace("_", "a").isalnum() and name[0].isalpha()

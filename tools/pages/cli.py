@@ -13,6 +13,7 @@ from cyclopts.argument import Argument
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
 from redrive.service import (
+    connector_views,
     flow_views,
     flowtest_views,
     group_views,
@@ -92,7 +93,9 @@ JSON = {
     "flows delete": "`{flow, deleted}`",
     "connectors": "list of ConnectorView",
     "connectors connections": "list of ConnectionView",
-    "connectors show": "`{name, document}`",
+    "connectors show": "`{name, document}`; with `--endpoint` EndpointView",
+    "connectors import": "DescriptionImported",
+    "connectors try": "TryView",
     "lookups": "list of LookupView",
     "lookups show": "list of LookupEntry",
     "lookups search": "list of LookupEntry",
@@ -187,7 +190,16 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    modules = (views, trigger_views, flow_views, flowtest_views, group_views, kept_views, reference_views)
+    modules = (
+        views,
+        connector_views,
+        trigger_views,
+        flow_views,
+        flowtest_views,
+        group_views,
+        kept_views,
+        reference_views,
+    )
     return any(hasattr(module, name) for module in modules)
 
 

@@ -52,7 +52,7 @@ VERBS: Final[dict[str, Verb]] = {
     "shapes": Verb("shapes:app", "List and show shapes, and try one on a payload.", _BUILD),
     "flows": Verb("flows:app", "List, enable, disable, restore and delete flows.", _BUILD),
     "triggers": Verb("triggers:triggers", "List triggers: next times, addresses, what they need.", _BUILD),
-    "connectors": Verb("connectors:app", "List and show connectors and connections.", _BUILD),
+    "connectors": Verb("connectors:app", "Import, list and show connectors; try their endpoints.", _BUILD),
     "connections": Verb("connections:app", "Agree in a browser that a connection may be used.", _BUILD),
     "lookups": Verb("lookups:app", "List, import, export and change cross-reference tables.", _BUILD),
     "pools": Verb("pools:app", "List, import, export and clear data pools.", _BUILD),

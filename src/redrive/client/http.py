@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from redrive.client.connectors import HttpConnectors
 from redrive.client.groups import HttpGroups
 from redrive.client.problems import not_redrive
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
@@ -481,6 +482,7 @@ class HttpClient:
         self._to = Transport(url, token)
         self.home = home
         self.flows = _Flows(self._to)
+        self.connectors = HttpConnectors(self._to)
         self.runs = _Runs(self._to)
         self.payloads = _Payloads(self._to)
         self.redrives = _Redrives(self._to)

@@ -24,6 +24,7 @@ class LocalClient:
         self._settings = settings
         self.where = str(home)
         self.flows = service.flows
+        self.connectors = service.connectors
         self.runs = service.runs
         self.payloads = service.payloads
         self.redrives = service.redrives

@@ -1,6 +1,18 @@
 """The records that a client takes and gives, for callers above it."""
 
+from redrive.client.fetching import fetch, is_url
 from redrive.client.testfiles import into_file, read_files
+from redrive.service.connector_views import (
+    ConnectorDetail,
+    DescriptionImported,
+    DescriptionRequest,
+    EndpointView,
+    TriedBody,
+    TriedExchange,
+    TriedPayload,
+    TryRequest,
+    TryView,
+)
 from redrive.service.csv_table import Form as CsvForm
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
 from redrive.service.flowtest_views import (
@@ -61,13 +73,17 @@ __all__ = [
     "BackupView",
     "Bundle",
     "ConnectionView",
+    "ConnectorDetail",
     "ConnectorView",
     "CsvForm",
     "DeleteRequest",
     "Deleted",
     "DeliveryView",
+    "DescriptionImported",
+    "DescriptionRequest",
     "Difference",
     "Document",
+    "EndpointView",
     "ErasePlan",
     "EraseRequest",
     "ErasureView",
@@ -112,10 +128,17 @@ __all__ = [
     "TableImported",
     "TrialRequest",
     "TrialView",
+    "TriedBody",
+    "TriedExchange",
+    "TriedPayload",
+    "TryRequest",
+    "TryView",
     "UploadView",
     "View",
     "Which",
+    "fetch",
     "into_file",
+    "is_url",
     "item_range",
     "read_files",
 ]

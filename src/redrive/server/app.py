@@ -17,6 +17,7 @@ from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
     backups,
     caches,
+    connectors,
     erasures,
     flows,
     groups,
@@ -39,8 +40,8 @@ from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, tokens, health,
+    connectors, flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger,
+    lookups, pools, caches, groups, tests, tokens, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 

@@ -38,6 +38,7 @@ from redrive.service.backups import Backups
 from redrive.service.caches import Caches
 from redrive.service.callbacks import kept_answer
 from redrive.service.calls import CalledRuns
+from redrive.service.connectors import Connectors
 from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
 from redrive.service.erasing import Erasures
@@ -111,6 +112,7 @@ class Service:
         self.payloads = Payloads(kernel)
         self.redrives = Redrives(kernel, self.runs)
         kernel.deps.calls = CalledRuns(kernel, self.redrives)
+        self.connectors = Connectors(kernel, self.flows, self.payloads)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
         self.retention = Retention(kernel, self.runs.row)

@@ -12,6 +12,13 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
 from redrive.sdk.references import Direction, Match
+from redrive.service.connector_views import (
+    ConnectorDetail,
+    DescriptionImported,
+    DescriptionRequest,
+    TryRequest,
+    TryView,
+)
 from redrive.service.csv_table import Form
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.flowtest_views import (
@@ -120,6 +127,14 @@ class Flows(Protocol):
     async def authorize_connection(self, name: str, redirect_uri: str) -> AuthorizationView: ...
     async def complete_authorization(self, name: str, url: str) -> AuthorizationView: ...
     async def schema(self, kind: Kind) -> dict[str, Any]: ...
+
+
+class Connectors(Protocol):
+    """Connectors by endpoint, made from descriptions, tried."""
+
+    async def show(self, name: str) -> ConnectorDetail: ...
+    async def import_description(self, request: DescriptionRequest) -> DescriptionImported: ...
+    async def try_endpoint(self, connection: str, request: TryRequest) -> TryView: ...
 
 
 class Runs(Protocol):
@@ -377,6 +392,8 @@ class Services(Protocol):
 
     @property
     def flows(self) -> Flows: ...
+    @property
+    def connectors(self) -> Connectors: ...
     @property
     def runs(self) -> Runs: ...
     @property

@@ -35,6 +35,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.secret_views import Rotated, RotateRequest, SecretsStatus
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     AuthorizationView,
@@ -426,6 +427,16 @@ class _Erasures(_Noun):
         return await self._to.get(Page[ErasureView], "erasures", limit=limit, cursor=cursor)
 
 
+class _Secrets(_Noun):
+    async def status(self) -> SecretsStatus:
+        return await self._to.get(SecretsStatus, "secrets")
+
+    async def rotate(self, request: RotateRequest | None = None) -> Rotated:
+        return await self._to.post(
+            Rotated, "secrets", "rotate", body=request or RotateRequest(), patient=True
+        )
+
+
 class _Tokens(_Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
@@ -493,6 +504,7 @@ class HttpClient:
         self.pools = HttpPools(self._to)
         self.caches = HttpCaches(self._to)
         self.groups = HttpGroups(self._to)
+        self.secrets = _Secrets(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)

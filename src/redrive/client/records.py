@@ -29,6 +29,7 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.reference_views import TableImported
+from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
     ConnectionView,
     ConnectorView,
@@ -82,6 +83,7 @@ __all__ = [
     "GroupRequest",
     "GroupView",
     "Imported",
+    "KeyView",
     "Kind",
     "LimitView",
     "LogLine",
@@ -100,9 +102,12 @@ __all__ = [
     "RetentionPlan",
     "RetentionResult",
     "RetryRequest",
+    "RotateRequest",
+    "Rotated",
     "RunRow",
     "RunView",
     "SearchStatus",
+    "SecretsStatus",
     "SettingChange",
     "ShapeView",
     "Side",

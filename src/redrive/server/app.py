@@ -30,6 +30,7 @@ from redrive.server.routes import (
     retention,
     runs,
     search,
+    secrets,
     tests,
     tokens,
     triggers,
@@ -39,7 +40,7 @@ from redrive.service.interface import Services
 API = "/api/v1"
 _NOUNS = (
     flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, tokens, health,
+    caches, groups, tests, secrets, tokens, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 

@@ -29,7 +29,7 @@ from redrive.engine.runner import Runner
 from redrive.engine.scheduler import Scheduler
 from redrive.engine.target import LedgerSignal
 from redrive.engine.tokens import StoredTokens
-from redrive.errors import HomeUnusable, RedriveError, StoreFull
+from redrive.errors import ConfigInvalid, HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
@@ -56,6 +56,7 @@ from redrive.service.redrives import Redrives
 from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
+from redrive.service.secrets import Secrets
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.triggers import Triggers
@@ -121,6 +122,7 @@ class Service:
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
         self.groups = Groups(kernel)
+        self.secrets = Secrets(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
@@ -355,7 +357,7 @@ async def open_service(
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
-    secrets = SecretBox(home)
+    secrets = SecretBox(home, settings.secret_key_from, settings.secret_key)
 
     def parse(document: bytes, file: str) -> Any:
         return load_one(document.decode(), file).data
@@ -379,6 +381,9 @@ async def open_service(
         tokens=tokens,
         allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
     )
+    with contextlib.suppress(ConfigInvalid):
+        # A keyring may take its time. What is wrong with a key is told where it is wanted.
+        await asyncio.to_thread(secrets.keys)
     told: list[Service] = []
     deps = Deps(
         committer=committer,

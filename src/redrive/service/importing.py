@@ -12,7 +12,7 @@ from redrive.documents.check import Checked, check
 from redrive.documents.connection_document import ConnectionSpec
 from redrive.documents.export import check_renames, normalise, rename_connections
 from redrive.documents.load import Document, Loaded, load_one, not_text, read_text
-from redrive.errors import ConfigInvalid, FlowInvalid, Notice, Problem, UsageError
+from redrive.errors import FlowInvalid, Notice, Problem, UsageError
 from redrive.registry import Registry
 from redrive.service.bundles import lacking
 from redrive.service.interface import Document as Given
@@ -44,8 +44,6 @@ class ConnectorImport(msgspec.Struct, frozen=True, kw_only=True):
 
 class ConnectionImport(msgspec.Struct, frozen=True, kw_only=True):
     spec: ConnectionSpec
-    sealed: dict[str, str]
-    """The secrets that the document gives as they are, sealed."""
 
 
 Prepared: TypeAlias = tuple[FlowImport | ConnectorImport | ConnectionImport, list[str]]
@@ -149,7 +147,7 @@ def prepare(
     checked.raise_if_any()
     warnings = _by_document(loaded.documents, checked.notices)
     return [
-        (_prepared(source, kernel, document, checked), warnings[n])
+        (_prepared(source, document, checked), warnings[n])
         for n, document in enumerate(loaded.documents)
     ]
 
@@ -167,7 +165,7 @@ def _by_document(documents: Sequence[Document], notices: Iterable[Notice]) -> Se
 
 
 def _prepared(
-    source: Source, kernel: Kernel, document: Document, checked: Checked
+    source: Source, document: Document, checked: Checked
 ) -> FlowImport | ConnectorImport | ConnectionImport:
     text, file = document.text.encode(), document.file or ""
     match document.kind:
@@ -186,10 +184,7 @@ def _prepared(
             return ConnectorImport(row=row)
         case "connection":
             _, spec = checked.connections[document.name]
-            given = {name: one.text for name, one in spec.secrets.items() if one.kind == "value"}
-            return ConnectionImport(
-                spec=spec, sealed={name: kernel.secrets.seal(text) for name, text in given.items()}
-            )
+            return ConnectionImport(spec=spec)
 
 
 def _draft_digest(flow: FlowRow | None) -> bytes | None:
@@ -312,7 +307,7 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
         for name in sorted(kept.keys() & spec.settings.keys())
     ]
     secrets = {name: where for name, where in kept.items() if name not in spec.settings}
-    secrets.update(_given(item, kept, kernel.secrets))
+    secrets.update(_given(transaction, item, kept, kernel.secrets))
     if (
         old is not None
         and _settings(old.connector, old.settings) == _settings(spec.connector, spec.settings)
@@ -348,7 +343,10 @@ def _settings(connector: str, settings: Mapping[str, Any]) -> bytes:
 
 
 def _given(
-    item: ConnectionImport, kept: Mapping[str, Mapping[str, str]], box: SecretBox
+    transaction: Transaction,
+    item: ConnectionImport,
+    kept: Mapping[str, Mapping[str, str]],
+    box: SecretBox,
 ) -> dict[str, dict[str, str]]:
     """Where the secrets are that the document names; one that is stored already stays sealed as it is."""
     found: dict[str, dict[str, str]] = {}
@@ -357,13 +355,7 @@ def _given(
             found[name] = {source.kind: source.text}
             continue
         stored = kept.get(name, {}).get("sealed")
-        same = stored is not None and _opened(stored, box) == source.text
-        found[name] = {"sealed": stored if same and stored is not None else item.sealed[name]}
+        if stored is None or box.opened(stored) != source.text:
+            stored = box.seal(transaction, source.text)
+        found[name] = {"sealed": stored}
     return found
-
-
-def _opened(sealed: str, box: SecretBox) -> str | None:
-    try:
-        return box.open(sealed)
-    except ConfigInvalid:
-        return None  # sealed with a key that is gone: the import is how it gets a new one

@@ -147,8 +147,7 @@ def prepare(
     checked.raise_if_any()
     warnings = _by_document(loaded.documents, checked.notices)
     return [
-        (_prepared(source, document, checked), warnings[n])
-        for n, document in enumerate(loaded.documents)
+        (_prepared(source, document, checked), warnings[n]) for n, document in enumerate(loaded.documents)
     ]
 
 

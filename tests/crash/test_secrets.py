@@ -1,8 +1,7 @@
-"""A process is killed in the middle of a rotation: each secret opens at each moment, and the next one ends it."""
+"""A process is killed in the middle of a rotation: each secret opens all the time, the next one ends it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 

@@ -27,7 +27,6 @@ from redrive.store.secret_keys import new_key
 from redrive.store.secrets import SecretBox
 from tests.unit.service.definition_home import opened
 
-
 CONNECTOR = b"""connector: shop-api
 base_url: http://127.0.0.1:9
 authentication: {method: bearer, token: "{{ connection.token }}"}

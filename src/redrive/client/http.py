@@ -24,6 +24,7 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.hook_calls import HookAnswer
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.kept_views import (
     BackupView,
@@ -200,6 +201,12 @@ class _Flows(_Noun):
         return schema
 
 
+# What carried the answer here, and is no part of it.
+_CARRIED = frozenset(
+    ("connection", "content-encoding", "content-length", "content-type", "date", "redrive-status", "server")
+) | frozenset(("transfer-encoding", "cache-control", "x-content-type-options", "x-request-id", "vary"))
+
+
 class _Runs(_Noun):
     async def start(
         self,
@@ -285,6 +292,11 @@ class _Runs(_Noun):
 
     def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes, None]:
         return self._to.stream("exchanges", exchange_id, which)
+
+    async def answer(self, run_id: str) -> HookAnswer:
+        headers, media_type, body = await self._to.answered("runs", run_id, "answer")
+        own = tuple((name, value) for name, value in headers.items() if name.lower() not in _CARRIED)
+        return HookAnswer(int(headers["Redrive-Status"]), body, media_type, own)
 
     async def stop(self, run_id: str, force: bool = False) -> RunRow:
         return await self._to.post(RunRow, "runs", run_id, "stop", body={"force": force})

@@ -15,6 +15,7 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.group_views import GroupRequest, GroupView
+from redrive.service.hook_calls import HookAnswer
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.kept_views import (
@@ -82,6 +83,7 @@ __all__ = [
     "FlowView",
     "GroupRequest",
     "GroupView",
+    "HookAnswer",
     "Imported",
     "KeyView",
     "Kind",

@@ -22,6 +22,7 @@ from redrive.service.views import Imported
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
 from redrive.store import lookups as lookup_store
+from redrive.store import notices as notice_store
 from redrive.store.committer import Transaction
 from redrive.store.connections import ConnectionRow, ConnectorRow
 from redrive.store.flows import FlowRow, Source
@@ -112,6 +113,8 @@ def check_with_home(source: Source, loaded: Loaded, registry: Registry) -> Check
         connections={one.name: one.connector for one in connection_store.connections(source)},
         endpoints={one.name: endpoints_of(one) for one in connection_store.connectors(source)},
         lookups=lambda name: lookup_store.get(source, name) is not None,
+        flows=flow_store.names(source),
+        groups=[one.name for one in notice_store.all_groups(source)],
     )
     checked.problems.sort(key=_place)
     checked.notices.sort(key=_place)

@@ -201,12 +201,6 @@ class _Flows(_Noun):
         return schema
 
 
-# What carried the answer here, and is no part of it.
-_CARRIED = frozenset(
-    ("connection", "content-encoding", "content-length", "content-type", "date", "redrive-status", "server")
-) | frozenset(("transfer-encoding", "cache-control", "x-content-type-options", "x-request-id", "vary"))
-
-
 class _Runs(_Noun):
     async def start(
         self,
@@ -295,7 +289,8 @@ class _Runs(_Noun):
 
     async def answer(self, run_id: str) -> HookAnswer:
         headers, media_type, body = await self._to.answered("runs", run_id, "answer")
-        own = tuple((name, value) for name, value in headers.items() if name.lower() not in _CARRIED)
+        # The others carried the answer here, and are no part of it.
+        own = tuple((name, headers[name]) for name in headers["Redrive-Headers"].split(", "))
         return HookAnswer(int(headers["Redrive-Status"]), body, media_type, own)
 
     async def stop(self, run_id: str, force: bool = False) -> RunRow:

@@ -381,9 +381,9 @@ async def open_service(
         tokens=tokens,
         allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
     )
-    with contextlib.suppress(ConfigInvalid):
-        # A keyring may take its time. What is wrong with a key is told where it is wanted.
-        await asyncio.to_thread(secrets.keys)
+    if (settings.secret_key_from or "").startswith("keyring"):
+        with contextlib.suppress(ConfigInvalid):  # what is wrong is told where the key is wanted
+            await asyncio.to_thread(secrets.keys)  # a keyring may take its time
     told: list[Service] = []
     deps = Deps(
         committer=committer,

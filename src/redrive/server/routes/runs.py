@@ -240,9 +240,13 @@ async def payloads(
     },
 )
 async def run_answer(service: Service, run_id: RunId) -> Response:
-    """What the caller of a callback got: the body, its media type, and in `Redrive-Status` its status."""
+    """What the caller of a callback got: the body, its media type, and in `Redrive-Status` its status.
+
+    `Redrive-Headers` names the headers that the caller got.
+    """
     given = await service.runs.answer(run_id)
-    headers = {**dict(given.headers), "Redrive-Status": str(given.status)}
+    named = ", ".join(name for name, _ in given.headers)
+    headers = {**dict(given.headers), "Redrive-Status": str(given.status), "Redrive-Headers": named}
     if isinstance(given.body, bytes):
         return Response(given.body, headers=headers, media_type=given.media_type)
     return StreamingResponse(given.body, headers=headers, media_type=given.media_type)

@@ -229,6 +229,13 @@ class Settings:
         least=0.001,
         help="Wait before the second attempt on a payload; it doubles with each further one, up to 60 s.",
     )
+    max_retry_after_s: float = _setting(
+        3600.0,
+        unit="seconds",
+        least=0,
+        help="A system that is busy and asks to wait longer than this is not waited for: the payload fails, and "
+        "its error says when to retry.",
+    )
     stop_grace_s: float = _setting(
         10.0,
         unit="seconds",

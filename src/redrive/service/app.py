@@ -320,6 +320,14 @@ async def _become_runner(home: Path, database: Database, lock: RunnerLock) -> No
         await asyncio.sleep(LOCK_POLL_S)
 
 
+def _secrets(home: Path, settings: Settings) -> SecretBox:
+    box = SecretBox(home, settings.secret_key_from, settings.secret_key)
+    if (settings.secret_key_from or "").startswith("keyring"):
+        with contextlib.suppress(ConfigInvalid):  # what is wrong is told where the key is wanted
+            box.keys()  # a keyring may take its time: not later, in the loop
+    return box
+
+
 @asynccontextmanager
 async def open_service(
     home: Path,
@@ -357,7 +365,7 @@ async def open_service(
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
-    secrets = SecretBox(home, settings.secret_key_from, settings.secret_key)
+    secrets = await asyncio.to_thread(_secrets, home, settings)
 
     def parse(document: bytes, file: str) -> Any:
         return load_one(document.decode(), file).data
@@ -381,9 +389,6 @@ async def open_service(
         tokens=tokens,
         allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
     )
-    if (settings.secret_key_from or "").startswith("keyring"):
-        with contextlib.suppress(ConfigInvalid):  # what is wrong is told where the key is wanted
-            await asyncio.to_thread(secrets.keys)  # a keyring may take its time
     told: list[Service] = []
     deps = Deps(
         committer=committer,

@@ -233,8 +233,8 @@ class Settings:
         3600.0,
         unit="seconds",
         least=0,
-        help="A system that is busy and asks to wait longer than this is not waited for: the payload fails, and "
-        "its error says when to retry.",
+        help="A busy system that asks to wait longer than this is not waited for: the payload fails, and its "
+        "error says when to retry.",
     )
     stop_grace_s: float = _setting(
         10.0,

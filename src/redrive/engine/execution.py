@@ -22,8 +22,8 @@ from redrive.engine.apart.attempts import Attempt, Attempts
 from redrive.engine.apart.session import Making
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.calling import CalledRun
-from redrive.engine.context import EngineContext
 from redrive.engine.clock import instant
+from redrive.engine.context import EngineContext
 from redrive.engine.control import Stopped
 from redrive.engine.crashes import crashed
 from redrive.engine.deps import Deps
@@ -367,9 +367,8 @@ class StepExecution:
             else:
                 return None
             context.ledger.abandon(caught.detail)
-            if caught.retry != "backoff" or attempt > self._retries or context.preview:
-                return caught
-            if self._is_too_long(caught):
+            last = caught.retry != "backoff" or attempt > self._retries or context.preview
+            if last or self._is_too_long(caught):
                 return caught
             self._output.drop()
             await self._back_off(caught, attempt)

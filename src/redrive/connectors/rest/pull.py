@@ -103,7 +103,7 @@ class Pull:
             url = urljoin(reply.url, target)
             if urlsplit(reply.url).scheme == "https" and urlsplit(url).scheme == "http":
                 raise RemoteRejected(
-                    f"{self.label} redirects from https to http, where anybody on the way can read and change",
+                    f"{self.label} redirects from https to http, where anybody on the way can read it",
                     code="answer.redirect",
                     hint="If that is meant, name the http address in the connection.",
                 )

@@ -110,9 +110,11 @@ async def test_a_fast_answer_without_end_is_cut_at_its_bound():
     ],
 )
 async def test_an_answer_of_another_kind_names_what_it_is_not(body, media_type):
-    async with served(lambda _: web.Response(body=body, content_type=media_type)) as site:
-        async with bench(site, LIST) as at:
-            result = await at.run()
+    async with (
+        served(lambda _: web.Response(body=body, content_type=media_type)) as site,
+        bench(site, LIST) as at,
+    ):
+        result = await at.run()
     assert result.error is not None
     assert result.error.code == "answer.invalid"
     assert "is not JSON" in result.error.detail
@@ -121,9 +123,11 @@ async def test_an_answer_of_another_kind_names_what_it_is_not(body, media_type):
 
 
 async def test_json_under_another_name_is_taken():
-    async with served(lambda _: web.Response(text='{"orders": [1]}', content_type="text/html")) as site:
-        async with bench(site, LIST) as at:
-            assert (await at.run()).values == [[1]]
+    async with (
+        served(lambda _: web.Response(text='{"orders": [1]}', content_type="text/html")) as site,
+        bench(site, LIST) as at,
+    ):
+        assert (await at.run()).values == [[1]]
 
 
 # ---- TLS
@@ -163,9 +167,11 @@ async def test_a_certificate_that_does_not_hold_is_refused(kind, reason, tmp_pat
         return reply({"orders": [1]})
 
     tls = {"ca": "{{ connection.ca }}"}
-    async with tls_served(answer, context) as url:
-        async with bench(url, LIST, tls=tls, secrets={"ca": pem(ca.cert_pem)}) as at:
-            result = await at.run()
+    async with (
+        tls_served(answer, context) as url,
+        bench(url, LIST, tls=tls, secrets={"ca": pem(ca.cert_pem)}) as at,
+    ):
+        result = await at.run()
     assert result.error is not None
     assert result.error.code == "remote.unavailable"
     assert "certificate" in result.error.detail
@@ -234,9 +240,11 @@ async def test_a_redirect_from_https_to_http_is_not_followed():
             return web.Response(status=302, headers={"Location": f"{plain.url}/orders"})
 
         tls = {"ca": "{{ connection.ca }}"}
-        async with tls_served(answer, context) as url:
-            async with bench(url, LIST, tls=tls, secrets={"ca": pem(ca.cert_pem)}) as at:
-                result = await at.run()
+        async with (
+            tls_served(answer, context) as url,
+            bench(url, LIST, tls=tls, secrets={"ca": pem(ca.cert_pem)}) as at,
+        ):
+            result = await at.run()
     assert result.error is not None
     assert result.error.code == "answer.redirect"
     assert plain.seen == []
@@ -245,9 +253,11 @@ async def test_a_redirect_from_https_to_http_is_not_followed():
 @pytest.mark.parametrize("status", [301, 302, 307])
 async def test_a_send_is_never_repeated_elsewhere(status):
     endpoint = {"direction": "send", "request": {"method": "POST", "path": "/o", "body": "{{ payload }}"}}
-    async with served(lambda _: web.Response(status=status, headers={"Location": "/new"})) as site:
-        async with bench(site, endpoint) as at:
-            result = await at.run([[{"id": 1}]])
+    async with (
+        served(lambda _: web.Response(status=status, headers={"Location": "/new"})) as site,
+        bench(site, endpoint) as at,
+    ):
+        result = await at.run([[{"id": 1}]])
     assert result.error is not None
     assert [seen.path for seen in site.seen] == ["/o"]
     assert str(status) in result.error.detail
@@ -279,11 +289,13 @@ async def test_credentials_that_end_in_the_middle_keep_the_pages_that_came():
     ["1e308", "inf", "nan", "-5", "99999999999999999999", "soon", "Fri, 31 Dec 9999 23:59:59 GMT", ""],
 )
 async def test_a_limit_that_says_nonsense_is_an_ordinary_limit(header, value):
-    async with served(lambda _: web.Response(status=429, headers={header: value})) as site:
-        async with bench(site, LIST) as at:
-            context = at.context()
-            result = await at.run(ctx=context)
-            await at.run(ctx=context)
+    async with (
+        served(lambda _: web.Response(status=429, headers={header: value})) as site,
+        bench(site, LIST) as at,
+    ):
+        context = at.context()
+        result = await at.run(ctx=context)
+        await at.run(ctx=context)
     assert result.error is not None
     assert (result.error.code, result.error.retry) == ("remote.rate_limited", "backoff")
     assert result.error.after_s is None or 0 <= result.error.after_s < 1e8
@@ -291,9 +303,11 @@ async def test_a_limit_that_says_nonsense_is_an_ordinary_limit(header, value):
 
 
 async def test_a_limit_that_never_resets_ends_with_the_attempts():
-    async with served(lambda _: web.Response(status=429, headers={"Retry-After": "0"})) as site:
-        async with bench(site, NUMBERED) as at:
-            result = await at.run(attempts=4)
+    async with (
+        served(lambda _: web.Response(status=429, headers={"Retry-After": "0"})) as site,
+        bench(site, NUMBERED) as at,
+    ):
+        result = await at.run(attempts=4)
     assert result.error is not None
     assert result.error.code == "remote.rate_limited"
     assert len(site.seen) == len(result.exchanges) == 4

@@ -59,25 +59,27 @@ async def test_credentials_that_end_in_the_middle_of_a_pull_are_mended_and_nothi
             return reply({"error": "expired"}, status=401)
         return reply({"orders": [{"id": page}] if page < 5 else []})
 
-    async with served(answer) as site:
-        async with open_service(tmp_path, Settings(retry_base_s=0.01), serve=True) as service:
-            await service.flows.import_documents(documents(site.url, "old-token"), deploy=True)
-            run = await service.runs.start("pull", StartRequest())
-            failed = await service.runs.wait(run.id, 30)
-            assert failed.status == "failure"
-            (step, _) = (await service.runs.get(run.id)).steps
-            assert step.error.code == "auth.failed"
-            assert await items(service, run.id, "take") == [b'[{"id": 1}]', b'[{"id": 2}]']
-            exchanges = (await service.runs.exchanges(run.id, "take", limit=100)).items
-            assert [one.status for one in exchanges] == [200, 200, 401, 401]
-            # With a new token the same step goes on.
-            valid.add("new-token")
-            await service.flows.import_documents(documents(site.url, "new-token"), deploy=True)
-            again = await service.redrives.retry(run.id, RetryRequest())
-            ended = await service.runs.wait(again.id, 30)
-            assert ended.status == "success", ended.summary
-            (merged,) = await items(service, again.id, "all")
-            assert merged.replace(b" ", b"") == b'[{"id":1},{"id":2},{"id":3},{"id":4}]'
+    async with (
+        served(answer) as site,
+        open_service(tmp_path, Settings(retry_base_s=0.01), serve=True) as service,
+    ):
+        await service.flows.import_documents(documents(site.url, "old-token"), deploy=True)
+        run = await service.runs.start("pull", StartRequest())
+        failed = await service.runs.wait(run.id, 30)
+        assert failed.status == "failure"
+        (step, _) = (await service.runs.get(run.id)).steps
+        assert step.error.code == "auth.failed"
+        assert await items(service, run.id, "take") == [b'[{"id": 1}]', b'[{"id": 2}]']
+        exchanges = (await service.runs.exchanges(run.id, "take", limit=100)).items
+        assert [one.status for one in exchanges] == [200, 200, 401, 401]
+        # With a new token the same step goes on.
+        valid.add("new-token")
+        await service.flows.import_documents(documents(site.url, "new-token"), deploy=True)
+        again = await service.redrives.retry(run.id, RetryRequest())
+        ended = await service.runs.wait(again.id, 30)
+        assert ended.status == "success", ended.summary
+        (merged,) = await items(service, again.id, "all")
+        assert merged.replace(b" ", b"") == b'[{"id":1},{"id":2},{"id":3},{"id":4}]'
 
 
 @pytest.mark.parametrize(
@@ -89,14 +91,13 @@ async def test_a_limit_that_resets_much_later_is_not_waited_for(tmp_path, after)
     def answer(_: Seen):
         return web.Response(status=429, headers={"Retry-After": after})
 
-    async with served(answer) as site:
-        async with open_service(tmp_path, Settings(), serve=True) as service:
-            await service.flows.import_documents(documents(site.url, "token"), deploy=True)
-            run = await service.runs.start("pull", StartRequest())
-            ended = await service.runs.wait(run.id, 30)
-            assert ended.status == "failure"
-            (step, _) = (await service.runs.get(run.id)).steps
-            exchanges = (await service.runs.exchanges(run.id, "take", limit=100)).items
+    async with served(answer) as site, open_service(tmp_path, Settings(), serve=True) as service:
+        await service.flows.import_documents(documents(site.url, "token"), deploy=True)
+        run = await service.runs.start("pull", StartRequest())
+        ended = await service.runs.wait(run.id, 30)
+        assert ended.status == "failure"
+        (step, _) = (await service.runs.get(run.id)).steps
+        exchanges = (await service.runs.exchanges(run.id, "take", limit=100)).items
     assert step.error.code == "remote.rate_limited"
     assert "it asks to wait until 20" in step.error.detail
     assert "max_retry_after_s" in step.error.hint

@@ -18,6 +18,7 @@ from redrive.service import (
     group_views,
     kept_views,
     reference_views,
+    secret_views,
     trigger_views,
     views,
 )
@@ -191,7 +192,8 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    modules = (views, trigger_views, flow_views, flowtest_views, group_views, kept_views, reference_views)
+    kept = (kept_views, reference_views, secret_views)
+    modules = (views, trigger_views, flow_views, flowtest_views, group_views, *kept)
     return any(hasattr(module, name) for module in modules)
 
 

@@ -19,6 +19,7 @@ from redrive.service import (
     group_views,
     kept_views,
     reference_views,
+    secret_views,
     trigger_views,
     views,
 )
@@ -60,7 +61,8 @@ JSON = {
     "runs": "list of RunRow",
     "queue": "list of QueueItem",
     "triggers": "list of TriggerView",
-    "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
+    "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`; "
+    "`{run, status, media_type, headers, text, base64}` with `--answer`",
     "stop": "RunRow",
     "find": "list of FindItem; with `note` where the answer does not show all",
     "connections authorize": "ConnectionView",
@@ -128,6 +130,9 @@ JSON = {
     "groups resend": "NoticeView",
     "schema": "the schema itself, with and without `--json`",
     "settings": "list of SettingView",
+    "secrets": "SecretsStatus",
+    "secrets rotate": "Rotated",
+    "secrets key": "`{key}`",
     "token create": "NewToken",
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
@@ -199,6 +204,7 @@ def is_object(name: str) -> bool:
         group_views,
         kept_views,
         reference_views,
+        secret_views,
     )
     return any(hasattr(module, name) for module in modules)
 

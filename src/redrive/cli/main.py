@@ -62,6 +62,7 @@ VERBS: Final[dict[str, Verb]] = {
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "search": Verb("find:app", "Show the search index, or build it anew.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
+    "secrets": Verb("secrets:app", "Show which key seals stored secrets, and rotate it.", _HOME),
     "move": Verb("moving:move", "Copy records and objects to other stores, and compare them.", _HOME),
     "backup": Verb("backups:backup", "Write everything to one file, while runs go on.", _HOME),
     "restore": Verb("backups:restore", "Make a new home from a backup.", _HOME),

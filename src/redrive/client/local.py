@@ -37,6 +37,7 @@ class LocalClient:
         self.pools = service.pools
         self.caches = service.caches
         self.groups = service.groups
+        self.secrets = service.secrets
         self.tokens = service.tokens
         self.tests = service.tests
         self.triggers = service.triggers

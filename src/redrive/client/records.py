@@ -27,6 +27,7 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.group_views import GroupRequest, GroupView
+from redrive.service.hook_calls import HookAnswer
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.kept_views import (
@@ -41,6 +42,7 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.reference_views import TableImported
+from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
     ConnectionView,
     ConnectorView,
@@ -97,7 +99,9 @@ __all__ = [
     "FlowView",
     "GroupRequest",
     "GroupView",
+    "HookAnswer",
     "Imported",
+    "KeyView",
     "Kind",
     "LimitView",
     "LogLine",
@@ -116,9 +120,12 @@ __all__ = [
     "RetentionPlan",
     "RetentionResult",
     "RetryRequest",
+    "RotateRequest",
+    "Rotated",
     "RunRow",
     "RunView",
     "SearchStatus",
+    "SecretsStatus",
     "SettingChange",
     "ShapeView",
     "Side",

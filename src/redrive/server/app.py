@@ -31,6 +31,7 @@ from redrive.server.routes import (
     retention,
     runs,
     search,
+    secrets,
     tests,
     tokens,
     triggers,
@@ -40,9 +41,26 @@ from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    connectors, flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger,
-    lookups, pools, caches, groups, tests, tokens, health,
-)  # fmt: skip
+    connectors,
+    flows,
+    triggers,
+    retention,
+    backups,
+    erasures,
+    runs,
+    payloads,
+    redrives,
+    search,
+    ledger,
+    lookups,
+    pools,
+    caches,
+    groups,
+    tests,
+    secrets,
+    tokens,
+    health,
+)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -482,6 +482,14 @@ export interface ItemRange {
   items: string[]
 }
 
+/** A key that is at hand. `sealed`: what it opens; `seals`: new secrets are sealed with it. */
+export interface KeyView {
+  id: string
+  place: string
+  sealed: number
+  seals: boolean
+}
+
 export interface KeysBody {
   keys: string[]
 }
@@ -941,6 +949,20 @@ export interface RetryRequest {
   confirm?: boolean
 }
 
+/** `lost`: go on though some secrets open with no key. `hook_tokens`: new made tokens for hooks too. */
+export interface RotateRequest {
+  lost?: boolean
+  hook_tokens?: boolean
+}
+
+/** `key` seals now. `unreadable` have to be given again. */
+export interface Rotated {
+  key: string
+  sealed: number
+  dropped: string[]
+  unreadable: string[]
+}
+
 /** A run as the run log lists it: the run object without its steps. */
 export interface RunRow {
   id: string
@@ -1009,6 +1031,16 @@ export interface SearchStatus {
   older_runs: number
   documents: number
   size_bytes: number
+}
+
+/** Which key seals, which are at hand, and what none of them opens. */
+export interface SecretsStatus {
+  source: string
+  managed: boolean
+  seals: string | null
+  sealed: number
+  keys: KeyView[]
+  unreadable: string[]
 }
 
 /** One setting that differs: its place (`fields[2].to`), what it was, what it is. */
@@ -1391,6 +1423,8 @@ export interface Routes {
   'GET /api/v1/schemas/{kind}': { query: Record<string, never>; body: undefined; answer: Record<string, Json> }
   'POST /api/v1/search/rebuild': { query: Record<string, never>; body: undefined; answer: SearchStatus }
   'GET /api/v1/search/status': { query: Record<string, never>; body: undefined; answer: SearchStatus }
+  'GET /api/v1/secrets': { query: Record<string, never>; body: undefined; answer: SecretsStatus }
+  'POST /api/v1/secrets/rotate': { query: Record<string, never>; body: RotateRequest; answer: Rotated }
   'DELETE /api/v1/session': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/settings': { query: Record<string, never>; body: undefined; answer: PageSettingView }
   'GET /api/v1/shapes': { query: Record<string, never>; body: undefined; answer: PageShapeView }

@@ -46,7 +46,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--payloads", type=int, default=1_000_000, help="payloads of the store that is searched (1,000,000)"
     )
-    parser.add_argument("--fill-minutes", type=float, default=math.inf, help="most time for filling that store")
+    parser.add_argument("--fill-minutes", type=float, default=math.inf, help="most time for filling it")
     parser.add_argument(
         "--store", type=Path, help="keep the store that is searched, or the run log, here and use it again"
     )

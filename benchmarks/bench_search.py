@@ -222,7 +222,7 @@ async def _measured(home: Path, sample: list[dict[str, object]], runs: int) -> l
 
 
 def filled(home: Path, payloads: int, within_s: float) -> Filled:
-    """The store in that folder, which is filled where there is none yet: a large one is kept and used again."""
+    """The store in that folder, filled where there is none yet; a large one is used again."""
     facts = home.with_name(f"{home.name}.filled.json")
     if facts.exists():
         return msgspec.json.decode(facts.read_bytes(), type=Filled)

@@ -36,11 +36,13 @@ T = TypeVar("T")
 # Larger than this goes to the blob store without a try at compressing it into a row.
 MAX_ROW_PLAIN_BYTES: Final = 256 << 10
 LEAST_RECIPE_BYTES: Final = 512
-SMALL_BYTES: Final = 32 << 20
+SMALL_BYTES: Final = 12 << 20
 """Small contents that are answered from memory."""
 CHUNKS_BYTES: Final = 12 << 20
 """Parts of large ones."""
 CHUNK_BYTES: Final = 1 << 20
+HELD_BYTES: Final = 4 << 20
+"""An object up to this size stays in memory for a moment after it was written."""
 _UNKNOWN: Final = -1
 _CHECK_BYTES: Final = 8
 _KEPT_POSITIONS: Final = 64
@@ -325,6 +327,7 @@ class ContentStore:
 
     async def _put_object(self, first: list[bytes], rest: AsyncIterable[bytes] | None) -> StoredContent:
         loop = asyncio.get_running_loop()
+        whole = first[0] if rest is None and len(first[0]) <= HELD_BYTES else b""
         writer = self._blobs.writer()
         try:
             for chunk in first:
@@ -337,6 +340,8 @@ class ContentStore:
         except BaseException:
             await asyncio.shield(loop.run_in_executor(self._threads, writer.abort))
             raise
+        for begin in range(0, len(whole), CHUNK_BYTES):  # who goes on with it finds it in memory
+            self._chunks.keep((blob.digest, begin), whole[begin : begin + CHUNK_BYTES])
         row: Row = (blob.digest, blob.size_bytes, OBJECT, None, None, None, None)
         return StoredContent(self, blob.digest, blob.size_bytes, OBJECT, rows=(row,))
 

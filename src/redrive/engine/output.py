@@ -89,7 +89,7 @@ class Output:
         lineage = LineageBuilder()
         if writing.content is not None:
             content = await self._contents.adopt(writing.content)
-            if writing.unchanged is None:
+            if writing.unchanged is None and not writing.counted:
                 async for _ in writing.pieces():
                     pass
         elif writing.whole is not None:

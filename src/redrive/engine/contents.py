@@ -36,9 +36,9 @@ T = TypeVar("T")
 
 # Larger than this goes to the blob store without a try at compressing it into a row.
 MAX_ROW_PLAIN_BYTES: Final = 256 << 10
-SMALL_BYTES: Final = 12 << 20
+SMALL_BYTES: Final = 8 << 20
 """Small contents that are answered from memory."""
-CHUNKS_BYTES: Final = 12 << 20
+CHUNKS_BYTES: Final = 8 << 20
 """Parts of large ones."""
 CHUNK_BYTES: Final = 1 << 20
 HELD_BYTES: Final = 4 << 20

@@ -160,6 +160,13 @@ class Compiled:
                 else:
                     self.templates.append((number, field, field.value))
         self.reader = RawReader(paths)
+        # Where no field has several sources: what is found takes the place of what a record starts with.
+        self.singles = (
+            [number for number, _ in self.sources]
+            if all(len(start) == 1 for start in self.start) and not self.queries
+            else None
+        )
+        self.changing = [number for number, _, _ in self.templates]
         # Each field has one source, in order, and nothing else is asked: what is read is what is found.
         self.plain = (
             bool(self.sources)
@@ -193,6 +200,12 @@ class Mapper:
         values = compiled.reader.read(item.raw)
         if compiled.plain:
             self._found = found = [[value] for value in values]
+        elif compiled.singles is not None:
+            self._found = found = [*compiled.start]
+            for number, value in zip(compiled.singles, values, strict=True):
+                found[number] = [value]
+            for number in compiled.changing:
+                found[number] = [None]
         else:
             self._found = found = [[*start] for start in compiled.start]
             for (number, place), value in zip(compiled.sources, values, strict=True):

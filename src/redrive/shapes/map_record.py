@@ -175,6 +175,22 @@ class Compiled:
             and self.sources == [(number, 0) for number in range(len(fields))]
         )
 
+    def found(self, values: Sequence[Found]) -> list[list[Found]]:
+        """What the sources of each field found, by what the reader gives."""
+        if self.plain:
+            return [[value] for value in values]
+        if self.singles is None:
+            found = [[*start] for start in self.start]
+            for (number, place), value in zip(self.sources, values, strict=True):
+                found[number][place] = value
+            return found
+        found = [*self.start]
+        for number, value in zip(self.singles, values, strict=True):
+            found[number] = [value]
+        for number in self.changing:
+            found[number] = [None]
+        return found
+
 
 class Mapper:
     """A compiled map at work on one payload: reads the sources of an item and writes its record."""
@@ -197,19 +213,7 @@ class Mapper:
         self._item = item
         self._asked = False
         compiled = self._compiled
-        values = compiled.reader.read(item.raw)
-        if compiled.plain:
-            self._found = found = [[value] for value in values]
-        elif compiled.singles is not None:
-            self._found = found = [*compiled.start]
-            for number, value in zip(compiled.singles, values, strict=True):
-                found[number] = [value]
-            for number in compiled.changing:
-                found[number] = [None]
-        else:
-            self._found = found = [[*start] for start in compiled.start]
-            for (number, place), value in zip(compiled.sources, values, strict=True):
-                found[number][place] = value
+        self._found = found = compiled.found(compiled.reader.read(item.raw))
         if self._reads_item:
             decoded = decode(item.raw)
             self._scope["item"] = decoded

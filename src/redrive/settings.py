@@ -153,7 +153,7 @@ class Settings:
         least=0,
         most=64,
         help="Most helper processes, which work on large payloads; each takes about 50 MB while there is "
-        "work for it. 0: none. Default: one less than there are cores, at least 1, at most 4.",
+        "work for it. 0: none. Default: as many as there are cores, at most 4.",
     )
     inline_payload_bytes: int = _setting(
         32_768,

@@ -14,6 +14,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.allocator import give_back
 from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
@@ -347,6 +348,8 @@ async def open_service(
     Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
     and those of `open_blobs`.
     """
+    if serve:
+        give_back()
     database = open_database(home, settings.store)
     await asyncio.to_thread(_prepare, home, database)
     blobs = await asyncio.to_thread(

@@ -41,6 +41,11 @@ class Pull:
         self._judge = Judge(endpoint)
         self._items_path = items_path
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether a request changes nothing there, so that it may be made and not be used."""
+        return self._renderer.method in {"GET", "HEAD"}
+
     async def page(
         self,
         scope: Mapping[str, Any],

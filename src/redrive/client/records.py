@@ -28,6 +28,14 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.queue_views import (
+    CircuitView,
+    MoveRequest,
+    PauseKind,
+    PauseRequest,
+    PauseView,
+    QueueItem,
+)
 from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
@@ -60,6 +68,7 @@ from redrive.service.views import (
 __all__ = [
     "BackupView",
     "Bundle",
+    "CircuitView",
     "ConnectionView",
     "ConnectorView",
     "CsvForm",
@@ -87,12 +96,17 @@ __all__ = [
     "LogLine",
     "MadeFile",
     "MadeTest",
+    "MoveRequest",
     "Page",
+    "PauseKind",
+    "PauseRequest",
+    "PauseView",
     "PayloadDetail",
     "PayloadView",
     "PlanStep",
     "PlanView",
     "ProblemView",
+    "QueueItem",
     "RedriveRequest",
     "ReplayStep",
     "ReplayView",

@@ -26,6 +26,7 @@ from redrive.server.routes import (
     lookups,
     payloads,
     pools,
+    queue,
     redrives,
     retention,
     runs,
@@ -38,8 +39,8 @@ from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, tokens, health,
+    flows, triggers, retention, backups, erasures, runs, queue, payloads, redrives, search, ledger, lookups,
+    pools, caches, groups, tests, tokens, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 

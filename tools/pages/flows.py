@@ -176,10 +176,13 @@ _CIRCUITS = "[Queue runs and limit them](../howto/queue-and-limit-runs.md#a-targ
 def _not_yet() -> list[str]:
     if not NOT_YET:
         return []
+    told = (
+        "These parts are read and checked, so that documents that have them can be imported. Nothing acts on "
+        "them yet:"
+    )
     return [
         "## Not carried out yet",
-        "These parts are read and checked, so that documents that have them can be imported. Nothing acts on "
-        "them yet:",
+        told,
         table(("name", "today"), [(f"`{name}`", text) for name, text in NOT_YET.items()]),
     ]
 

@@ -23,7 +23,9 @@ _OF_CONNECTION = frozenset({"paused", "circuit", "connection_limit"})
 
 
 class Books:
-    """Makes the records that admission is decided by."""
+    """Makes the records that admission is decided by. On the event loop, outside of a read transaction:
+    flow versions are loaded on the way.
+    """
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps

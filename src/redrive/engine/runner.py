@@ -178,9 +178,8 @@ class Runner:
 
     async def _resume(self) -> None:
         """They are all counted before anything is admitted beside them."""
-        running = await self._deps.reader.run(
-            lambda rows: [self._books.queued(rows, row) for row in queue.running(rows)]
-        )
+        found = await self._deps.reader.run(queue.running)
+        running = [self._books.queued(self._deps.reader.rows(), row) for row in found]
         for queued in running:
             self._under_way.add(queued)
         for queued in running:

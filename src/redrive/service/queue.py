@@ -55,20 +55,20 @@ class Queue:
         runner = self._kernel.runner
         executed = runner is not None or self._executed()
 
-        def read(rows: Rows) -> Page[QueueItem]:
+        def read(rows: Rows) -> tuple[list[store.Waiting], list[store.Waiting], int, Rules]:
             waiting = store.waiting(rows, (after[0], after[1]), size + 1)
             ahead = rows.one(store.AHEAD, turn=after[0], before=after[1] + 1) if cursor else None
-            running = store.running(rows)
-            free = deps.settings.max_running_runs - (runner.working if runner is not None else len(running))
-            looking = _Looking(
-                Books(deps), rows, running, _rules(rows), now,
-                free=free, ahead=ahead[0] if ahead else 0, most=deps.settings.max_running_runs,
-                executed=executed, first=cursor is None,
-            )  # fmt: skip
-            items = {row.id: looking.item(row) for row in waiting}
-            return page(waiting, size, lambda row: items[row.id], lambda row: cursor_of(row.turn, row.id))
+            return waiting, store.running(rows), ahead[0] if ahead else 0, _rules(rows)
 
-        return await deps.reader.run(read)
+        waiting, running, ahead, rules = await deps.reader.run(read)
+        free = deps.settings.max_running_runs - (runner.working if runner is not None else len(running))
+        looking = _Looking(
+            Books(deps), deps.reader.rows(), running, rules, now,
+            free=free, ahead=ahead, most=deps.settings.max_running_runs, executed=executed,
+            first=cursor is None,
+        )  # fmt: skip
+        items = {row.id: looking.item(row) for row in waiting}
+        return page(waiting, size, lambda row: items[row.id], lambda row: cursor_of(row.turn, row.id))
 
     async def move(self, run_id: str, request: MoveRequest) -> QueueItem:
         """Give a queued run another place. Errors: `run.unknown`, `run.not_queued`, `usage`."""

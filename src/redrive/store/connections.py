@@ -102,7 +102,7 @@ def _connection(found: Sequence[Any]) -> ConnectionRow:
         settings=decode(settings),
         secrets=decode(secrets),
         updated_at=updated_at,
-        limits=decode(limits) if limits is not None else {},
+        limits=msgspec.json.decode(bytes(limits)) if limits is not None else {},
     )
 
 

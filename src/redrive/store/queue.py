@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import msgspec
 from sqlalchemy import bindparam, delete, func, or_, select, text, tuple_, update
 
-from redrive.core.jsonvalue import decode
 from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
@@ -234,4 +233,4 @@ def forget_probes(transaction: Transaction) -> None:
 def connection_limits(source: Source) -> dict[str, dict[str, Any]]:
     """What connection documents say about runs and circuits, by connection."""
     rows: Sequence[tuple[Any, ...]] = source.all(_LIMITS)
-    return {name: dict(decode(bytes(limits))) for name, limits in rows}
+    return {name: msgspec.json.decode(bytes(limits)) for name, limits in rows}

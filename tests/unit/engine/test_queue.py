@@ -71,11 +71,9 @@ async def queue(desk: Desk) -> list[QueueItem]:
 async def until(desk: Desk, fits: Callable[[list[QueueItem]], bool]) -> list[QueueItem]:
     """The queue, once it is as it should be."""
     async with asyncio.timeout(20):
-        async for _ in desk.service.runs.watch():
-            found = await queue(desk)
-            if fits(found):
-                return found
-    raise AssertionError
+        while not fits(found := await queue(desk)):
+            await asyncio.sleep(0.01)
+    return found
 
 
 async def ended(desk: Desk, *runs: str) -> list[RunView]:

@@ -295,7 +295,8 @@ class Settings:
         30.0,
         unit="days",
         least=0,
-        help="So long an Idempotency-Key of a start gives the same run; 0: as long as that run.",
+        help="So long an Idempotency-Key of a start gives the same run, and at least until that has ended; "
+        "0: as long as that run.",
     )
     retention_every_s: float = _setting(
         3600.0,

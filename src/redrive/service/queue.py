@@ -283,9 +283,9 @@ class _Looking:
         if queued.exclusive and queued.lane in self._lanes and row.parent_run is None:
             return self._behind(self._lanes[queued.lane])
         queued, reason, _ = self._books.why(self._rows, row, queued, self._under_way, self._rules, self._now)
+        if queued.exclusive and queued.lane is not None:
+            self._lanes.setdefault(queued.lane, row.id)
         if reason is not None:
-            if queued.exclusive and queued.lane is not None:
-                self._lanes.setdefault(queued.lane, row.id)
             return self._behind(reason.run) if reason.run in self._begun else reason
         if not self._executed:
             return Reason(kind="runner", text="no process executes the runs of this home; `redrive up` does")

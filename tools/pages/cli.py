@@ -17,6 +17,7 @@ from redrive.service import (
     flowtest_views,
     group_views,
     kept_views,
+    queue_views,
     reference_views,
     trigger_views,
     views,
@@ -58,6 +59,11 @@ JSON = {
     "run": "RunView",
     "runs": "list of RunRow",
     "queue": "list of QueueItem",
+    "queue move": "QueueItem",
+    "pause": "PauseView",
+    "resume": "Removed",
+    "circuits": "list of CircuitView",
+    "circuits reset": "Removed",
     "triggers": "list of TriggerView",
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
     "stop": "RunRow",
@@ -187,7 +193,16 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    modules = (views, trigger_views, flow_views, flowtest_views, group_views, kept_views, reference_views)
+    modules = (
+        views,
+        trigger_views,
+        flow_views,
+        flowtest_views,
+        group_views,
+        kept_views,
+        queue_views,
+        reference_views,
+    )
     return any(hasattr(module, name) for module in modules)
 
 

@@ -18,6 +18,7 @@ from redrive.service import (
     flowtest_views,
     group_views,
     kept_views,
+    queue_views,
     reference_views,
     secret_views,
     trigger_views,
@@ -60,6 +61,11 @@ JSON = {
     "run": "RunView",
     "runs": "list of RunRow",
     "queue": "list of QueueItem",
+    "queue move": "QueueItem",
+    "pause": "PauseView",
+    "resume": "Removed",
+    "circuits": "list of CircuitView",
+    "circuits reset": "Removed",
     "triggers": "list of TriggerView",
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`; "
     "`{run, status, media_type, headers, text, base64}` with `--answer`",
@@ -205,6 +211,7 @@ def is_object(name: str) -> bool:
         kept_views,
         reference_views,
         secret_views,
+        queue_views,
     )
     return any(hasattr(module, name) for module in modules)
 

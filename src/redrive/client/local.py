@@ -41,6 +41,7 @@ class LocalClient:
         self.tokens = service.tokens
         self.tests = service.tests
         self.triggers = service.triggers
+        self.queue = service.queue
 
     async def health(self) -> Health:
         return await self._service.health()

@@ -41,6 +41,14 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.queue_views import (
+    CircuitView,
+    MoveRequest,
+    PauseKind,
+    PauseRequest,
+    PauseView,
+    QueueItem,
+)
 from redrive.service.reference_views import TableImported
 from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
@@ -74,6 +82,7 @@ from redrive.service.views import (
 __all__ = [
     "BackupView",
     "Bundle",
+    "CircuitView",
     "ConnectionView",
     "ConnectorDetail",
     "ConnectorView",
@@ -107,12 +116,17 @@ __all__ = [
     "LogLine",
     "MadeFile",
     "MadeTest",
+    "MoveRequest",
     "Page",
+    "PauseKind",
+    "PauseRequest",
+    "PauseView",
     "PayloadDetail",
     "PayloadView",
     "PlanStep",
     "PlanView",
     "ProblemView",
+    "QueueItem",
     "RedriveRequest",
     "ReplayStep",
     "ReplayView",

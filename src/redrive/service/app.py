@@ -23,6 +23,7 @@ from redrive.engine.deps import Deps
 from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
+from redrive.engine.gates import Gates
 from redrive.engine.indexer import Indexer
 from redrive.engine.messengers import Messengers
 from redrive.engine.notices import Sender
@@ -54,6 +55,7 @@ from redrive.service.lookups import Lookups
 from redrive.service.payloads import Payloads
 from redrive.service.playback import played
 from redrive.service.pools import Pools
+from redrive.service.queue import Queue
 from redrive.service.redrives import Redrives
 from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
@@ -130,6 +132,11 @@ class Service:
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
         self.triggers = Triggers(kernel, self.hooks.doors)
+        self.queue = Queue(
+            kernel,
+            lambda: self.is_runner or lock.held_elsewhere(),
+            lambda number: self.runs.pulse(number, ended=False),
+        )
 
     @property
     def kernel(self) -> Kernel:
@@ -405,6 +412,9 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
+        gates=Gates(
+            reader, committer, clock, settings, enabled=playback is None, worker=f"{os.getpid()}-{id(reader)}"
+        ),
         apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )

@@ -314,6 +314,7 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
         old is not None
         and _settings(old.connector, old.settings) == _settings(spec.connector, spec.settings)
         and old.secrets == secrets
+        and old.limits == spec.limits
     ):
         return Imported(kind="connection", name=spec.name, result="unchanged")
     at = kernel.deps.clock.micros()
@@ -326,6 +327,7 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
             secrets=secrets,
             # Strictly later, whatever the clock does: open connections are made anew when it moves.
             updated_at=at if old is None else max(at, old.updated_at + 1),
+            limits=dict(spec.limits),
         ),
     )
     changed = sorted(name for name, where in secrets.items() if kept.get(name) != where)

@@ -20,6 +20,7 @@ from redrive.core.run import ENDED, PRIORITIES, Plan, Run
 from redrive.engine.clock import micros_of
 from redrive.engine.draft import Draft, Drafting
 from redrive.engine.failpoints import failpoints
+from redrive.engine.overlap import overlapping
 from redrive.errors import NotFound, StateConflict, StoreFull, UsageError
 from redrive.service.chosen import Chosen, choose, choose_document, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
@@ -133,6 +134,7 @@ class Starts:
         draft = Draft(run=run, plan=plan)
         if request.payloads:
             plan.inputs = await Drafting(deps, draft, None).of_payloads(request.payloads)
+        draft.overlapping = await overlapping(deps, flow, run, plan, draft.buckets)
 
         def place(transaction: Transaction) -> None:
             run.flow_id, run.version = freeze(transaction, kernel, chosen)

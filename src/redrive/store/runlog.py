@@ -64,16 +64,6 @@ STEP_NAME = Statement(
     select(_s.c.step).where(_s.c.run_id == bindparam("run_id"), _s.c.position == bindparam("position"))
 )
 REDRIVES = Statement(select(_r.c.id).where(_r.c.source_run == bindparam("source")).order_by(_r.c.id))
-COUNT_RUNNING = Statement(select(func.count()).where(_r.c.status == "running"))
-QUEUE = Statement(
-    select(_r.c.id, _r.c.flow, _r.c.priority, _r.c.queued_at)
-    .where(
-        _r.c.status == "queued",
-        tuple_(_r.c.priority, _r.c.id) > tuple_(bindparam("priority"), bindparam("after")),
-    )
-    .order_by(_r.c.priority, _r.c.id)
-    .limit(bindparam("at_most"))
-)
 _FAILED = Statement(
     select(_f.c.number, _p)
     .select_from(_f.join(_p, _p.c.id == _f.c.payload_id))

@@ -92,16 +92,6 @@ async def test_runs_since(here: Store) -> None:
     assert len(await ids(here, since=at)) == 2
 
 
-async def test_the_queue_in_pages(here: Store) -> None:
-    for number, priority in ((1, 3), (2, 1), (3, 2), (4, 1)):
-        await here.run(id=number, priority=priority, status="queued")
-    await here.run(id=9, status="running")
-    first = await here.all(store.QUEUE, priority=-1, after=0, at_most=3)
-    assert [one[0] for one in first] == [2, 4, 3]
-    assert [one[0] for one in await here.all(store.QUEUE, priority=1, after=2, at_most=9)] == [4, 3, 1]
-    assert await here.all(store.COUNT_RUNNING) == [(1,)]
-
-
 async def test_runs_made_from_a_run(here: Store) -> None:
     await here.run(id=1)
     for number, source in ((4, 1), (3, 1), (5, 2)):

@@ -423,27 +423,3 @@ async def test_a_body_that_has_expired_is_gone(home, log):
     await home.forget_contents()
     with pytest.raises(PayloadGone):
         await anext(log.exchange_body(to_text("x", number), "request"))
-
-
-# ---- the queue
-
-
-async def test_the_queue_is_in_the_order_of_starts(home, log):
-    low = await home.run(status="queued", priority=4)
-    first, second = [await home.run(status="queued") for _ in range(2)]
-    urgent = await home.run(status="queued", priority=0)
-    await home.run()
-    head = await log.queue(limit=3)
-    assert [item.run for item in head.items] == [rid(urgent), rid(first), rid(second)]
-    assert head.items[0].priority == "highest"
-    assert "redrive up" in head.items[0].reason
-    tail = await log.queue(limit=3, cursor=head.next)
-    assert [item.run for item in tail.items] == [rid(low)]
-    assert tail.next is None
-
-
-async def test_the_queue_says_when_a_limit_holds_it(home, log):
-    await home.run(status="queued")
-    for _ in range(home.kernel.deps.settings.max_running_runs):
-        await home.run(status="running")
-    assert "max_running_runs" in (await log.queue()).items[0].reason

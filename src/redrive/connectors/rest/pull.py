@@ -74,6 +74,7 @@ class Pull:
                 reply = await client.send(
                     outgoing, ctx, items_path=self._items_path, timeouts=self._endpoint.timeouts
                 )
+                client.heard(reply, ctx, reads=True)
                 ctx.exchange(outgoing.shown, reply.answer(client.masker), payload=payload)
                 reply = await self._redirected(rendered, reply, ctx, payload)
                 if reply.failure is not None:

@@ -17,6 +17,7 @@ from redrive.service import (
     flowtest_views,
     group_views,
     kept_views,
+    people_views,
     reference_views,
     trigger_views,
     views,
@@ -125,6 +126,14 @@ JSON = {
     "groups resend": "NoticeView",
     "schema": "the schema itself, with and without `--json`",
     "settings": "list of SettingView",
+    "user": "list of AccountView",
+    "user add": "AccountView",
+    "user set": "AccountView",
+    "user password": "AccountView",
+    "user delete": "`{account, deleted}`",
+    "user sessions": "list of SessionView",
+    "user end": "`{session, ended}`",
+    "audit": "list of AuditLine",
     "token create": "NewToken",
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
@@ -187,7 +196,10 @@ def pages() -> Pages:
 
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
-    modules = (views, trigger_views, flow_views, flowtest_views, group_views, kept_views, reference_views)
+    modules = (
+        views, trigger_views, flow_views, flowtest_views, group_views, kept_views, reference_views,
+        people_views,
+    )  # fmt: skip
     return any(hasattr(module, name) for module in modules)
 
 

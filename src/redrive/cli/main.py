@@ -61,6 +61,8 @@ VERBS: Final[dict[str, Verb]] = {
     "schema": Verb("documents:schema", "Print the JSON Schema of a document.", _BUILD),
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "search": Verb("find:app", "Show the search index, or build it anew.", _HOME),
+    "user": Verb("users:app", "Add, list, change and delete people, and end their sessions.", _HOME),
+    "audit": Verb("audit:audit", "List who did what.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
     "move": Verb("moving:move", "Copy records and objects to other stores, and compare them.", _HOME),
     "backup": Verb("backups:backup", "Write everything to one file, while runs go on.", _HOME),

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redrive.client.groups import HttpGroups
+from redrive.client.people import HttpAccounts, HttpAudit, HttpSessions
 from redrive.client.problems import not_redrive
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
@@ -427,8 +428,11 @@ class _Erasures(_Noun):
 
 
 class _Tokens(_Noun):
-    async def create(self, name: str, *, days: int | None = None) -> NewToken:
-        return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
+    async def create(
+        self, name: str, *, days: int | None = None, scopes: Sequence[str] | None = None
+    ) -> NewToken:
+        given = None if scopes is None else list(scopes)
+        return await self._to.post(NewToken, "tokens", body={"name": name, "days": days, "scopes": given})
 
     async def list(self) -> Page[TokenView]:
         return await self._to.get(Page[TokenView], "tokens")
@@ -494,6 +498,9 @@ class HttpClient:
         self.caches = HttpCaches(self._to)
         self.groups = HttpGroups(self._to)
         self.tokens = _Tokens(self._to)
+        self.accounts = HttpAccounts(self._to)
+        self.sessions = HttpSessions(self._to)
+        self.audit = HttpAudit(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)
 

@@ -37,6 +37,9 @@ class LocalClient:
         self.caches = service.caches
         self.groups = service.groups
         self.tokens = service.tokens
+        self.accounts = service.accounts
+        self.sessions = service.sessions
+        self.audit = service.audit
         self.tests = service.tests
         self.triggers = service.triggers
 

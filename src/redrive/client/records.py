@@ -28,6 +28,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.people_views import AccountChange, AccountRequest, AccountView
 from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
@@ -58,6 +59,9 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "AccountChange",
+    "AccountRequest",
+    "AccountView",
     "BackupView",
     "Bundle",
     "ConnectionView",

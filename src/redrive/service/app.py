@@ -34,6 +34,8 @@ from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
+from redrive.service.accounts import Accounts
+from redrive.service.audit import AuditLog
 from redrive.service.backups import Backups
 from redrive.service.caches import Caches
 from redrive.service.callbacks import kept_answer
@@ -49,6 +51,7 @@ from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
+from redrive.service.passwords import Passwords
 from redrive.service.payloads import Payloads
 from redrive.service.playback import played
 from redrive.service.pools import Pools
@@ -56,6 +59,8 @@ from redrive.service.redrives import Redrives
 from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
+from redrive.service.sessions import Sessions
+from redrive.service.sign_in import SignIns
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.triggers import Triggers
@@ -122,6 +127,11 @@ class Service:
         self.caches = Caches(kernel)
         self.groups = Groups(kernel)
         self.tokens = Tokens(kernel)
+        passwords = Passwords()
+        self.sessions = Sessions(kernel)
+        self.accounts = Accounts(kernel, passwords, self.sessions.forget)
+        self.sign_ins = SignIns(kernel, self.sessions, passwords)
+        self.audit = AuditLog(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
         self.triggers = Triggers(kernel, self.hooks.doors)
@@ -394,7 +404,7 @@ async def open_service(
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
-        Kernel(deps=deps, home=home, actor=actor, registry=registry, secrets=secrets, blobs=blobs),
+        Kernel(deps=deps, home=home, owner=actor, registry=registry, secrets=secrets, blobs=blobs),
         lock,
     )
     told.append(service)

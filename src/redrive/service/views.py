@@ -428,8 +428,12 @@ class CheckResult(View):
 
 
 class TokenView(View):
+    """`account` null: made in the home itself. `scopes`: roles and rights, side by side."""
+
     id: str
     name: str
+    account: str | None = None
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None = None
     last_used_at: datetime | None = None

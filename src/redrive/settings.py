@@ -306,6 +306,29 @@ class Settings:
     session_days: float = _setting(
         7.0, unit="days", least=0.01, help="After so long a browser has to sign in again in any case."
     )
+    oidc_issuer: str | None = _setting(
+        None, help="Address of the identity provider by which people sign in (OpenID Connect). Default: none."
+    )
+    oidc_client_id: str | None = _setting(None, help="As whom this server is known to the provider.")
+    oidc_client_secret: str | None = _setting(
+        None, secret=True, help="Secret of that client, where it has one."
+    )
+    oidc_name: str = _setting("OpenID Connect", help="What the page calls the provider.")
+    oidc_scopes: str = _setting("openid profile email", help="Scopes to ask the provider for.")
+    oidc_name_claim: str = _setting(
+        "preferred_username", help="Claim that gives a new account its name; else email, name or sub."
+    )
+    oidc_role_claim: str = _setting("groups", help="Claim, a text or a list, that decides the role.")
+    oidc_roles: str | None = _setting(
+        None,
+        help="Values of that claim and their roles: `redrive-admins=admin, support=operator`. The highest "
+        "counts, at each sign-in.",
+    )
+    oidc_default_role: str | None = _setting(
+        None,
+        choices=("viewer", "operator", "builder", "admin"),
+        help="Role of those whom no value gives one. Default: they are not let in.",
+    )
     keep_audit_days: float = _setting(
         400.0, unit="days", least=0, help="Lines of the audit log are kept so long; 0: for ever."
     )

@@ -13,8 +13,8 @@ def pages() -> Pages:
         "rights.md": page(
             "# Who may do what",
             "A role has the rights of those before it. The right `reveal` may be given to a person of any "
-            "role. The scopes of a token are roles and rights side by side; it never has more than its maker. "
-            "Whoever works on the home folder itself may do everything.",
+            "role. The scopes of a token are roles and rights side by side; it never has more than its "
+            "maker. Whoever works on the home folder itself may do everything.",
             table(
                 ("right", *ROLES, "lets its owner"),
                 [

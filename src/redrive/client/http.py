@@ -300,8 +300,8 @@ class _Runs(_Noun):
 
 
 class _Payloads(_Noun):
-    async def get(self, payload_id: str) -> PayloadDetail:
-        return await self._to.get(PayloadDetail, "payloads", payload_id)
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
+        return await self._to.get(PayloadDetail, "payloads", payload_id, text=text)
 
     async def items(self, payload_id: str, start: int, stop: int) -> ItemRange:
         return await self._to.get(ItemRange, "payloads", payload_id, "items", start=start, stop=stop)

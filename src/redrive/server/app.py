@@ -48,10 +48,11 @@ _NOUNS = (
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
-Each route names the right that it needs (`x-redrive-right`): 401 `auth.required` says that nobody has signed
-in, 403 `auth.forbidden` that the caller lacks it. But for those that are open, every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are
-`{"items": [...], "next": cursor}`; give `next` back as `cursor` for the page after. Every start takes an
-`Idempotency-Key`. Every failure is `application/problem+json` with `code`, `at`, `hint` and `request_id`.
+Each route names the right that it needs (`x-redrive-right`): 401 `auth.required` says that nobody has
+signed in, 403 `auth.forbidden` that the caller lacks it. But for those that are open, every call wants
+`Authorization: Bearer TOKEN` or a browser session. Lists are `{"items": [...], "next": cursor}`; give `next`
+back as `cursor` for the page after. Every start takes an `Idempotency-Key`. Every failure is
+`application/problem+json` with `code`, `at`, `hint` and `request_id`.
 Instants are UTC; numbers keep their digits."""
 
 

@@ -36,7 +36,8 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
     "resolve": ("resolve",),
     "build": (
         "import_documents", "check_documents", "delete_flow", "authorize_connection",
-        "complete_authorization", "run_tests", "run_flow_tests", "make_test", "replay_run", "try_shape", "set_lookup_entry",
+        "complete_authorization", "run_tests", "run_flow_tests", "make_test", "replay_run", "try_shape",
+        "set_lookup_entry",
         "delete_lookup_entry", "clear_lookup", "import_lookup", "delete_lookup", "add_to_pool",
         "remove_from_pool", "clear_pool", "import_pool", "delete_pool", "delete_cache_entry", "clear_cache",
         "delete_cache", "set_group", "delete_group", "test_group",

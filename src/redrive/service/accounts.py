@@ -47,7 +47,7 @@ class Accounts:
 
     async def create(self, request: AccountRequest) -> AccountView:
         """Errors: `account.name_taken`, `password.weak`, `usage`."""
-        name = _checked(request.name)
+        name = checked_name(request.name)
         if request.password is not None:
             check(request.password, name)
         account = AccountRow(
@@ -209,7 +209,8 @@ def _known(account: AccountRow | None, name: str) -> AccountRow:
     return account
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name of a new account. Errors: `usage`."""
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable() or "/" in name or folded(name) == LOCAL:
         raise UsageError(

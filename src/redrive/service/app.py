@@ -51,6 +51,7 @@ from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
+from redrive.service.oidc_sign_in import OidcSignIns
 from redrive.service.passwords import Passwords
 from redrive.service.payloads import Payloads
 from redrive.service.playback import played
@@ -131,6 +132,7 @@ class Service:
         self.sessions = Sessions(kernel)
         self.accounts = Accounts(kernel, passwords, self.sessions.forget)
         self.sign_ins = SignIns(kernel, self.sessions, passwords)
+        self.oidc = OidcSignIns(kernel, self.sessions, self.accounts)
         self.audit = AuditLog(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)

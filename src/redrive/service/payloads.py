@@ -42,8 +42,8 @@ class Payloads:
 
     # ---- one payload
 
-    async def get(self, payload_id: str) -> PayloadDetail:
-        """Where a payload stands and, bounded, its text.
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
+        """Where a payload stands and, bounded, its text (unless it is not asked for).
 
         Errors: `payload.unknown`, `payload.expired`.
         """
@@ -60,14 +60,16 @@ class Payloads:
             raise unknown("payload", payload_id)
         payload, place, edit = found
         _require_kept(payload)
-        text, trimmed = await self._text(payload)
+        shown, trimmed = await self._text(payload) if text else (None, False)
+        if text:
+            self._kernel.note("payload.view", to_text("p", number))
         return PayloadDetail(
             **present.payload_fields(payload),
             **_standing(place),
             position=payload.position,
             items_path=payload.items_path,
             digest=payload.digest.hex(),
-            text=text,
+            text=shown,
             trimmed=trimmed,
             edited_from=to_text("p", edit.original_id) if edit else None,
             patch=decode(edit.patch) if edit and edit.patch else None,
@@ -105,6 +107,7 @@ class Payloads:
         """
         _check_range(start, stop)
         payload = await self._payload(payload_id)
+        self._kernel.note("payload.download", payload_id, start=start, stop=stop)
         content = self._kernel.deps.contents.known(payload.digest, payload.size_bytes)
         async for chunk in content.stream(start, stop):
             yield chunk
@@ -117,6 +120,7 @@ class Payloads:
         """
         _check_range(start, stop)
         payload = await self._payload(payload_id)
+        self._kernel.note("payload.view", payload_id, items=f"{start}:{stop}")
         found: list[str] = []
         size = 0
         async for items in _within(
@@ -145,6 +149,7 @@ class Payloads:
         """
         _check_range(start, stop)
         payload = await self._payload(payload_id)
+        self._kernel.note("payload.download", payload_id, items=f"{start}:{stop}")
         view = self._as_payload(payload)
         begun = False
         async for items in _within(view, payload.items, start, stop):
@@ -203,6 +208,7 @@ class Payloads:
             transaction.insert_many(INSERT_CONTENT, content.rows)
             transaction.insert(run_store.INSERT_BUCKET, (payload.bucket, store.UPLOAD, store.HANDED))
             transaction.insert(run_store.INSERT_PAYLOAD, row(payload))
+            self._kernel.audit(transaction, "payload.upload", to_text("p", payload.id), like=like)
 
         await self._kernel.write(work)
         return UploadView(

@@ -398,7 +398,7 @@ class Runs(Noun):
 
 
 class Payloads(Noun):
-    async def get(self, payload_id: str) -> PayloadDetail:
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
         if payload_id == "gone":
             raise PayloadGone("Payload gone was kept until yesterday", at="gone")
         found = self.service.details.get(payload_id)
@@ -769,6 +769,7 @@ class RecordingService:
         self.tokens = Tokens(self)
         self.doors = self.sign_ins = Doors()
         self.sessions = OneSession(self.doors)
+        self.oidc = self.doors
         self.accounts = NoAccounts()
         self.audit = NoAudit()
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from redrive.errors import Forbidden, StoreBusy
+from redrive.errors import Forbidden, StateConflict, StoreBusy
 from redrive.service.actors import Actor
 from redrive.service.people_views import AccountView, AuditLine, Me, NewSession, SessionView, WaysIn
 from redrive.service.reference_views import Removed
@@ -71,6 +71,15 @@ class Doors:
         return Me(
             signed_in=actor is not None, name=actor.name if actor else None, first_start=True, ways_in=ways_in
         )
+
+    name = None
+    """Of an identity provider: there is none."""
+
+    async def start(self, redirect_uri: str, to: str) -> tuple[str, str]:
+        raise StateConflict("there is no identity provider", code="oidc.off")
+
+    async def finish(self, *_given: Any, **_more: Any) -> tuple[NewSession, str]:
+        raise StateConflict("there is no identity provider", code="oidc.off")
 
     def refused(self, actor: Actor, action: str, subject: str, code: str) -> None:
         self.told.append((actor.name, action, code))

@@ -34,9 +34,14 @@ _BYTES: dict[int | str, dict[str, Any]] = {
     response_model=PayloadDetail,
     responses=problems(404, 410),
 )
-async def get_payload(service: Service, request: Request, payload_id: PayloadId) -> Response:
+async def get_payload(
+    service: Service,
+    request: Request,
+    payload_id: PayloadId,
+    text: Annotated[bool, Query(description="Whether the text is wanted; else it is null.")] = True,
+) -> Response:
     """Where it stands and, bounded, its text: what is longer ends in `[trimmed]`."""
-    return tagged_answer(request, await service.payloads.get(payload_id))
+    return tagged_answer(request, await service.payloads.get(payload_id, text=text))
 
 
 @router.get(
@@ -73,7 +78,7 @@ async def content(
     ] = None,
 ) -> Response:
     """The exact bytes, whole or by Range, with the content's hash as ETag; or a range of items."""
-    detail = await service.payloads.get(payload_id)
+    detail = await service.payloads.get(payload_id, text=False)
     # Content is hostile: it is handed out as a file, and never rendered (the guard adds nosniff and CSP).
     headers = {"Content-Disposition": "attachment", "Cache-Control": "private, no-cache"}
     media_type = detail.media_type if _MEDIA_TYPE.fullmatch(detail.media_type) else "application/octet-stream"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from redrive.errors import Forbidden
-from redrive.server.auth import Access, cookie_name, cookie_of
+from redrive.errors import Forbidden, RedriveError
+from redrive.log import get_logger
+from redrive.server.auth import API, Access, cookie_name, cookie_of
 from redrive.server.problems import problem_response, problems, request_id_of
 from redrive.server.wire import Caller, CheckedService, ExactRoute, Service, answer
+from redrive.service.interface import CheckedServices
 from redrive.service.people_views import (
     Me,
     NewSession,
@@ -24,12 +27,16 @@ from redrive.service.views import LoginLink, Page
 
 router = APIRouter(tags=["sign-in"], route_class=ExactRoute)
 links = APIRouter()
+log = get_logger(__name__)
+
+OIDC_COOKIE: Final = "redrive_oidc"
+CALLBACK: Final = f"{API}/oidc/callback"
 
 
 @router.get("/me", summary="Show who one is", response_model=Me, responses=problems())
-async def me(service: CheckedService, request: Request, caller: Caller) -> Response:
+async def me(service: CheckedService, caller: Caller) -> Response:
     """Who calls, with role and rights, and how one can sign in. Open to anybody: a page asks this first."""
-    return answer(await service.sign_ins.me(caller, _ways_in(request)))
+    return answer(await service.sign_ins.me(caller, _ways_in(service)))
 
 
 @router.post("/sign-in", summary="Sign in", response_model=Me, responses=problems(429))
@@ -43,9 +50,74 @@ async def sign_in(service: CheckedService, request: Request, body: SignInRequest
         body, address=_address(request), agent=request.headers.get("user-agent")
     )
     actor = await service.sessions.identify(made.text, _address(request))
-    response = answer(await service.sign_ins.me(actor, _ways_in(request)))
+    response = answer(await service.sign_ins.me(actor, _ways_in(service)))
     set_session(request, response, made)
     return response
+
+
+@router.get(
+    "/oidc/start",
+    summary="Begin a sign-in by OIDC",
+    status_code=303,
+    response_class=Response,
+    responses=problems(409),
+)
+async def oidc_start(
+    service: CheckedService,
+    request: Request,
+    to: Annotated[str, Query(max_length=2000, description="Path to go to afterwards.")] = "/",
+) -> Response:
+    """Lead the browser to the identity provider, which leads it back to `/oidc/callback`."""
+    host = request.headers["host"]
+    names = _access(request).names
+    redirect_uri = f"{names.base(request.url.scheme, host)}{CALLBACK}"
+    url, sealed = await service.oidc.start(redirect_uri, own_path(to))
+    response = RedirectResponse(url, status_code=303)
+    response.set_cookie(
+        cookie_name(host, OIDC_COOKIE),
+        sealed,
+        max_age=600,
+        path=CALLBACK,
+        httponly=True,
+        samesite="lax",
+        secure=names.is_secure(request.url.scheme, host),
+    )
+    return response
+
+
+@router.get(
+    "/oidc/callback",
+    summary="End a sign-in by OIDC",
+    status_code=303,
+    response_class=Response,
+    responses=problems(),
+)
+async def oidc_callback(service: CheckedService, request: Request) -> Response:
+    """Where the identity provider leads back to. Leads on to where the browser wanted to go, signed in; or to
+    `/?sign_in=CODE` with the code of the problem.
+    """
+    host = request.headers["host"]
+    try:
+        made, to = await service.oidc.finish(
+            dict(request.query_params),
+            cookie_of(request.headers.get("cookie"), host, OIDC_COOKIE),
+            address=_address(request),
+            agent=request.headers.get("user-agent"),
+        )
+    except RedriveError as error:
+        log.warning("sign_in.failed", code=error.code, detail=error.detail)
+        response = RedirectResponse(f"/?sign_in={quote(error.code)}", status_code=303)
+    else:
+        response = RedirectResponse(to, status_code=303)
+        set_session(request, response, made)
+    response.delete_cookie(cookie_name(host, OIDC_COOKIE), path=CALLBACK, httponly=True, samesite="lax")
+    return response
+
+
+def own_path(text: str) -> str:
+    """A path on this server; anything that could lead elsewhere becomes the front page."""
+    plain = text.startswith("/") and text[1:2] not in {"/", "\\"} and text.isprintable() and "\\" not in text
+    return text if plain else "/"
 
 
 @router.delete(
@@ -144,8 +216,8 @@ def set_session(request: Request, response: Response, made: NewSession) -> None:
     )
 
 
-def _ways_in(request: Request) -> WaysIn:
-    return WaysIn(password=True, oidc=None)
+def _ways_in(service: CheckedServices) -> WaysIn:
+    return WaysIn(password=True, oidc=service.oidc.name)
 
 
 def _access(request: Request) -> Access:

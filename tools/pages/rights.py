@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from redrive.server.app import openapi_document
 from redrive.server.rights import OPEN, RIGHT_OF
 from redrive.service.rights import RIGHTS, ROLES, rights_of
@@ -9,6 +11,7 @@ from tools.pages.markdown import Pages, page, table
 
 
 def pages() -> Pages:
+    paths = openapi_document()["paths"]
     return {
         "rights.md": page(
             "# Who may do what",
@@ -25,15 +28,15 @@ def pages() -> Pages:
             "## Routes by right",
             "A call without the right is answered 403 `auth.forbidden`, which names the right and the least "
             "role that has it; a call of nobody 401 `auth.required`.",
-            *(part for right in (OPEN, *RIGHTS) for part in _routes(right)),
+            *(part for right in (OPEN, *RIGHTS) for part in _routes(paths, right)),
         )
     }
 
 
-def _routes(right: str) -> list[str]:
+def _routes(paths: dict[str, Any], right: str) -> list[str]:
     rows = [
         (f"`{method.upper()} {path}`", operation["summary"])
-        for path, methods in openapi_document()["paths"].items()
+        for path, methods in paths.items()
         for method, operation in methods.items()
         if RIGHT_OF[operation["operationId"]] == right
     ]

@@ -62,6 +62,7 @@ VERBS: Final[dict[str, Verb]] = {
     "settings": Verb("home:settings", "List settings, their values, and where each came from.", _HOME),
     "search": Verb("find:app", "Show the search index, or build it anew.", _HOME),
     "user": Verb("users:app", "Add, list, change and delete people, and end their sessions.", _HOME),
+    "mask": Verb("masks:app", "List, set and delete masking rules.", _HOME),
     "audit": Verb("audit:audit", "List who did what.", _HOME),
     "token": Verb("tokens:app", "Create, list and revoke API tokens.", _HOME),
     "move": Verb("moving:move", "Copy records and objects to other stores, and compare them.", _HOME),

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redrive.client.groups import HttpGroups
-from redrive.client.people import HttpAccounts, HttpAudit, HttpSessions
+from redrive.client.people import HttpAccounts, HttpAudit, HttpMasks, HttpSessions
 from redrive.client.problems import not_redrive
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
@@ -501,6 +501,7 @@ class HttpClient:
         self.accounts = HttpAccounts(self._to)
         self.sessions = HttpSessions(self._to)
         self.audit = HttpAudit(self._to)
+        self.masks = HttpMasks(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)
 

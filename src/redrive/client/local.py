@@ -40,6 +40,7 @@ class LocalClient:
         self.accounts = service.accounts
         self.sessions = service.sessions
         self.audit = service.audit
+        self.masks = service.masks
         self.tests = service.tests
         self.triggers = service.triggers
 

@@ -1,4 +1,4 @@
-"""Accounts, sessions and the audit log of a server, over its HTTP API."""
+"""Accounts, sessions, masking rules and the audit log of a server, over its HTTP API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from redrive.service.people_views import (
     AccountRequest,
     AccountView,
     AuditLine,
+    MaskRequest,
+    MaskView,
     PasswordChange,
     SessionView,
 )
@@ -81,3 +83,22 @@ class HttpAudit:
             limit=limit,
             cursor=cursor,
         )
+
+
+class HttpMasks:
+    """Implements `redrive.service.interface.Masks`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._to = transport
+
+    async def list(self) -> Page[MaskView]:
+        return await self._to.get(Page[MaskView], "masks")
+
+    async def get(self, name: str) -> MaskView:
+        return await self._to.get(MaskView, "masks", name)
+
+    async def set(self, name: str, request: MaskRequest) -> MaskView:
+        return self._to.read(MaskView, await self._to.call("PUT", ("masks", name), body=request))
+
+    async def delete(self, name: str) -> Removed:
+        return self._to.read(Removed, await self._to.call("DELETE", ("masks", name)))

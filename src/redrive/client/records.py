@@ -28,7 +28,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
-from redrive.service.people_views import AccountChange, AccountRequest, AccountView
+from redrive.service.people_views import AccountChange, AccountRequest, AccountView, MaskRequest, MaskView
 from redrive.service.reference_views import TableImported
 from redrive.service.views import (
     ConnectionView,
@@ -91,6 +91,8 @@ __all__ = [
     "LogLine",
     "MadeFile",
     "MadeTest",
+    "MaskRequest",
+    "MaskView",
     "Page",
     "PayloadDetail",
     "PayloadView",

@@ -27,6 +27,7 @@ from redrive.server.routes import (
     hooks,
     ledger,
     lookups,
+    masks,
     payloads,
     pools,
     redrives,
@@ -44,7 +45,7 @@ from redrive.service.rights import role_for
 
 _NOUNS = (
     flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, sign_in, accounts, tokens, audit, health,
+    caches, groups, tests, sign_in, accounts, tokens, masks, audit, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 

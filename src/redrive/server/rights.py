@@ -28,7 +28,7 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "find", "search_status", "list_deliveries", "get_delivery", "list_lookups", "get_lookup",
         "lookup_entries", "find_in_lookup", "export_lookup", "list_pools", "get_pool", "pool_entries",
         "export_pool", "list_caches", "get_cache", "cache_entries", "cache_pages", "cache_content",
-        "list_groups", "get_group", "list_notices",
+        "list_groups", "get_group", "list_notices", "list_masks", "get_mask",
     ),
     "run": ("start", "start_document", "upload", "pin_run", "unpin_run", "send_notice"),
     "redrive": ("plan_retry", "retry", "plan", "redrive"),
@@ -51,6 +51,7 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "new_link", "list_accounts", "get_account", "create_account", "change_account", "delete_account",
     ),
     "audit": ("list_audit",),
+    "mask": ("set_mask", "delete_mask"),
 }  # fmt: skip
 
 RIGHT_OF: Final = MappingProxyType({name: right for right, names in _BY_RIGHT.items() for name in names})

@@ -51,6 +51,7 @@ from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
+from redrive.service.masks import Masks
 from redrive.service.oidc_sign_in import OidcSignIns
 from redrive.service.passwords import Passwords
 from redrive.service.payloads import Payloads
@@ -134,6 +135,7 @@ class Service:
         self.sign_ins = SignIns(kernel, self.sessions, passwords)
         self.oidc = OidcSignIns(kernel, self.sessions, self.accounts)
         self.audit = AuditLog(kernel)
+        self.masks = Masks(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
         self.triggers = Triggers(kernel, self.hooks.doors)

@@ -39,6 +39,8 @@ from redrive.service.people_views import (
     AccountRequest,
     AccountView,
     AuditLine,
+    MaskRequest,
+    MaskView,
     Me,
     NewSession,
     PasswordChange,
@@ -379,6 +381,15 @@ class Sessions(Protocol):
     async def end(self, session_id: str) -> Removed: ...
 
 
+class Masks(Protocol):
+    """What is hidden from those who may not see it."""
+
+    async def list(self) -> Page[MaskView]: ...
+    async def get(self, name: str) -> MaskView: ...
+    async def set(self, name: str, request: MaskRequest) -> MaskView: ...
+    async def delete(self, name: str) -> Removed: ...
+
+
 class Audit(Protocol):
     """Who did what."""
 
@@ -457,6 +468,8 @@ class Services(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def audit(self) -> Audit: ...
+    @property
+    def masks(self) -> Masks: ...
     @property
     def tests(self) -> Tests: ...
     @property

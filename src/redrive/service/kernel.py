@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -40,6 +40,8 @@ class Kernel(msgspec.Struct):
     blobs: Blobs
     runner: Runner | None = None
     indexer: Indexer | None = None
+    known: dict[str, tuple[Any, float]] = msgspec.field(default_factory=dict)
+    """What was read a moment ago and may be used until then (by the monotonic clock), by name."""
 
     @property
     def acting(self) -> Actor:

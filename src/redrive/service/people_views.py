@@ -123,3 +123,26 @@ class AuditLine(View):
     subject: str
     result: str
     data: dict[str, Any] = {}
+
+
+class MaskRequest(_Request):
+    """Fields by name from their end (`email`, `customer.phone`, `*card*`), and a pattern of values.
+
+    `flow` null: in data of all flows.
+    """
+
+    fields: list[str] = Field(default=[], max_length=200)
+    pattern: str | None = Field(default=None, max_length=1000)
+    flow: str | None = Field(default=None, max_length=200)
+    note: str | None = Field(default=None, max_length=2000)
+
+
+class MaskView(View):
+    """A masking rule: what it hides from all who lack the right `reveal`."""
+
+    name: str
+    flow: str | None = None
+    fields: list[str]
+    pattern: str | None = None
+    note: str | None = None
+    created_at: datetime

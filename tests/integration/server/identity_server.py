@@ -36,7 +36,7 @@ def installed() -> Path:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(HERE / name, folder / name)
             done = subprocess.run(
-                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],  # noqa: S607
+                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
                 cwd=folder,
                 capture_output=True,
                 text=True,

@@ -772,6 +772,7 @@ class RecordingService:
         self.oidc = self.doors
         self.accounts = NoAccounts()
         self.audit = NoAudit()
+        self.masks = None  # tested on a home of their own
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.hooks = ClosedHooks()
         self.triggers = None  # tested on a home of their own

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from redrive.errors import Forbidden
 from redrive.server.auth import Names, is_open
+from redrive.server.routes.sign_in import own_path
 
 
 def leaves(routes):
@@ -163,3 +164,11 @@ def test_every_route_of_the_noun_modules_reads_exact_json(app):
 
     plain = [r.path for r in app.routes if isinstance(r, APIRoute) and not isinstance(r, ExactRoute)]
     assert set(plain) <= {"/healthz", "/readyz", "/login/{code}", "/", "/api/v1/docs", "/api/v1/openapi.json"}
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "x", "/\tx", "", "/a\\b"]
+)
+def test_the_way_on_after_a_sign_in_stays_on_this_server(to):
+    assert own_path(to) == "/"
+    assert own_path("/runs?status=failure#x") == "/runs?status=failure#x"

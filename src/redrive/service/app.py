@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
@@ -66,6 +68,7 @@ from redrive.service.sign_in import SignIns
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.triggers import Triggers
+from redrive.service.veil import veil
 from redrive.service.views import (
     ContentsChecked,
     Finding,
@@ -101,7 +104,15 @@ class Runs(RunLog, Starts):
 
     async def answer(self, run_id: str) -> HookAnswer:
         """What a run has answered its caller. Errors: `run.unknown`, `answer.none`, `payload.expired`."""
-        return await kept_answer(self._of_runs, run_id)
+        found = await kept_answer(self._of_runs, run_id)
+        over = await veil(self._of_runs, (await self.row(number_of("r", run_id, "run"))).flow)
+        if over.mask is None:
+            return found
+        if isinstance(found.body, bytes):
+            body: bytes | AsyncIterator[bytes] = over.content(found.body, found.media_type)
+        else:
+            body = over.stream(found.body, found.media_type)
+        return msgspec.structs.replace(found, body=body, headers=tuple(over.headers(found.headers)))
 
 
 class Service:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -62,12 +62,21 @@ class Kernel(msgspec.Struct):
         transaction.insert(INSERT_AUDIT, self._line(self.acting, action, subject, "ok", data))
 
     def note(
-        self, action: str, subject: str, *, result: str = "ok", actor: Actor | None = None, **data: object
+        self,
+        action: str,
+        subject: str,
+        data: Mapping[str, object] | None = None,
+        *,
+        result: str = "ok",
+        actor: Actor | None = None,
     ) -> None:
         """One line of the audit log of something that writes nothing itself: nobody waits for it, and it is
-        durable within a second.
+        durable within a second. What is None or False in `data` is left out.
         """
-        line = self._line(actor or self.acting, action, subject, result, data)
+        told = {
+            name: value for name, value in (data or {}).items() if value is not None and value is not False
+        }
+        line = self._line(actor or self.acting, action, subject, result, told)
         self.deps.committer.submit(lambda tx: tx.insert(INSERT_AUDIT, line), within_s=NOTED_WITHIN_S)
 
     def _line(

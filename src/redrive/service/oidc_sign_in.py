@@ -70,7 +70,7 @@ class OidcSignIns:
             claims = await self._of().claims(answer, asked)
             account = await self._account(claims)
         except RedriveError as error:
-            self._kernel.note("sign_in", "oidc", result=error.code, actor=who, way="oidc")
+            self._kernel.note("sign_in", "oidc", {"way": "oidc"}, result=error.code, actor=who)
             raise
         actor = Actor(
             name=account.name, rights=frozenset(), via="session", address=address, account=account.id

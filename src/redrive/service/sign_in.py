@@ -62,7 +62,7 @@ class SignIns:
             for throttle, key in self._keys(name, address):
                 throttle.failed(key)
             self._kernel.note(
-                "sign_in", request.name[:100], result="sign_in.failed", actor=who, way="password"
+                "sign_in", request.name[:100], {"way": "password"}, result="sign_in.failed", actor=who
             )
             raise Forbidden(
                 "the name or the password is not right",
@@ -85,7 +85,7 @@ class SignIns:
     def _slow(self, who: Actor, name: str, address: str | None) -> None:
         wait_s = max(throttle.wait_s(key) for throttle, key in self._keys(name, address))
         if wait_s:
-            self._kernel.note("sign_in", who.name, result="sign_in.too_many", actor=who, way="password")
+            self._kernel.note("sign_in", who.name, {"way": "password"}, result="sign_in.too_many", actor=who)
             raise TooManyTries(
                 f"too many tries to sign in; the next one counts in {wait_s} s",
                 code="sign_in.too_many",
@@ -118,9 +118,8 @@ class SignIns:
     async def by_link(self, code: str, *, address: str | None, agent: str | None) -> NewSession | None:
         """A new session; None where the code is unknown or used."""
         if code not in self._links:
-            self._kernel.note(
-                "sign_in", "link", result="login.used", way="link", actor=replace(ANYBODY, address=address)
-            )
+            who = replace(ANYBODY, address=address)
+            self._kernel.note("sign_in", "link", {"way": "link"}, result="login.used", actor=who)
             return None
         number = self._links.pop(code)
         account = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Final
 
 from redrive.core.jsonvalue import decode
-from redrive.core.masking import HIDDEN, Mask, MaskRule, masker
+from redrive.core.masking import HIDDEN, Mask, MaskRule, address, masker
 from redrive.errors import Forbidden
 from redrive.service.actors import forbidden
 from redrive.service.kernel import Kernel
@@ -20,6 +21,7 @@ _PIECE: Final = 64 * 1024
 """Bytes that are masked in one go: others have their turn in between."""
 
 MASKS: Final = "masks"
+_NAMES: Final = re.compile(r"""[^.\[\]$*"']+""")
 
 
 class Veil:
@@ -33,12 +35,13 @@ class Veil:
         self.mask = mask
         self.revealed = revealed
 
-    def content(self, data: bytes, media_type: str, items_path: str = "") -> bytes:
-        """A whole content, or with an items path one of its items."""
+    def content(self, data: bytes, media_type: str, items_path: str = "", *, cut: bool = False) -> bytes:
+        """A whole content, or with an items path one of its items; `cut`: the beginning of one."""
         if self.mask is None:
             return data
         reading = masker(self.mask, media_type, items_path)
-        return reading.feed(data) + reading.close()
+        shown = reading.feed(data)
+        return shown if cut else shown + reading.close()
 
     async def stream(
         self, chunks: AsyncIterator[bytes], media_type: str, items_path: str = ""
@@ -65,12 +68,23 @@ class Veil:
         """A message that people read."""
         return text if self.mask is None else self.mask.prose(text)
 
+    def hides(self, field: str) -> bool:
+        """Whether a field, known by its path, is hidden."""
+        if self.mask is None:
+            return False
+        return self.mask.hides([name for name in _NAMES.findall(field) if not name.isdigit()])
+
     def field(self, name: str, value: str) -> str:
-        """The value of a field that is known by its dotted name."""
+        """The value of a field that is known by its path."""
         if self.mask is None:
             return value
-        hides = self.mask.hides([part for part in name.replace("[", ".").split(".") if part.isidentifier()])
-        return HIDDEN if hides else self.mask.text(value)
+        return HIDDEN if self.hides(name) else self.mask.text(value)
+
+    def address(self, url: str) -> str:
+        return url if self.mask is None else address(url, self.mask)
+
+    def headers(self, headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [(name, self.field(name, value)) for name, value in headers]
 
 
 async def veil(kernel: Kernel, flow: str | None) -> Veil:
@@ -85,6 +99,11 @@ async def veil(kernel: Kernel, flow: str | None) -> Veil:
 
 async def any_rules(kernel: Kernel) -> bool:
     return bool(await _rules(kernel))
+
+
+async def rules_of_flows(kernel: Kernel) -> set[str]:
+    """Flows with rules of their own."""
+    return {flow for flow, _ in await _rules(kernel) if flow is not None}
 
 
 async def require_reveal(kernel: Kernel, flow: str | None, what: str) -> None:

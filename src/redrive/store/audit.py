@@ -17,7 +17,7 @@ Source: TypeAlias = Rows | Transaction
 _t = tables.audit
 INSERT_AUDIT = Insert(_t)
 
-_BATCH = select(_t.c.id).where(_t.c.at < bindparam("before")).order_by(_t.c.id).limit(bindparam("at_most"))
+_BATCH = select(_t.c.id).where(_t.c.id < bindparam("before")).order_by(_t.c.id).limit(bindparam("at_most"))
 _FORGET = Statement(delete(_t).where(_t.c.id.in_(_BATCH.scalar_subquery())))
 
 
@@ -58,7 +58,7 @@ def lines(
 
 
 def forget(transaction: Transaction, before: int, at_most: int) -> int:
-    """Take away the oldest lines from before an instant; how many."""
+    """Take away the oldest lines, whose ids are below `before`; how many."""
     return transaction.run(_FORGET, before=before, at_most=at_most)
 
 

@@ -2,5 +2,6 @@
 
 from redrive.core.masking.documents import Masker, masker
 from redrive.core.masking.rules import HIDDEN, Mask, MaskRule, RuleInvalid
+from redrive.core.masking.text_mask import address
 
-__all__ = ["HIDDEN", "Mask", "MaskRule", "Masker", "RuleInvalid", "masker"]
+__all__ = ["HIDDEN", "Mask", "MaskRule", "Masker", "RuleInvalid", "address", "masker"]

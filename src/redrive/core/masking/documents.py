@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -17,6 +18,8 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _PLAIN_CHARSETS: Final = frozenset(
     {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252"}
 )
+_SPACE: Final = b" \t\r\n"
+_LOOKED_AT: Final = 64
 _NAMES: Final = re.compile(r"[^.\[\]$*]+")
 
 
@@ -56,15 +59,22 @@ class _Sniffing:
     def feed(self, data: bytes) -> bytes:
         if self._chosen is None:
             self._head += data
-            if not self._head.strip():
+            if len(self._head.lstrip(_SPACE)) < _LOOKED_AT:
                 return b""
-            self._chosen, data = self._choose(self._head), self._head
+            self._chosen, data = self._choose(), self._head
         return self._chosen.feed(data)
 
     def close(self) -> bytes:
-        return self._chosen.close() if self._chosen is not None else self._head
+        if self._chosen is not None:
+            return self._chosen.close()
+        if not self._head.strip(_SPACE):
+            return self._head
+        chosen = self._choose()
+        return chosen.feed(self._head) + chosen.close()
 
-    def _choose(self, head: bytes) -> Masker:
+    def _choose(self) -> Masker:
+        # Always by the same bytes, however the content comes in pieces.
+        head = self._head[: len(self._head) - len(self._head.lstrip(_SPACE)) + _LOOKED_AT]
         if b"\0" in head or head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
             return _Withheld()
         kind = self._media_type
@@ -76,13 +86,13 @@ class _Sniffing:
             return CsvMasker(self._mask, kind)
         if essence(kind) == _FORM:
             return FormMasker(self._mask)
-        first = head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
+        first = head.lstrip(_SPACE + b"\xef\xbb\xbf")[:1]
         if first in b"{[":
             return JsonMasker(self._mask, self._within)
         if first == b"<" and essence(kind) != "text/html":
             return XmlMasker(self._mask, self._within)
         try:
-            head[:-4].decode()
+            codecs.getincrementaldecoder("utf-8")().decode(head)
         except UnicodeDecodeError:
             return _Withheld()
         return TextMasker(self._mask) if essence(kind) in _TEXTS or not kind else _Withheld()

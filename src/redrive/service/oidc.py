@@ -13,7 +13,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
-import msgspec
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -23,7 +22,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from redrive.errors import Fault, Forbidden
+from redrive.errors import Fault
+from redrive.service.oidc_state import Asked, Client, refusal
 
 _ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
@@ -34,26 +34,6 @@ _MOST_BYTES: Final = 1 << 20
 _KNOWN_S: Final = 3600.0
 _KEYS_AGAIN_S: Final = 30.0
 _LEEWAY_S: Final = 60
-
-
-class Client(msgspec.Struct, frozen=True):
-    """As whom we are known to the provider."""
-
-    issuer: str
-    client_id: str
-    client_secret: str | None
-    scopes: str
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What has to come back as it was sent; it waits in the browser's cookie, sealed."""
-
-    state: str
-    nonce: str
-    verifier: str
-    redirect_uri: str
-    to: str
-    at: float
 
 
 class Provider:
@@ -224,7 +204,3 @@ def _trouble(where: str, why: str) -> Fault:
         code="oidc.provider",
         hint="The settings oidc_issuer, oidc_client_id and oidc_client_secret say which one, and as whom.",
     )
-
-
-def refusal(code: str, why: str) -> Forbidden:
-    return Forbidden(why, code=code, hint="Begin the sign-in again.")

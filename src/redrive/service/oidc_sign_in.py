@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -11,13 +11,16 @@ from redrive.errors import ConfigInvalid, Forbidden, RedriveError, StateConflict
 from redrive.service.accounts import Accounts, checked_name, folded
 from redrive.service.actors import ANYBODY, Actor, acting
 from redrive.service.kernel import Kernel
-from redrive.service.oidc import Asked, Client, Provider, refusal
+from redrive.service.oidc_state import Asked, Client, refusal
 from redrive.service.people_views import NewSession
 from redrive.service.rights import ROLES, Role
 from redrive.service.sessions import Sessions
 from redrive.store import accounts as store
 from redrive.store.accounts import AccountRow
 from redrive.store.committer import Transaction
+
+if TYPE_CHECKING:
+    from redrive.service.oidc import Provider
 
 LONGEST_S: Final = 600.0
 """How long a person may take at the provider."""
@@ -34,6 +37,8 @@ class OidcSignIns:
         self._roles = _roles(settings.oidc_roles)
         self._provider: Provider | None = None
         if settings.oidc_issuer and settings.oidc_client_id:
+            from redrive.service.oidc import Provider  # noqa: PLC0415  # most homes have no provider
+
             self._provider = Provider(
                 Client(
                     settings.oidc_issuer,

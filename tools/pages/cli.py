@@ -13,12 +13,14 @@ from cyclopts.argument import Argument
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
 from redrive.service import (
+    connector_views,
     flow_views,
     flowtest_views,
     group_views,
     kept_views,
     people_views,
     reference_views,
+    secret_views,
     trigger_views,
     views,
 )
@@ -60,7 +62,8 @@ JSON = {
     "runs": "list of RunRow",
     "queue": "list of QueueItem",
     "triggers": "list of TriggerView",
-    "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
+    "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`; "
+    "`{run, status, media_type, headers, text, base64}` with `--answer`",
     "stop": "RunRow",
     "find": "list of FindItem; with `note` where the answer does not show all",
     "connections authorize": "ConnectionView",
@@ -93,7 +96,9 @@ JSON = {
     "flows delete": "`{flow, deleted}`",
     "connectors": "list of ConnectorView",
     "connectors connections": "list of ConnectionView",
-    "connectors show": "`{name, document}`",
+    "connectors show": "`{name, document}`; with `--endpoint` EndpointView",
+    "connectors import": "DescriptionImported",
+    "connectors try": "TryView",
     "lookups": "list of LookupView",
     "lookups show": "list of LookupEntry",
     "lookups search": "list of LookupEntry",
@@ -137,6 +142,9 @@ JSON = {
     "mask set": "MaskView",
     "mask delete": "`{mask, deleted}`",
     "audit": "list of AuditLine",
+    "secrets": "SecretsStatus",
+    "secrets rotate": "Rotated",
+    "secrets key": "`{key}`",
     "token create": "NewToken",
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
@@ -200,9 +208,17 @@ def pages() -> Pages:
 def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
     modules = (
-        views, trigger_views, flow_views, flowtest_views, group_views, kept_views, reference_views,
+        views,
+        connector_views,
+        trigger_views,
+        flow_views,
+        flowtest_views,
+        group_views,
+        kept_views,
         people_views,
-    )  # fmt: skip
+        reference_views,
+        secret_views,
+    )
     return any(hasattr(module, name) for module in modules)
 
 

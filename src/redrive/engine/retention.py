@@ -290,7 +290,12 @@ class Retention:
         after = ""
         while page := await self._read(partial(loose.start_keys, after=after, at_most=PAGE)):
             after = page[-1][0]
-            gone = [key for key, at, there in page if not there or (oldest is not None and at < oldest)]
+            # While its run goes on, a key is needed: the caller may be repeating that very start.
+            gone = [
+                key
+                for key, at, status in page
+                if status is None or (status in ENDED and oldest is not None and at < oldest)
+            ]
             if gone:
                 await self._write(partial(loose.delete_start_keys, keys=gone))
                 counts.start_keys += len(gone)

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from redrive import __version__
 from redrive.server.auth import API, Access, is_open
 from redrive.server.guard import Guard
-from redrive.server.page import CSP, front_page, reference_page
+from redrive.server.page import CSP, reference_page
 from redrive.server.problems import ProblemDetails, install
 from redrive.server.rights import OPEN, RIGHT_OF, UNDECLARED, check_right
 from redrive.server.routes import (
@@ -20,6 +20,7 @@ from redrive.server.routes import (
     audit,
     backups,
     caches,
+    connectors,
     erasures,
     flows,
     groups,
@@ -34,18 +35,19 @@ from redrive.server.routes import (
     retention,
     runs,
     search,
+    secrets,
     sign_in,
     tests,
     tokens,
     triggers,
 )
-from redrive.server.wire import caller_of
+from redrive.server.webpage import WebPage, routes
 from redrive.service.interface import Services
 from redrive.service.rights import role_for
 
 _NOUNS = (
-    flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, sign_in, accounts, tokens, masks, audit, health,
+    connectors, flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger,
+    lookups, pools, caches, groups, tests, sign_in, accounts, secrets, tokens, masks, audit, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
@@ -69,6 +71,7 @@ def create_app(
     *,
     access: Access | None = None,
     closing: asyncio.Event | None = None,
+    web: WebPage | None = None,
 ) -> FastAPI:
     """The ASGI application. Without `access` nobody comes in but through the open routes.
 
@@ -99,7 +102,8 @@ def create_app(
     app.include_router(api)
     app.include_router(health.probes)
     app.include_router(sign_in.links)
-    app.include_router(_pages())
+    app.include_router(_reference())
+    app.router.routes += routes(web or WebPage())
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return app
 
@@ -151,15 +155,8 @@ def _tell_right(operation: dict[str, Any], path: str) -> None:
     operation["description"] = "\n\n".join(filter(None, [operation.get("description"), text]))
 
 
-def _pages() -> APIRouter:
+def _reference() -> APIRouter:
     router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    async def front(request: Request) -> Response:
-        """What runs here. Makes no call; the link to the reference stands only where it works."""
-        signed_in = caller_of(request) is not None
-        page = front_page(version=__version__, reference=f"{API}/docs", signed_in=signed_in)
-        return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 
     @router.get(f"{API}/docs")
     async def reference(request: Request) -> Response:

@@ -18,6 +18,7 @@ from redrive.errors import Forbidden, RedriveError, UserError
 from redrive.log import get_logger
 from redrive.server.auth import HOOKS, Access, is_open
 from redrive.server.problems import problem_response, unforeseen
+from redrive.server.webpage import is_page
 from redrive.service.actors import ANYBODY, Actor, acting
 
 log = get_logger(__name__)
@@ -149,7 +150,7 @@ class Guard:
         try:
             names.check_host(host)
             names.check_origin(origin, host)
-            if is_open(scope["path"]):
+            if is_open(scope["path"]) or is_page(scope["method"], scope["path"], headers.get("accept")):
                 known = await self._access.recognise(
                     authorization=authorization, cookie=cookie, host=host, address=address
                 )

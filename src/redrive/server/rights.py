@@ -15,14 +15,14 @@ UNDECLARED: Final = "administer"
 """What a route needs that nobody has declared (a test finds it)."""
 
 _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
-    OPEN: ("front", "healthz", "readyz", "login", "me", "sign_in", "oidc_start", "oidc_callback"),
+    OPEN: ("healthz", "readyz", "login", "me", "sign_in", "oidc_start", "oidc_callback"),
     "self": (
         "health", "sign_out", "list_sessions", "end_session", "change_password", "list_tokens",
         "create_token", "revoke_token", "reference", "document",
     ),
     "read": (
         "list_flows", "get_flow", "list_versions", "export_flow", "export_bundle", "diff_flow", "list_shapes",
-        "get_shape", "schema", "list_connectors", "export_connector", "list_connections",
+        "get_shape", "schema", "list_connectors", "show_connector", "export_connector", "list_connections",
         "export_connection", "list_triggers", "list_runs", "follow_all", "get_run", "follow", "wait", "logs",
         "exchanges", "exchange_body", "payloads", "run_answer", "queue", "get_payload", "items", "content",
         "find", "search_status", "list_deliveries", "get_delivery", "list_lookups", "get_lookup",
@@ -40,12 +40,13 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "set_lookup_entry",
         "delete_lookup_entry", "clear_lookup", "import_lookup", "delete_lookup", "add_to_pool",
         "remove_from_pool", "clear_pool", "import_pool", "delete_pool", "delete_cache_entry", "clear_cache",
-        "delete_cache", "set_group", "delete_group", "test_group",
+        "import_description", "try_endpoint", "delete_cache", "set_group", "delete_group", "test_group",
     ),
     "deploy": ("deploy", "restore_flow", "change_flow"),
     "administer": (
         "settings", "doctor", "check_contents", "retention_plan", "run_retention", "delete_runs",
         "list_backups", "make_backup", "list_erasures", "plan_erasure", "erase", "rebuild_search",
+        "secrets_status", "rotate_secrets",
     ),
     "people": (
         "new_link", "list_accounts", "get_account", "create_account", "change_account", "delete_account",

@@ -121,7 +121,7 @@ class Receiver:
         """The payload's content and its number of records; no content for an empty page."""
         content = reply.content
         if self._items is None:
-            return await self._whole(content, reply)
+            return await self._whole(content, reply, ctx)
         if reply.items_error is not None or content is None or reply.reader is None:
             if await _is_null(reply, self._items):
                 return None, 0
@@ -129,12 +129,12 @@ class Receiver:
         if not reply.items:
             return None, 0
         if reply.is_xml:
-            return content, reply.items
-        if reply.reader.start == 0 and reply.reader.stop == content.size_bytes:
-            return content, reply.items
-        return await ctx.slice(content, reply.reader.start, reply.reader.stop), reply.items
+            return await reply.kept(ctx), reply.items
+        return await reply.kept(ctx, reply.reader.start, reply.reader.stop), reply.items
 
-    async def _whole(self, content: Content | None, reply: Reply) -> tuple[Content | None, int]:
+    async def _whole(
+        self, content: Content | None, reply: Reply, ctx: StepContext
+    ) -> tuple[Content | None, int]:
         if content is None or not content.size_bytes:
             return None, 0
         if (
@@ -142,7 +142,7 @@ class Receiver:
             and "".join((await content.read()).decode(errors="replace").split()) == "[]"
         ):
             return None, 0
-        return content, reply.items if reply.items_error is None and self._paginated else 1
+        return await reply.kept(ctx), reply.items if reply.items_error is None and self._paginated else 1
 
     async def _following(
         self,

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
+from cryptography.fernet import Fernet, InvalidToken
 
 from redrive.errors import ConfigInvalid, Forbidden, RedriveError, StateConflict
 from redrive.service.accounts import Accounts, checked_name, folded
@@ -35,6 +36,8 @@ class OidcSignIns:
         self._accounts = accounts
         settings = kernel.deps.settings
         self._roles = _roles(settings.oidc_roles)
+        # Of this process: who is at the provider while it starts anew begins again.
+        self._seal = Fernet(Fernet.generate_key())
         self._provider: Provider | None = None
         if settings.oidc_issuer and settings.oidc_client_id:
             from redrive.service.oidc import Provider  # noqa: PLC0415  # most homes have no provider
@@ -59,7 +62,7 @@ class OidcSignIns:
         Errors: `oidc.off`, `oidc.provider`.
         """
         url, asked = await self._of().ask(redirect_uri, to)
-        return url, self._kernel.secrets.seal(msgspec.json.encode(asked).decode())
+        return url, self._seal.encrypt(msgspec.json.encode(asked)).decode()
 
     async def finish(
         self, answer: dict[str, str], sealed: str | None, *, address: str | None, agent: str | None
@@ -95,8 +98,8 @@ class OidcSignIns:
 
     def _asked(self, sealed: str | None) -> Asked:
         try:
-            asked = msgspec.json.decode(self._kernel.secrets.open(sealed or ""), type=Asked)
-        except (ConfigInvalid, ValueError):
+            asked = msgspec.json.decode(self._seal.decrypt(sealed or ""), type=Asked)
+        except (InvalidToken, ValueError):
             raise refusal("oidc.state", "this browser has begun no sign-in") from None
         if time.time() - asked.at > LONGEST_S:
             raise refusal("oidc.state", "the sign-in has taken too long")

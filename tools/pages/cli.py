@@ -57,6 +57,7 @@ JSON = {
     "up": "`{url, link, home}` when it is ready",
     "run": "RunView",
     "runs": "list of RunRow",
+    "overview": "Overview",
     "queue": "list of QueueItem",
     "triggers": "list of TriggerView",
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",

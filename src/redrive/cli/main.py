@@ -29,6 +29,7 @@ VERBS: Final[dict[str, Verb]] = {
     "up": Verb("serve:up", "Serve API and run flows until it is told to end.", _RUN),
     "run": Verb("runs:run", "Start a run of a flow, with data or without, and wait for its end.", _RUN),
     "runs": Verb("runs:runs", "List runs, newest first.", _RUN),
+    "overview": Verb("overview:overview", "Tell what failed, runs and waits, and of the last day.", _RUN),
     "queue": Verb("runs:queue", "List what waits and why.", _RUN),
     "show": Verb("show:show", "Show one run: its steps, payloads, log lines, exchanges.", _RUN),
     "stop": Verb("runs:stop", "Stop a run at the next payload boundary.", _RUN),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from redrive.core.ids import lowest_at
+from redrive.core.run import Run
 from redrive.engine.clock import instant
 from redrive.service.healing import Healing
 from redrive.service.kernel import Kernel
@@ -31,7 +32,7 @@ async def overview(kernel: Kernel) -> Overview:
     bounds = [lowest_at(start) for start in starts]
     wanted = runlog.RunFilter(statuses=_FAILED, since=first_ms * 1000)
 
-    def read(rows: Rows) -> tuple[dict[RunStatus, list[int]], int, int, list[runlog.Run]]:
+    def read(rows: Rows) -> tuple[dict[RunStatus, list[int]], int, int, list[Run]]:
         by_status = {status: store.counts(rows, status, bounds, MOST) for status in _STATUSES}
         running, queued = (store.count(rows, status, MOST) for status in ("running", "queued"))
         return by_status, running, queued, runlog.runs_page(rows, wanted, None, LOOKED_AT + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from redrive.store import tables
 from redrive.store.database import Rows
@@ -26,7 +26,7 @@ _REFUSED = Statement(
     .where(
         _e.c.run_id == bindparam("run_id"),
         _e.c.position == bindparam("position"),
-        _e.c.status.in_(("rejected", "unknown")),
+        or_(_e.c.status == "rejected", _e.c.status == "unknown"),
     )
     .order_by(_e.c.payload_id, _e.c.item)
     .limit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, get_args
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
@@ -31,6 +31,7 @@ from redrive.service.views import (
     PayloadView,
     QueueItem,
     RunRow,
+    RunStatus,
     RunView,
     StartRequest,
 )
@@ -43,6 +44,8 @@ StartedBy = Annotated[
     Literal["api", "manual"], Query(description="What the run log names: a program, or a person.")
 ]
 MAX_WAIT_S = 60.0
+_STATE = f"({'|'.join(get_args(RunStatus))})"
+_STATES = f"^{_STATE}(,{_STATE})*$"
 
 
 @router.post(
@@ -90,7 +93,8 @@ async def list_runs(
     *,
     service: Service,
     status: Annotated[
-        str | None, Query(max_length=200, description="A state, or several separated by commas.")
+        str | None,
+        Query(max_length=200, pattern=_STATES, description="A state, or several separated by commas."),
     ] = None,
     flow: Annotated[str | None, Query(max_length=300)] = None,
     trigger: Annotated[str | None, Query(max_length=100)] = None,

@@ -183,9 +183,13 @@ function Totals({ sum }: { sum: PlanTotals }) {
         {count(sum.toSend)}
         {sum.uncertain && '+'} to send
       </strong>
-      <span className="badge good">
-        <Icon name="check" size={12} /> {count(sum.delivered)} already delivered: left out
-      </span>
+      {sum.delivered > 0 ? (
+        <span className="badge good">
+          <Icon name="check" size={12} /> {count(sum.delivered)} already delivered: left out
+        </span>
+      ) : (
+        <span className="quiet">none of them was delivered before</span>
+      )}
       {sum.changed > 0 && <span className="badge">{count(sum.changed)} changed</span>}
       {sum.unknown > 0 && (
         <span className="badge warn">{count(sum.unknown)} unknown: not sent until resolved</span>

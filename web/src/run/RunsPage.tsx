@@ -72,7 +72,7 @@ export default function RunsPage() {
       {
         id: 'status',
         head: 'Status',
-        width: '96px',
+        width: '84px',
         filter: (close) => <StatusFilter view={view} change={change} close={close} />,
         filtered: Boolean(view.status || view.warnings || view.healed),
         cell: ({ row }) => <StatusIcon status={row.status} healed={Boolean(row.healed_by)} />,
@@ -80,7 +80,7 @@ export default function RunsPage() {
       {
         id: 'flow',
         head: 'Flow',
-        width: '19%',
+        width: '15%',
         filter: (close) => <FlowFilter view={view} change={change} close={close} />,
         filtered: Boolean(view.flow || view.version),
         cell: ({ row }) => (
@@ -99,7 +99,7 @@ export default function RunsPage() {
       {
         id: 'trigger',
         head: 'Trigger',
-        width: '108px',
+        width: '92px',
         wide: true,
         filter: (close) => <TriggerFilter view={view} change={change} close={close} />,
         filtered: Boolean(view.trigger),
@@ -108,7 +108,7 @@ export default function RunsPage() {
       {
         id: 'data',
         head: 'Data',
-        width: '92px',
+        width: '80px',
         align: 'right',
         wide: true,
         cell: ({ row }) =>
@@ -121,7 +121,7 @@ export default function RunsPage() {
       {
         id: 'duration',
         head: 'Took',
-        width: '84px',
+        width: '76px',
         align: 'right',
         wide: true,
         cell: ({ row }) => (
@@ -131,7 +131,7 @@ export default function RunsPage() {
       {
         id: 'queued',
         head: 'Queued',
-        width: '148px',
+        width: '142px',
         filter: (close) => <TimeFilter view={view} change={change} close={close} />,
         filtered: Boolean(view.since || view.until),
         cell: ({ row }) => (
@@ -143,7 +143,7 @@ export default function RunsPage() {
       {
         id: 'menu',
         head: '',
-        width: '52px',
+        width: '48px',
         cell: ({ row }) => (
           <RunMenu row={row} onRetry={() => setRetrying([row.id])} onStop={() => setStopping([row.id])} />
         ),

@@ -27,7 +27,6 @@ export function StepList({ run, chosen, onChoose }: Props) {
               type="button"
               className={css.stepRow}
               aria-pressed={step.step === chosen}
-              aria-label={`Look into ${step.step}`}
               title={`Look into ${step.step}`}
               onClick={() => onChoose(step.step)}
             >
@@ -51,7 +50,7 @@ export function StepList({ run, chosen, onChoose }: Props) {
                 {step.duration_s !== null && step.duration_s !== undefined ? duration(step.duration_s) : ''}
               </span>
               <span className={css.eye}>
-                <Icon name="eye" size={16} />
+                <Icon name="eye" size={16} label="Look into it" />
               </span>
             </button>
           </li>

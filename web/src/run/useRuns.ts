@@ -1,6 +1,6 @@
 /** The run log's list: pages by cursor, kept live by the stream of all runs. */
 
-import { type InfiniteData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
+import { type InfiniteData, keepPreviousData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useMemo, useRef } from 'react'
 import { call } from '~/api/client'
 import { useRunEvents } from '~/api/live'
@@ -25,6 +25,7 @@ export function useRuns(view: View) {
       }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? null,
+    placeholderData: keepPreviousData, // the table, and an open filter on its head, stay in place
     staleTime: 2_000,
   })
 

@@ -3,7 +3,7 @@
 import { Link } from '@tanstack/react-router'
 import { count } from '~/components/format'
 import { Icon } from '~/components/Icon'
-import type { Entry } from './model'
+import { type Entry, shortly } from './model'
 import css from './run.module.css'
 
 interface Props {
@@ -15,7 +15,8 @@ interface Props {
 export function CauseOf({ entry, open, onToggle }: Props) {
   const { row, same } = entry
   const cause = row.brief?.cause
-  const text = cause ? cause.detail || cause.title : row.summary
+  const whole = cause ? cause.detail || cause.title : row.summary
+  const text = shortly(whole)
   return (
     <span className={css.cause}>
       {cause && (
@@ -32,7 +33,7 @@ export function CauseOf({ entry, open, onToggle }: Props) {
           {(cause.keys ?? 0) > 1 && ` +${count((cause.keys ?? 0) - 1)}`}
         </span>
       )}
-      <span className={`one-line ${cause ? '' : 'quiet'}`} title={text}>
+      <span className={`one-line ${cause ? '' : 'quiet'}`} title={whole}>
         {text}
       </span>
       {row.healed_by && (

@@ -131,7 +131,7 @@ export default function RunsPage() {
       {
         id: 'queued',
         head: 'Queued',
-        width: '142px',
+        width: '132px',
         filter: (close) => <TimeFilter view={view} change={change} close={close} />,
         filtered: Boolean(view.since || view.until),
         cell: ({ row }) => (

@@ -133,6 +133,11 @@ describe('one run', () => {
   })
 })
 
+test('a message begins with what tells most', () => {
+  expect(shortly("endpoint 'take' of connection 'erp' answered 422 No")).toBe('erp/take answered 422 No')
+  expect(shortly('assert failed')).toBe('assert failed')
+})
+
 test('plans are added up, and one that cannot know says so', () => {
   const plans = [
     { steps: [{ to_send: 10, delivered: 40, changed: 0, unknown: 1 }] },

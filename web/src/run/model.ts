@@ -86,6 +86,11 @@ export function signature(row: RunRow): string | null {
   return [row.flow, cause?.step ?? '', cause?.code ?? '', message].join('\n')
 }
 
+/** The message with what tells most in front: of `endpoint 'a' of connection 'b' answered 422`, `b/a answered 422`. */
+export function shortly(detail: string): string {
+  return detail.replace(/^endpoint '([^']*)' of connection '([^']*)' /, '$2/$1 ')
+}
+
 export interface Entry {
   row: RunRow
   /** Further runs that failed for the same cause, older than this one. */

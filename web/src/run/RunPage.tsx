@@ -37,6 +37,7 @@ export default function RunPage() {
     queryKey: key,
     queryFn: ({ signal }) =>
       call('GET /api/v1/runs/{run_id}', { path: { run_id: id }, query: { listed: 0 }, signal }),
+    staleTime: 0, // what is known is shown at once, and read again: another run may have made it good
   })
   useTitle(run ? `${run.flow} ${run.id}` : id)
   const timer = useRef(0)

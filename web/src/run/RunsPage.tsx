@@ -14,7 +14,7 @@ import { Bytes, Duration, Time } from '~/components/Values'
 import { useTitle, useView } from '~/routes/hooks'
 import { CauseOf } from './CauseOf'
 import { FlowFilter, StatusFilter, TextFilter, TimeFilter, TriggerFilter } from './filters'
-import { type Entry, FILTERS, filtered, folded, hasEnded } from './model'
+import { type Entry, FILTERS, filtered, folded, hasEnded, shortly } from './model'
 import { RetryDialog } from './RetryDialog'
 import { RunMenu } from './RunMenu'
 import css from './run.module.css'
@@ -86,6 +86,7 @@ export default function RunsPage() {
         cell: ({ row }) => (
           <Link to={`/runs/${row.id}` as string} className={css.flow} title={row.id}>
             {row.flow} <span className="quiet small">v{row.version}</span>
+            <span className={css.below}>{shortly(row.brief?.cause?.detail ?? row.summary)}</span>
           </Link>
         ),
       },
@@ -94,6 +95,7 @@ export default function RunsPage() {
         head: 'What happened',
         filter: (close) => <TextFilter view={view} change={change} close={close} />,
         filtered: Boolean(view.text),
+        wide: true,
         cell: (entry) => <CauseOf entry={entry} open={open.has(entry.row.id)} onToggle={toggle} />,
       },
       {

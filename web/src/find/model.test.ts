@@ -29,4 +29,5 @@ test('a place leads to the record itself', () => {
     to: '/runs/r1',
     search: { step: 'send', tab: 'out', payload: 'p1', item: '7', value: '1042' },
   })
+  expect(placeOf({ ...item('r1', 'send'), delivery: 'rejected' }, '1042').search.tab).toBe('in')
 })

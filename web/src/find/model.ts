@@ -24,7 +24,14 @@ export function byRun(items: readonly FindItem[]): FoundRun[] {
 export function placeOf(item: FindItem, value: string): { to: string; search: Record<string, string> } {
   return {
     to: `/runs/${item.run}`,
-    search: { step: item.step, tab: 'out', payload: item.payload, item: String(item.item), value },
+    // What was sent, or should have been, is what came in to its step.
+    search: {
+      step: item.step,
+      tab: item.delivery ? 'in' : 'out',
+      payload: item.payload,
+      item: String(item.item),
+      value,
+    },
   }
 }
 

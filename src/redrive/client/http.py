@@ -59,6 +59,7 @@ from redrive.service.views import (
     LoginLink,
     LogLine,
     NewToken,
+    Overview,
     Page,
     PayloadDetail,
     PayloadView,
@@ -237,6 +238,10 @@ class _Runs(_Noun):
         text: str | None = None,
         version: int | None = None,
         warnings: bool | None = None,
+        until: datetime | None = None,
+        unhealed: bool = False,
+        oldest: bool = False,
+        brief: bool = False,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[RunRow]:
@@ -250,12 +255,19 @@ class _Runs(_Noun):
             text=text,
             version=version,
             warnings=warnings,
+            until=until,
+            unhealed=unhealed or None,
+            oldest=oldest or None,
+            brief=brief or None,
             limit=limit,
             cursor=cursor,
         )
 
-    async def get(self, run_id: str) -> RunView:
-        return await self._to.get(RunView, "runs", run_id)
+    async def get(self, run_id: str, *, listed: int = 100) -> RunView:
+        return await self._to.get(RunView, "runs", run_id, listed=listed)
+
+    async def overview(self) -> Overview:
+        return await self._to.get(Overview, "overview")
 
     async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
         loop = asyncio.get_running_loop()

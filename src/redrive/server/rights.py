@@ -24,7 +24,7 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "list_flows", "get_flow", "list_versions", "export_flow", "export_bundle", "diff_flow", "list_shapes",
         "get_shape", "schema", "list_connectors", "show_connector", "export_connector", "list_connections",
         "export_connection", "list_triggers", "list_runs", "follow_all", "get_run", "follow", "wait", "logs",
-        "exchanges", "exchange_body", "payloads", "run_answer", "queue", "pauses", "circuits",
+        "exchanges", "exchange_body", "payloads", "run_answer", "queue", "pauses", "circuits", "overview",
         "get_payload", "items", "content", "find", "search_status",
         "list_deliveries", "get_delivery", "list_lookups", "get_lookup",
         "lookup_entries", "find_in_lookup", "export_lookup", "list_pools", "get_pool", "pool_entries",

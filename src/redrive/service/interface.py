@@ -94,6 +94,7 @@ from redrive.service.views import (
     ItemRange,
     LogLine,
     NewToken,
+    Overview,
     Page,
     PayloadDetail,
     PayloadView,
@@ -188,10 +189,15 @@ class Runs(Protocol):
         text: str | None = None,
         version: int | None = None,
         warnings: bool | None = None,
+        until: datetime | None = None,
+        unhealed: bool = False,
+        oldest: bool = False,
+        brief: bool = False,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[RunRow]: ...
-    async def get(self, run_id: str) -> RunView: ...
+    async def get(self, run_id: str, *, listed: int = 100) -> RunView: ...
+    async def overview(self) -> Overview: ...
     async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow: ...
     async def logs(
         self, run_id: str, step: str | None = None, *, limit: int = 100, cursor: str | None = None

@@ -122,6 +122,20 @@ export interface CacheView {
   created_at: string
 }
 
+/** Why a run failed: the first step that did, and the first record that it failed on. */
+export interface Cause {
+  step: string
+  code: string
+  title: string
+  detail: string
+  hint?: string | null
+  key?: string | null
+  keys?: number
+  payload?: string | null
+  item?: number | null
+  payloads?: number
+}
+
 export interface CheckBody {
   documents: DocumentBody[]
 }
@@ -507,6 +521,12 @@ export interface Health {
   home: string
 }
 
+/** What became of the runs that were queued in one hour. */
+export interface Hour {
+  at: string
+  counts: Record<string, number>
+}
+
 /** `rename` maps names of connections in the documents to those of this home. */
 export interface ImportBody {
   documents: DocumentBody[]
@@ -680,6 +700,17 @@ export interface NoticeView {
   tries: number
   error: string | null
   sent_at: string | null
+}
+
+/** What there is to see to: the runs of the last day, hour by hour, and what runs and waits now. `open_failures` are those of the day that no later run has made good; where `more_failures`, the older of them were not looked at. */
+export interface Overview {
+  since: string
+  hours: Hour[]
+  counts: Record<string, number>
+  running: number
+  queued: number
+  open_failures: number
+  more_failures?: boolean
 }
 
 export interface PageAccountView {
@@ -1112,6 +1143,15 @@ export interface Rotated {
   unreadable: string[]
 }
 
+/** What a list tells of a run beyond its row: how much went through it, and why it failed. Counted are the payloads that its own steps put out, and what stands in them. */
+export interface RunBrief {
+  payloads: number
+  items: number
+  size_bytes: number
+  delivered?: number
+  cause?: Cause | null
+}
+
 /** A run as the run log lists it: the run object without its steps. */
 export interface RunRow {
   id: string
@@ -1135,6 +1175,7 @@ export interface RunRow {
   healed_by?: string | null
   pinned?: boolean
   payloads_expired?: boolean
+  brief?: RunBrief | null
 }
 
 export interface RunView {
@@ -1159,6 +1200,7 @@ export interface RunView {
   healed_by?: string | null
   pinned?: boolean
   payloads_expired?: boolean
+  brief?: RunBrief | null
   steps: StepRunView[]
   plan?: Record<string, Json> | null
 }
@@ -1579,6 +1621,7 @@ export interface Routes {
   'POST /api/v1/notices/{notice}/send': { query: Record<string, never>; body: undefined; answer: NoticeView }
   'GET /api/v1/oidc/callback': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/oidc/start': { query: { to?: string }; body: undefined; answer: undefined }
+  'GET /api/v1/overview': { query: Record<string, never>; body: undefined; answer: Overview }
   'DELETE /api/v1/pauses': { query: { kind: 'all' | 'flow' | 'connection'; name?: string }; body: undefined; answer: Removed }
   'GET /api/v1/pauses': { query: Record<string, never>; body: undefined; answer: PagePauseView }
   'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
@@ -1598,11 +1641,11 @@ export interface Routes {
   'PATCH /api/v1/queue/{run_id}': { query: Record<string, never>; body: MoveRequest; answer: QueueItem }
   'GET /api/v1/retention': { query: Record<string, never>; body: undefined; answer: RetentionPlan }
   'POST /api/v1/retention': { query: Record<string, never>; body: RetentionBody; answer: RetentionResult }
-  'GET /api/v1/runs': { query: { status?: 'queued' | 'running' | 'success' | 'partial_success' | 'failure' | 'stopped' | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
+  'GET /api/v1/runs': { query: { status?: string | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; until?: string | null; unhealed?: boolean; oldest?: boolean; brief?: boolean; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
   'POST /api/v1/runs': { query: { trigger?: 'api' | 'manual' }; body: StartDocumentBody; answer: RunRow }
   'POST /api/v1/runs/delete': { query: Record<string, never>; body: DeleteRequest; answer: Deleted }
   'GET /api/v1/runs/events': { query: Record<string, never>; body: undefined; answer: undefined }
-  'GET /api/v1/runs/{run_id}': { query: Record<string, never>; body: undefined; answer: RunView }
+  'GET /api/v1/runs/{run_id}': { query: { listed?: number }; body: undefined; answer: RunView }
   'GET /api/v1/runs/{run_id}/answer': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/runs/{run_id}/events': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/runs/{run_id}/exchanges': { query: { step?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageExchangeView }

@@ -15,10 +15,14 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
 from redrive.core.run import PayloadRow, Plan
 from redrive.engine.buckets import as_payload
-from redrive.errors import PayloadGone, UsageError
+from redrive.errors import UsageError
 from redrive.sdk.payload import Payload
 from redrive.service import present
-from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.comparing import Comparing
+from redrive.service.item_ways import ItemWays
+from redrive.service.kernel import number_of, unknown
+from redrive.service.reading import MAX_ITEMS, TRIMMED, require_kept
+from redrive.service.reading_views import ItemWay
 from redrive.service.uploads import Checked
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
 from redrive.store import payloads as store
@@ -28,17 +32,16 @@ from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Rows
 from redrive.store.statements import row
 
-TRIMMED = "[trimmed]"
-MAX_ITEMS = 1_000
 MAX_ITEMS_BYTES = 16 << 20
 """Bounds of one range of items; its `stop` says how far it came."""
 
 
-class Payloads:
+class Payloads(Comparing):
     """Implements `redrive.service.interface.Payloads`."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    async def way(self, payload_id: str, item: int) -> ItemWay:
+        """Where an item stood before and after. Errors: `payload.unknown`, `items.none`."""
+        return await ItemWays(self._kernel).way(payload_id, item)
 
     # ---- one payload
 
@@ -59,7 +62,7 @@ class Payloads:
         if found is None:
             raise unknown("payload", payload_id)
         payload, place, edit = found
-        _require_kept(payload)
+        require_kept(payload)
         text, trimmed = await self._text(payload)
         return PayloadDetail(
             **present.payload_fields(payload),
@@ -87,14 +90,6 @@ class Payloads:
         if "\0" in text:
             return None, trimmed
         return (text + TRIMMED if trimmed else text), trimmed
-
-    async def _payload(self, payload_id: str) -> PayloadRow:
-        number = number_of("p", payload_id, "payload")
-        found = await self._kernel.deps.reader.run(lambda rows: store.get_payload(rows, number))
-        if found is None:
-            raise unknown("payload", payload_id)
-        _require_kept(found)
-        return found
 
     # ---- its bytes
 
@@ -239,16 +234,6 @@ async def _piece(payload: Payload, items: list[bytes], *, first: bool) -> bytes:
     prefix = (await payload.opening()).prefix if formats.is_csv(payload.media_type) else b""
     text = formats.render_range(items, payload.media_type, prefix)
     return text if first else text[len(prefix) :]
-
-
-def _require_kept(payload: PayloadRow) -> None:
-    if not payload.digest:
-        text = to_text("p", payload.id)
-        raise PayloadGone(
-            f"payload {text} has expired or was erased: only its record is kept",
-            at=text,
-            hint="Logs outlive payloads; give the data with --payload to run with it again.",
-        )
 
 
 def _check_range(start: int, stop: int | None) -> None:

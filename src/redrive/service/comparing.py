@@ -17,7 +17,7 @@ from redrive.core.paths import Fields, Path
 from redrive.core.run import PayloadRow
 from redrive.errors import PayloadError, UsageError
 from redrive.service.reading import Reading
-from redrive.service.reading_views import Comparison, Difference
+from redrive.service.reading_views import Comparison, ItemDifference
 
 MOST_ITEMS: Final = 1_000_000
 MOST_DIFFERENCES: Final = 2_000
@@ -138,7 +138,7 @@ def _without_equal(old: list[Known], new: list[Known]) -> tuple[list[int], list[
     return left, [number for number in range(len(new)) if number not in taken], len(taken)
 
 
-def _paired(old: list[Known], new: list[Known], left: list[int], right: list[int]) -> Iterable[Difference]:
+def _paired(old: list[Known], new: list[Known], left: list[int], right: list[int]) -> Iterable[ItemDifference]:
     """Changed items first by their key, the others in their order; then what is only on one side."""
     keyed = {key: number for number in reversed(right) if (key := new[number].key)}
     free = set(right)
@@ -155,9 +155,9 @@ def _paired(old: list[Known], new: list[Known], left: list[int], right: list[int
             free.discard(other)
     for number in left:
         other = pairs.get(number)
-        yield Difference(
+        yield ItemDifference(
             kind="removed" if other is None else "changed", before=number, after=other, key=old[number].key
         )
     for number in right:
         if number in free:
-            yield Difference(kind="added", before=None, after=number, key=new[number].key)
+            yield ItemDifference(kind="added", before=None, after=number, key=new[number].key)

@@ -67,7 +67,7 @@ class Picked(View):
     more: OnlyTrue = False
 
 
-class Difference(View):
+class ItemDifference(View):
     """One item that is not in both payloads alike; a number is null where one has none for it."""
 
     kind: Literal["changed", "added", "removed"]
@@ -89,7 +89,7 @@ class Comparison(View):
     added: int
     removed: int
     key: str | None
-    differences: list[Difference]
+    differences: list[ItemDifference]
     more: OnlyTrue = False
 
 

@@ -94,7 +94,7 @@ export interface Comparison {
   added: number
   removed: number
   key: string | null
-  differences: redriveservicereadingviewsDifference[]
+  differences: ItemDifference[]
   more?: boolean
 }
 
@@ -171,6 +171,13 @@ export interface DeployBody {
   version?: number | null
   /** Why; kept with the version. */
   note?: string | null
+}
+
+/** One thing that is not as expected; `lines` say what differs, each at its place. */
+export interface Difference {
+  step: string | null
+  what: string
+  lines?: string[]
 }
 
 /** One document: its file name, for messages, and its text. */
@@ -313,7 +320,7 @@ export interface FlowTestResult {
   passed: boolean
   duration_s: number
   status: string | null
-  differences?: redriveserviceflowtestviewsDifference[]
+  differences?: Difference[]
   notes?: string[]
 }
 
@@ -406,6 +413,14 @@ export interface Imported {
   result: 'created' | 'changed' | 'unchanged'
   version?: number | null
   warnings?: string[]
+}
+
+/** One item that is not in both payloads alike; a number is null where one has none for it. */
+export interface ItemDifference {
+  kind: 'changed' | 'added' | 'removed'
+  before: number | null
+  after: number | null
+  key?: string | null
 }
 
 /** Items `start` to before `stop` of a payload, each as its own text, in order. */
@@ -1225,21 +1240,6 @@ export interface Waypoint {
   payload: string
   item: number
   expired?: boolean
-}
-
-/** One thing that is not as expected; `lines` say what differs, each at its place. */
-export interface redriveserviceflowtestviewsDifference {
-  step: string | null
-  what: string
-  lines?: string[]
-}
-
-/** One item that is not in both payloads alike; a number is null where one has none for it. */
-export interface redriveservicereadingviewsDifference {
-  kind: 'changed' | 'added' | 'removed'
-  before: number | null
-  after: number | null
-  key?: string | null
 }
 
 export interface Routes {

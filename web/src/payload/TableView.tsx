@@ -45,7 +45,9 @@ export function TableView({ store, total, csv, chosen, onChoose, onOpen, term }:
     }
     return made
   }
-  const first = Array.from({ length: Math.min(50, total) }, (_, item) => cells(item)).filter((one) => one !== null)
+  const first = Array.from({ length: Math.min(50, total) }, (_, item) => cells(item)).filter(
+    (one) => one !== null,
+  )
   const columns = csv && names.length > 0 ? names.slice(0, 40) : columnsOf(first)
   const width = FIRST + columns.length * COLUMN
   const seen = useCallback((from: number, stop: number) => store.need(from, stop), [store])
@@ -73,7 +75,7 @@ export function TableView({ store, total, csv, chosen, onChoose, onOpen, term }:
           else if (window.getSelection()?.isCollapsed !== false && event.detail === 2) onOpen(row)
         }}
       >
-        <div role="rowheader" className={css.cell}>
+        <div role="rowheader" tabIndex={-1} className={css.cell}>
           <Checkbox
             hidden
             label={`Choose item ${row}`}
@@ -84,7 +86,7 @@ export function TableView({ store, total, csv, chosen, onChoose, onOpen, term }:
           <span className={css.number}>{row}</span>
         </div>
         {columns.map((name) => (
-          <div role="gridcell" key={name} className={css.cell} title={found?.get(name)}>
+          <div role="gridcell" tabIndex={-1} key={name} className={css.cell} title={found?.get(name)}>
             {found === null ? '…' : (found.get(name) ?? '')}
           </div>
         ))}
@@ -114,12 +116,18 @@ export function TableView({ store, total, csv, chosen, onChoose, onOpen, term }:
         width={width}
         multiselectable
         head={
-          <div role="row" aria-rowindex={1} className={`${css.record} ${css.headRow}`} style={{ ...grid, width }}>
-            <div role="columnheader" className={css.cell}>
+          <div
+            role="row"
+            tabIndex={-1}
+            aria-rowindex={1}
+            className={`${css.record} ${css.headRow}`}
+            style={{ ...grid, width }}
+          >
+            <div role="columnheader" tabIndex={-1} className={css.cell}>
               Item
             </div>
             {columns.map((name) => (
-              <div role="columnheader" key={name} className={css.cell} title={name}>
+              <div role="columnheader" tabIndex={-1} key={name} className={css.cell} title={name}>
                 {name}
               </div>
             ))}

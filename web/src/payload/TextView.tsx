@@ -51,7 +51,10 @@ export function TextView({ payload, size, binary, page, onPage, term, place }: P
   }, [payload, number, size, again])
 
   const here = shown && place && pageOf(place.offset) === shown.page.number && !binary ? place : null
-  const exact = here && shown ? { from: characterAt(shown.page, shown.bytes, here.offset), length: term.length || here.length } : null
+  const exact =
+    here && shown
+      ? { from: characterAt(shown.page, shown.bytes, here.offset), length: term.length || here.length }
+      : null
   useHighlight(box, binary ? '' : term, shown, useSame(exact))
 
   const trimmed = shown !== null && shown.page.stop < size
@@ -61,6 +64,7 @@ export function TextView({ payload, size, binary, page, onPage, term, place }: P
       {shown === null && problem === null && <Loading what="Reading" />}
       {shown !== null && (
         <pre
+          role="region"
           ref={box}
           className={`${css.text} ${binary ? css.hex : ''}`}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
@@ -72,7 +76,9 @@ export function TextView({ payload, size, binary, page, onPage, term, place }: P
         </pre>
       )}
       {shown?.page.odd && !binary && (
-        <p className={css.note}>Some bytes are no UTF-8 and are shown as �. A download has them as they are.</p>
+        <p className={css.note}>
+          Some bytes are no UTF-8 and are shown as �. A download has them as they are.
+        </p>
       )}
       {pages > 1 && (
         <nav className={css.pager} aria-label="Pages of the payload">
@@ -107,7 +113,12 @@ export function TextView({ payload, size, binary, page, onPage, term, place }: P
           <Button disabled={number >= pages - 1} onClick={() => onPage(number + 1)}>
             Go on
           </Button>
-          <IconButton label="Last page" icon="down" disabled={number >= pages - 1} onClick={() => onPage(pages - 1)} />
+          <IconButton
+            label="Last page"
+            icon="down"
+            disabled={number >= pages - 1}
+            onClick={() => onPage(pages - 1)}
+          />
         </nav>
       )}
     </div>

@@ -166,7 +166,8 @@ export function TreeView({ store, total, single, chosen, onChoose, term, handle,
           onItem(row.item)
           if ((event.target as HTMLElement).closest('input')) return
           if (event.shiftKey && !single) onChoose(row.item, 'upto')
-          else if (now !== undefined && window.getSelection()?.isCollapsed !== false) void press(row, event.altKey)
+          else if (now !== undefined && window.getSelection()?.isCollapsed !== false)
+            void press(row, event.altKey)
         }}
       >
         {row.value === 0 && !single && (
@@ -182,7 +183,9 @@ export function TreeView({ store, total, single, chosen, onChoose, term, handle,
           {now !== undefined && <Icon name={now ? 'down' : 'right'} size={13} />}
         </span>
         {depth > MOST_INDENT && <span className={css.level}>{depth}</span>}
-        {row.value === 0 ? !single && <span className={css.number}>{row.item}</span> : item && <Name item={item} value={row.value} />}
+        {row.value === 0
+          ? !single && <span className={css.number}>{row.item}</span>
+          : item && <Name item={item} value={row.value} />}
         {item ? (
           <Value item={item} value={row.value} open={now === true} />
         ) : (
@@ -232,7 +235,11 @@ function Name({ item, value }: { item: OpenItem; value: number }) {
   )
 }
 
-const TONES: Record<number, string | undefined> = { [STRING]: css.string, [NUMBER]: css.digits, [WORD]: css.word }
+const TONES: Record<number, string | undefined> = {
+  [STRING]: css.string,
+  [NUMBER]: css.digits,
+  [WORD]: css.word,
+}
 
 function Value({ item, value, open }: { item: OpenItem; value: number; open: boolean }) {
   const { read } = item
@@ -242,11 +249,14 @@ function Value({ item, value, open }: { item: OpenItem; value: number; open: boo
     const [left, right] = kind === OBJECT ? ['{', '}'] : ['[', ']']
     return (
       <span className={css.quiet}>
-        {left} {size} {kind === OBJECT ? (size === 1 ? 'field' : 'fields') : size === 1 ? 'element' : 'elements'} {right}
+        {left} {size}{' '}
+        {kind === OBJECT ? (size === 1 ? 'field' : 'fields') : size === 1 ? 'element' : 'elements'} {right}
       </span>
     )
   }
-  return <span className={`${css.value} ${TONES[kind] ?? css.quiet}`}>{summary(read, value, MOST_VALUE)}</span>
+  return (
+    <span className={`${css.value} ${TONES[kind] ?? css.quiet}`}>{summary(read, value, MOST_VALUE)}</span>
+  )
 }
 
 function Preview({ text, size }: { text: string | undefined; size: number | undefined }) {
@@ -262,7 +272,17 @@ function Preview({ text, size }: { text: string | undefined; size: number | unde
 const MOST_SHOWN = 65_536
 
 /** The value that is active, whole and as stored, and how it is called. */
-function Foot({ item, row, single, text }: { item: OpenItem | undefined; row: Row; single: boolean; text?: string | undefined }) {
+function Foot({
+  item,
+  row,
+  single,
+  text,
+}: {
+  item: OpenItem | undefined
+  row: Row
+  single: boolean
+  text?: string | undefined
+}) {
   const value = item
     ? item.read.text.slice(item.read.start[row.value], item.read.end[row.value])
     : (text ?? '')
@@ -277,6 +297,7 @@ function Foot({ item, row, single, text }: { item: OpenItem | undefined; row: Ro
         <CopyButton label="Copy the value" text={value} />
       </div>
       <pre
+        role="region"
         className={css.footValue}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
         tabIndex={0}

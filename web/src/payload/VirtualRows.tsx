@@ -1,6 +1,15 @@
 /** Any number of rows of one height: only those that are seen are drawn. */
 
-import { type ReactNode, type Ref, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
+import {
+  type ReactNode,
+  type Ref,
+  useCallback,
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react'
 import css from './payload.module.css'
 import { barAt, MOST_HEIGHT, sight } from './scroll'
 
@@ -113,7 +122,6 @@ export function VirtualRows(props: Props) {
       aria-rowcount={props.role === 'grid' ? total : undefined}
       aria-multiselectable={props.multiselectable || undefined}
       aria-activedescendant={active >= now.first && active < now.stop ? props.rowId(active) : undefined}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it is a tree or a grid
       tabIndex={0}
       data-keys="own"
       onKeyDown={keys}

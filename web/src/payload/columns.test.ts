@@ -4,11 +4,15 @@ import { cellsOf, columnsOf, delimiterOf, fieldsOf } from './columns'
 test('cells keep what is spelt', () => {
   const cells = cellsOf('{"id": 12345678901234567890, "total": 19.90, "name": "Zo\\u00eb", "lines": [1, 2]}')
   expect([...(cells ?? [])]).toEqual([
-    ['id', '12345678901234567890'], ['total', '19.90'], ['name', 'Zoë'], ['lines', '[1, 2]'],
+    ['id', '12345678901234567890'],
+    ['total', '19.90'],
+    ['name', 'Zoë'],
+    ['lines', '[1, 2]'],
   ])
 })
 
-test('items that are no records have one column', () => expect([...(cellsOf('1.10') ?? [])]).toEqual([['value', '1.10']]))
+test('items that are no records have one column', () =>
+  expect([...(cellsOf('1.10') ?? [])]).toEqual([['value', '1.10']]))
 
 test('columns are those of all records', () => {
   const found = ['{"a":1}', '{"b":2,"a":1}'].map((one) => cellsOf(one) ?? new Map())

@@ -1,6 +1,6 @@
 /** A list of records as a table: which columns it has, and what stands in them. */
 
-import { opens, outline, spoken, STRING } from './lexer'
+import { opens, outline, STRING, spoken } from './lexer'
 
 const MOST_COLUMNS = 40
 const MOST_CELL = 200
@@ -15,8 +15,16 @@ export function cellsOf(text: string): Cells | null {
     return read.count > 0 ? new Map([['value', text.slice(0, MOST_CELL)]]) : null
   }
   for (let value = 1; value < read.count; value = read.after[value] as number) {
-    const key = spoken(text.slice(read.keyStart[value], Math.min(read.keyEnd[value] as number, (read.keyStart[value] as number) + MOST_CELL)))
-    const cell = text.slice(read.start[value], Math.min(read.end[value] as number, (read.start[value] as number) + MOST_CELL))
+    const key = spoken(
+      text.slice(
+        read.keyStart[value],
+        Math.min(read.keyEnd[value] as number, (read.keyStart[value] as number) + MOST_CELL),
+      ),
+    )
+    const cell = text.slice(
+      read.start[value],
+      Math.min(read.end[value] as number, (read.start[value] as number) + MOST_CELL),
+    )
     cells.set(key, read.kind[value] === STRING ? spoken(cell) : cell)
   }
   return cells

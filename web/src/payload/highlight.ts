@@ -48,7 +48,11 @@ function rangesOf(root: HTMLElement, term: string): Range[] {
   const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
   for (let node = walk.nextNode(); node !== null && found.length < MOST; node = walk.nextNode()) {
     const text = (node.nodeValue ?? '').toLowerCase()
-    for (let at = text.indexOf(sought); at >= 0 && found.length < MOST; at = text.indexOf(sought, at + sought.length)) {
+    for (
+      let at = text.indexOf(sought);
+      at >= 0 && found.length < MOST;
+      at = text.indexOf(sought, at + sought.length)
+    ) {
       found.push(range(node, at, Math.min(at + sought.length, node.nodeValue?.length ?? 0)))
     }
   }

@@ -68,7 +68,8 @@ export class ItemStore {
         })
         this.first ??= found
         items.push(...found.items)
-        if (found.items.length === 0 || (found.total !== null && start + found.items.length >= found.total)) break
+        if (found.items.length === 0 || (found.total !== null && start + found.items.length >= found.total))
+          break
       }
       this.pages.set(page, items)
       while (this.pages.size > KEPT_PAGES) this.pages.delete(this.pages.keys().next().value as number)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ARRAY, NUMBER, OBJECT, outline, spoken, spread, STRING, WORD } from './lexer'
+import { ARRAY, NUMBER, OBJECT, outline, STRING, spoken, spread, WORD } from './lexer'
 
 const slices = (text: string) => {
   const read = outline(text)
@@ -19,13 +19,36 @@ test('values stand where they are written, spelt as they are', () => {
   ])
   const read = outline(text)
   expect(Array.from(read.kind.slice(0, read.count))).toEqual([
-    OBJECT, NUMBER, NUMBER, STRING, ARRAY, WORD, WORD, OBJECT,
+    OBJECT,
+    NUMBER,
+    NUMBER,
+    STRING,
+    ARRAY,
+    WORD,
+    WORD,
+    OBJECT,
   ])
   expect([read.size[0], read.size[4], read.after[4], read.broken]).toEqual([4, 3, 8, false])
 })
 
 test.each([
-  '', '{', '[1', '[1,]', '{"a"}', '{"a":}', '{"a" 1}', '[1 2]', '"open', '[}', '{"a":1}}', 'nul', '[01]', '1 2', '{,}', '[tru]', '[1.]',
+  '',
+  '{',
+  '[1',
+  '[1,]',
+  '{"a"}',
+  '{"a":}',
+  '{"a" 1}',
+  '[1 2]',
+  '"open',
+  '[}',
+  '{"a":1}}',
+  'nul',
+  '[01]',
+  '1 2',
+  '{,}',
+  '[tru]',
+  '[1.]',
 ])('%s is no JSON', (text) => expect(outline(text).broken).toBe(true))
 
 test.each(['1', '"a"', 'true', '[]', '{}', ' [1, "a,]}"] ', '\ufeff{"a": -0.5e+10}', '{"":{"":[[]]}}'])(

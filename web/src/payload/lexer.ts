@@ -139,7 +139,10 @@ function* reading(text: string): Generator<undefined, Outline> {
     ;(made.numbers[1] as Int32Array)[value] = end
     ;(made.numbers[5] as Int32Array)[value] = value + 1
     const parent = open.at(-1)
-    if (parent !== undefined) (made.numbers[6] as Int32Array)[parent]!++
+    if (parent !== undefined) {
+      const sizes = made.numbers[6] as Int32Array
+      sizes[parent] = (sizes[parent] as number) + 1
+    }
     keyStart = keyEnd = -1
     if (kind === OBJECT || kind === ARRAY) {
       open.push(value)
@@ -266,9 +269,7 @@ export function spoken(quoted: string): string {
   try {
     const text: unknown = JSON.parse(quoted)
     // A lone surrogate or a control character is shown as it is written.
-    return typeof text === 'string' && !/[\ud800-\udfff\u0000-\u0008\u000b-\u001f]/u.test(text)
-      ? text
-      : quoted.slice(1, -1)
+    return typeof text === 'string' && !/\p{Cs}|(?![\t\n])\p{Cc}/u.test(text) ? text : quoted.slice(1, -1)
   } catch {
     return quoted.slice(1, -1)
   }
@@ -318,5 +319,8 @@ export function spread(read: Outline, from = 0): string {
 
 function closed(read: Outline, value: number): boolean {
   const end = read.end[value] as number
-  return read.text.charCodeAt(end - 1) === (read.kind[value] === OBJECT ? 125 : 93) && end > (read.start[value] as number) + 1
+  return (
+    read.text.charCodeAt(end - 1) === (read.kind[value] === OBJECT ? 125 : 93) &&
+    end > (read.start[value] as number) + 1
+  )
 }

@@ -34,7 +34,13 @@ export function pageText(number: number, bytes: Uint8Array, size: number): TextP
   while (upto < bytes.length && ((bytes[upto] as number) & 0xc0) === 0x80) upto++
   const first = number * PAGE_BYTES
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(from, upto))
-  return { number, first: first + from, stop: Math.min(size, first + upto), text, odd: text.includes('\ufffd') }
+  return {
+    number,
+    first: first + from,
+    stop: Math.min(size, first + upto),
+    text,
+    odd: text.includes('\ufffd'),
+  }
 }
 
 /** Where a byte of the payload stands in the text of its page. */
@@ -52,7 +58,9 @@ export function hex(bytes: Uint8Array, first: number): string {
   for (let at = 0; at < bytes.length; at += HEX_ROW) {
     const row = bytes.subarray(at, at + HEX_ROW)
     const numbers = Array.from(row, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
-    const letters = Array.from(row, (byte) => (byte > 31 && byte < 127 ? String.fromCharCode(byte) : '·')).join('')
+    const letters = Array.from(row, (byte) =>
+      byte > 31 && byte < 127 ? String.fromCharCode(byte) : '·',
+    ).join('')
     lines.push(`${(first + at).toString(16).padStart(8, '0')}  ${numbers.padEnd(HEX_ROW * 3)} ${letters}`)
   }
   return lines.join('\n')

@@ -8,9 +8,29 @@ test('neighbours become one', () => {
 })
 
 test('one is taken out of the middle', () => {
-  expect(toggle([[0, 10]], 4)).toEqual([[0, 4], [5, 10]])
-  expect(remove([[0, 4], [6, 9]], 2, 7)).toEqual([[0, 2], [7, 9]])
-  expect(count([[0, 2], [7, 9]])).toBe(4)
+  expect(toggle([[0, 10]], 4)).toEqual([
+    [0, 4],
+    [5, 10],
+  ])
+  expect(
+    remove(
+      [
+        [0, 4],
+        [6, 9],
+      ],
+      2,
+      7,
+    ),
+  ).toEqual([
+    [0, 2],
+    [7, 9],
+  ])
+  expect(
+    count([
+      [0, 2],
+      [7, 9],
+    ]),
+  ).toBe(4)
 })
 
 test('they are written as a selection and read again', () => {

@@ -11,7 +11,13 @@ test('what is shut hides what is within', () => {
 })
 
 test('rows of opened items stand between those of the others', () => {
-  const rows = new Rows(10, new Map([[7, opened(read)], [2, opened(read)]]))
+  const rows = new Rows(
+    10,
+    new Map([
+      [7, opened(read)],
+      [2, opened(read)],
+    ]),
+  )
   expect(rows.total).toBe(16)
   const seen = Array.from({ length: rows.total }, (_, row) => rows.at(row))
   expect(seen.map((one) => one.item)).toEqual([0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 7, 7, 7, 7, 8, 9])
@@ -24,7 +30,9 @@ test('rows of opened items stand between those of the others', () => {
 
 test('a million items cost nothing', () => {
   expect(new Rows(1_000_000, new Map([[999_999, opened(read)]])).at(1_000_001)).toEqual({
-    item: 999_999, value: 2, place: 2,
+    item: 999_999,
+    value: 2,
+    place: 2,
   })
 })
 

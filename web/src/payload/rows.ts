@@ -1,6 +1,6 @@
 /** Which rows a tree of many items has: one for each item, and those of the values within an opened item. */
 
-import { opens, type Outline } from './lexer'
+import { type Outline, opens } from './lexer'
 
 /** An opened item: the values of it that are shown, in order; value 0 (the item itself) is its own row. */
 export interface OpenItem {
@@ -53,7 +53,9 @@ export class Rows {
     return found.row + found.many - 1 + item - found.item
   }
 
-  private before(holds: (one: { item: number; row: number }) => boolean): (typeof this.starts)[number] | undefined {
+  private before(
+    holds: (one: { item: number; row: number }) => boolean,
+  ): (typeof this.starts)[number] | undefined {
     let low = 0
     let high = this.starts.length
     while (low < high) {

@@ -114,6 +114,8 @@ export function VirtualRows(props: Props) {
   const rows: ReactNode[] = []
   for (let row = now.first; row < now.stop; row++) rows.push(props.row(row))
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: its role is a tree or a grid
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: both have a name
     <div
       ref={box}
       className={css.rows}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ARRAY, NUMBER, OBJECT, outline, STRING, spoken, spread, WORD } from './lexer'
+import { ARRAY, compact, NUMBER, OBJECT, outline, STRING, spoken, spread, WORD } from './lexer'
 
 const slices = (text: string) => {
   const read = outline(text)
@@ -87,3 +87,10 @@ test.each([
   ['"\\u0000"', '\\u0000'],
   ['"cut', 'cut'],
 ])('%s is read as %s', (quoted, text) => expect(spoken(quoted)).toBe(text))
+
+test('an edit is stored as compact as what it replaces', () => {
+  const stored = '{"a":1.10,"b":"x  \\" y"}'
+  expect(compact(spread(outline(stored)))).toBe(stored)
+  expect(relaid(stored, '{\n  "a": 2.00\n}')).toBe('{"a":2.00}')
+  expect(relaid('{"a": 1}', '{\n  "a": 2\n}')).toBe('{\n  "a": 2\n}')
+})

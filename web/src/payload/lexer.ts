@@ -317,6 +317,28 @@ export function spread(read: Outline, from = 0): string {
   return parts.join('')
 }
 
+/** The text without the blanks between its values. What stands in strings stays. */
+export function compact(text: string): string {
+  const parts: string[] = []
+  let from = 0
+  for (let at = 0; at < text.length; ) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = behindString(text, at)
+    else if (blank(code)) {
+      parts.push(text.slice(from, at))
+      while (at < text.length && blank(text.charCodeAt(at))) at++
+      from = at
+    } else at++
+  }
+  parts.push(text.slice(from))
+  return parts.join('')
+}
+
+/** An edit of a text that was spread for the eye, as it is to be stored: compact where the stored one was. */
+export function relaid(stored: string, edited: string): string {
+  return compact(stored) === stored ? compact(edited) : edited
+}
+
 function closed(read: Outline, value: number): boolean {
   const end = read.end[value] as number
   return (

@@ -17,6 +17,7 @@ from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
     backups,
     caches,
+    connectors,
     erasures,
     flows,
     groups,
@@ -26,10 +27,12 @@ from redrive.server.routes import (
     lookups,
     payloads,
     pools,
+    queue,
     redrives,
     retention,
     runs,
     search,
+    secrets,
     tests,
     tokens,
     triggers,
@@ -39,9 +42,27 @@ from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, tokens, health,
-)  # fmt: skip
+    connectors,
+    flows,
+    triggers,
+    retention,
+    backups,
+    erasures,
+    runs,
+    queue,
+    payloads,
+    redrives,
+    search,
+    ledger,
+    lookups,
+    pools,
+    caches,
+    groups,
+    tests,
+    secrets,
+    tokens,
+    health,
+)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

@@ -138,7 +138,9 @@ def _without_equal(old: list[Known], new: list[Known]) -> tuple[list[int], list[
     return left, [number for number in range(len(new)) if number not in taken], len(taken)
 
 
-def _paired(old: list[Known], new: list[Known], left: list[int], right: list[int]) -> Iterable[ItemDifference]:
+def _paired(
+    old: list[Known], new: list[Known], left: list[int], right: list[int]
+) -> Iterable[ItemDifference]:
     """Changed items first by their key, the others in their order; then what is only on one side."""
     keyed = {key: number for number in reversed(right) if (key := new[number].key)}
     free = set(right)

@@ -33,6 +33,13 @@ export interface BackupView {
   secrets: boolean
 }
 
+/** What a body looks like. */
+export interface BodyView {
+  schema?: Record<string, Json> | null
+  sample?: Json
+  fields?: FieldView[]
+}
+
 /** A flow with all that it refers to, as one YAML stream. `needs`: what an import elsewhere still has to be given: secrets by connection, and lookups, data pools and caches by name. */
 export interface Bundle {
   flow: string
@@ -84,6 +91,16 @@ export interface CheckResult {
   times?: ScheduleTimes[]
 }
 
+/** A connection whose target is down: nothing goes to it but one try at `until`. */
+export interface CircuitView {
+  connection: string
+  opened_at: string
+  until: string
+  failures: number
+  error: string
+  trying: boolean
+}
+
 /** Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong together by their key, else by their order. */
 export interface Comparison {
   before: string
@@ -103,6 +120,16 @@ export interface ConnectionView {
   connector: string
   settings: Record<string, Json>
   secrets: Record<string, string>
+}
+
+export interface ConnectorDetail {
+  name: string
+  digest: string
+  protocol: string
+  description?: string
+  settings?: string[]
+  connections?: string[]
+  endpoints?: EndpointView[]
 }
 
 export interface ConnectorView {
@@ -173,6 +200,41 @@ export interface DeployBody {
   note?: string | null
 }
 
+/** `result` is null where nothing was stored. */
+export interface DescriptionImported {
+  connector: string
+  kind: string
+  title: string
+  result?: 'created' | 'changed' | 'unchanged' | null
+  operations: number
+  imported: number
+  refused?: RefusedOperation[]
+  notes?: DescriptionNote[]
+  changes?: EndpointChange[]
+  settings?: SettingWanted[]
+  document: string
+}
+
+export interface DescriptionNote {
+  operation: string | null
+  text: string
+}
+
+/** A description to make a connector of: its `text`, or `payload`, the id of an upload. `only`: tags, paths, operation ids or names; `server`, `authentication`: one of those that it names; `replace`: endpoints that are taken anew even where they were edited (`*`: all); `current`: the document that it goes over, instead of the connector of the home; `store`: take the result into the home. */
+export interface DescriptionRequest {
+  filename?: string
+  text?: string | null
+  payload?: string | null
+  url?: string | null
+  name?: string | null
+  only?: string[]
+  server?: string | null
+  authentication?: string | null
+  replace?: string[]
+  current?: string | null
+  store?: boolean
+}
+
 /** One thing that is not as expected; `lines` say what differs, each at its place. */
 export interface Difference {
   step: string | null
@@ -184,6 +246,39 @@ export interface Difference {
 export interface DocumentBody {
   filename: string
   text: string
+}
+
+/** What became of an endpoint; `endpoint` null: of what stands beside the endpoints. `kept`: edited by hand, so it stays as it is; `kept_differs`: and the description has changed there. */
+export interface EndpointChange {
+  endpoint: string | null
+  change: 'added' | 'changed' | 'removed' | 'kept' | 'kept_differs'
+  settings?: string[]
+}
+
+/** One parameter of an endpoint: a name under `with`. */
+export interface EndpointParameterView {
+  name: string
+  type?: string | null
+  required?: boolean
+  default?: Json
+  one_of?: Json[] | null
+  description?: string
+  example?: Json
+}
+
+/** `payload` is what a send takes, `answer` what the system answers; null where it is not known. */
+export interface EndpointView {
+  name: string
+  direction: string
+  description?: string
+  method?: string
+  path?: string
+  items?: string | null
+  paginate?: string | null
+  declares?: boolean
+  parameters?: EndpointParameterView[]
+  payload?: BodyView | null
+  answer?: BodyView | null
 }
 
 /** What holds the value. `backups` were made since it was first stored and hold it still. */
@@ -243,6 +338,12 @@ export interface ExchangeView {
   error: string | null
   at: string
   duration_ms: number | null
+}
+
+/** A field of a body, as paths in templates and conditions name it, from the item or root down. */
+export interface FieldView {
+  path: string
+  type?: string
 }
 
 /** A file that a test names, in base64. */
@@ -460,6 +561,14 @@ export interface ItemWindow {
   items: ItemText[]
 }
 
+/** A key that is at hand. `sealed`: what it opens; `seals`: new secrets are sealed with it. */
+export interface KeyView {
+  id: string
+  place: string
+  sealed: number
+  seals: boolean
+}
+
 export interface KeysBody {
   keys: string[]
 }
@@ -532,6 +641,12 @@ export interface MakeTestBody {
   store?: boolean
 }
 
+/** Another place in the queue: another priority, or before all that waits. */
+export interface MoveRequest {
+  priority?: 'highest' | 'high' | 'regular' | 'low' | 'lowest' | null
+  front?: boolean
+}
+
 /** The one time that the text of a token is shown; only its hash is kept. */
 export interface NewToken {
   id: string
@@ -578,6 +693,11 @@ export interface PageCachePageView {
 
 export interface PageCacheView {
   items: CacheView[]
+  next?: string | null
+}
+
+export interface PageCircuitView {
+  items: CircuitView[]
   next?: string | null
 }
 
@@ -651,6 +771,11 @@ export interface PageNoticeView {
   next?: string | null
 }
 
+export interface PagePauseView {
+  items: PauseView[]
+  next?: string | null
+}
+
 export interface PagePayloadView {
   items: PayloadView[]
   next?: string | null
@@ -694,6 +819,21 @@ export interface PageTokenView {
 export interface PageTriggerView {
   items: TriggerView[]
   next?: string | null
+}
+
+/** What to pause; `name` of a flow or connection. */
+export interface PauseRequest {
+  kind: 'all' | 'flow' | 'connection'
+  name?: string
+  reason?: string
+}
+
+export interface PauseView {
+  kind: 'all' | 'flow' | 'connection'
+  name: string
+  reason: string
+  actor: string
+  at: string
 }
 
 /** A payload with where it stands and, as far as it is bounded, its text. `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the content is not text. `edited_from` links an edited payload to its original, `patch` is the JSON Patch between them. */
@@ -803,12 +943,18 @@ export interface ProblemView {
   nearest?: string | null
 }
 
+/** A run that waits. `reason` tells why in words, `kind` for programs. */
 export interface QueueItem {
+  position: number
   run: string
   flow: string
   priority: string
   queued_at: string
   reason: string
+  kind: 'paused' | 'circuit' | 'overlap' | 'key_limit' | 'flow_limit' | 'connection_limit' | 'system_limit' | 'turn' | 'next' | 'runner'
+  waits_for?: string | null
+  connection?: string | null
+  until?: string | null
 }
 
 /** Nothing is sent from `start` to `end`, HH:MM; what comes up meanwhile is sent at `end`. */
@@ -834,6 +980,14 @@ export interface RedriveRequest {
   reason?: string | null
   force?: boolean
   confirm?: boolean
+}
+
+/** An operation that is not in the document, why, and the way out. */
+export interface RefusedOperation {
+  operation: string
+  reason: string
+  why: string
+  way_out: string
 }
 
 /** How many entries were taken away. */
@@ -921,6 +1075,20 @@ export interface RetryRequest {
   confirm?: boolean
 }
 
+/** `lost`: go on though some secrets open with no key. `hook_tokens`: new made tokens for hooks too. */
+export interface RotateRequest {
+  lost?: boolean
+  hook_tokens?: boolean
+}
+
+/** `key` seals now. `unreadable` have to be given again. */
+export interface Rotated {
+  key: string
+  sealed: number
+  dropped: string[]
+  unreadable: string[]
+}
+
 /** A run as the run log lists it: the run object without its steps. */
 export interface RunRow {
   id: string
@@ -979,7 +1147,7 @@ export interface ScheduleTimes {
   next: string[]
 }
 
-/** The search index: what it holds, and what it has not taken up yet. */
+/** The search index: what it holds, and what it has not taken up yet: counted as far as 5,000 runs, so that asking costs the same however many there are. */
 export interface SearchStatus {
   enabled: boolean
   state: 'off' | 'missing' | 'building' | 'behind' | 'complete'
@@ -989,6 +1157,16 @@ export interface SearchStatus {
   older_runs: number
   documents: number
   size_bytes: number
+}
+
+/** Which key seals, which are at hand, and what none of them opens. */
+export interface SecretsStatus {
+  source: string
+  managed: boolean
+  seals: string | null
+  sealed: number
+  keys: KeyView[]
+  unreadable: string[]
 }
 
 /** One setting that differs: its place (`fields[2].to`), what it was, what it is. */
@@ -1006,6 +1184,15 @@ export interface SettingView {
   source: string
   unit?: string | null
   help: string
+}
+
+/** What a connection of the connector says. */
+export interface SettingWanted {
+  name: string
+  description: string
+  secret?: boolean
+  default?: string | null
+  one_of?: string[]
 }
 
 /** A shape that steps may have. `package` is where it comes from. */
@@ -1192,6 +1379,35 @@ export interface TrialView {
   sent?: TrialSent[]
 }
 
+/** The beginning of a body; `text` null: it is not text. */
+export interface TriedBody {
+  size_bytes: number
+  text?: string | null
+  trimmed?: boolean
+}
+
+/** One request and its answer, secrets masked. */
+export interface TriedExchange {
+  method: string
+  url: string
+  headers?: ([string, string])[]
+  body?: TriedBody | null
+  status?: number | null
+  answer_headers?: ([string, string])[]
+  answer?: TriedBody | null
+  error?: string | null
+  duration_ms?: number
+}
+
+/** What the endpoint puts out: the first items of the page as their own text. */
+export interface TriedPayload {
+  media_type: string
+  items: number | null
+  size_bytes: number
+  preview?: string[]
+  more?: number
+}
+
 /** One trigger of the deployed version of a flow, else of its draft. `missing` says what keeps it from starting runs: `enabled`, `deployed`. Of a schedule: its rule, the next five times (also while it is not active) and the latest one that started a run. Of a hook: its address, what a call needs (`token`, `signature`, `open`), and the token where Redrive makes it. */
 export interface TriggerView {
   flow: string
@@ -1210,6 +1426,32 @@ export interface TriggerView {
   wants?: string[]
   token?: string | null
   problems?: string[]
+}
+
+/** Call one endpoint once. A send needs `confirm`: it really sends, and keeps no delivery. `with`: its parameters; what is sent: `payload` (an id), `text`, or `sample` (that of the connector). */
+export interface TryRequest {
+  endpoint: string
+  with?: Record<string, Json>
+  payload?: string | null
+  text?: string | null
+  media_type?: string | null
+  sample?: boolean
+  page?: number
+  confirm?: boolean
+}
+
+/** `pages` counts those that were asked for; `payload` is the last of them, or the last answer. */
+export interface TryView {
+  connection: string
+  endpoint: string
+  direction: string
+  success: boolean
+  pages?: number
+  payload?: TriedPayload | null
+  exchanges?: TriedExchange[]
+  exchanges_left_out?: number
+  logs?: string[]
+  error?: ErrorView | null
 }
 
 /** Bytes put into the store, to be used as a payload of a start. */
@@ -1254,11 +1496,16 @@ export interface Routes {
   'GET /api/v1/caches/{cache}/entries': { query: { text?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageCacheEntryView }
   'GET /api/v1/caches/{cache}/pages': { query: { entry: string }; body: undefined; answer: PageCachePageView }
   'POST /api/v1/checks': { query: Record<string, never>; body: CheckBody; answer: CheckResult }
+  'GET /api/v1/circuits': { query: Record<string, never>; body: undefined; answer: PageCircuitView }
+  'POST /api/v1/circuits/{connection}/reset': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connections': { query: Record<string, never>; body: undefined; answer: PageConnectionView }
   'POST /api/v1/connections/{name}/authorizations': { query: Record<string, never>; body: AuthorizeBody; answer: AuthorizationView }
   'POST /api/v1/connections/{name}/authorizations/complete': { query: Record<string, never>; body: AuthorizedBody; answer: AuthorizationView }
   'GET /api/v1/connections/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
+  'POST /api/v1/connections/{name}/tries': { query: Record<string, never>; body: TryRequest; answer: TryView }
   'GET /api/v1/connectors': { query: Record<string, never>; body: undefined; answer: PageConnectorView }
+  'POST /api/v1/connectors/imports': { query: Record<string, never>; body: DescriptionRequest; answer: DescriptionImported }
+  'GET /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: ConnectorDetail }
   'GET /api/v1/connectors/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/deliveries': { query: { status?: 'begun' | 'delivered' | 'rejected' | 'unknown' | null; key?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageDeliveryView }
   'GET /api/v1/deliveries/{delivery_id}': { query: Record<string, never>; body: undefined; answer: DeliveryView }
@@ -1303,6 +1550,9 @@ export interface Routes {
   'POST /api/v1/lookups/{name}/import': { query: { duplicates?: 'refuse' | 'first' | 'last'; header?: 'auto' | 'yes' | 'no'; column?: string[] | null; delimiter?: string | null; encoding?: string; filename?: string }; body: undefined; answer: TableImported }
   'GET /api/v1/notices': { query: { group?: string | null; status?: 'waiting' | 'sent' | 'failed' | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageNoticeView }
   'POST /api/v1/notices/{notice}/send': { query: Record<string, never>; body: undefined; answer: NoticeView }
+  'DELETE /api/v1/pauses': { query: { kind: 'all' | 'flow' | 'connection'; name?: string }; body: undefined; answer: Removed }
+  'GET /api/v1/pauses': { query: Record<string, never>; body: undefined; answer: PagePauseView }
+  'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
   'GET /api/v1/payloads/{payload_id}': { query: Record<string, never>; body: undefined; answer: PayloadDetail }
   'GET /api/v1/payloads/{payload_id}/content': { query: { items?: string | null }; body: undefined; answer: undefined }
   'GET /api/v1/payloads/{payload_id}/diff': { query: { after: string; key?: string | null }; body: undefined; answer: Comparison }
@@ -1321,6 +1571,7 @@ export interface Routes {
   'GET /api/v1/pools/{name}/export': { query: { flow?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/pools/{name}/import': { query: { flow?: string | null; header?: 'auto' | 'yes' | 'no'; column?: string[] | null; delimiter?: string | null; encoding?: string; filename?: string }; body: undefined; answer: TableImported }
   'GET /api/v1/queue': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageQueueItem }
+  'PATCH /api/v1/queue/{run_id}': { query: Record<string, never>; body: MoveRequest; answer: QueueItem }
   'GET /api/v1/retention': { query: Record<string, never>; body: undefined; answer: RetentionPlan }
   'POST /api/v1/retention': { query: Record<string, never>; body: RetentionBody; answer: RetentionResult }
   'GET /api/v1/runs': { query: { status?: 'queued' | 'running' | 'success' | 'partial_success' | 'failure' | 'stopped' | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
@@ -1346,6 +1597,8 @@ export interface Routes {
   'GET /api/v1/schemas/{kind}': { query: Record<string, never>; body: undefined; answer: Record<string, Json> }
   'POST /api/v1/search/rebuild': { query: Record<string, never>; body: undefined; answer: SearchStatus }
   'GET /api/v1/search/status': { query: Record<string, never>; body: undefined; answer: SearchStatus }
+  'GET /api/v1/secrets': { query: Record<string, never>; body: undefined; answer: SecretsStatus }
+  'POST /api/v1/secrets/rotate': { query: Record<string, never>; body: RotateRequest; answer: Rotated }
   'DELETE /api/v1/session': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/settings': { query: Record<string, never>; body: undefined; answer: PageSettingView }
   'GET /api/v1/shapes': { query: Record<string, never>; body: undefined; answer: PageShapeView }

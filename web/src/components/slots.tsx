@@ -27,16 +27,6 @@ export interface RedriveDialogProps {
   onStarted?(runs: string[]): void
 }
 
-export interface InitialiseDialogProps {
-  /** The flow to start; without one it is chosen in the dialog. */
-  flow?: string
-  /** A run whose payloads are offered first. */
-  run?: string
-  payloads?: string[]
-  onClose(): void
-  onStarted?(run: string): void
-}
-
 type Found<Props> = Record<string, () => Promise<{ default: ComponentType<Props> }>>
 
 const Payload = found<PayloadPanelProps>(
@@ -44,9 +34,6 @@ const Payload = found<PayloadPanelProps>(
 )
 const Redrive = found<RedriveDialogProps>(
   import.meta.glob('../redrive/RedriveDialog.tsx') as Found<RedriveDialogProps>,
-)
-const Initialise = found<InitialiseDialogProps>(
-  import.meta.glob('../initialise/InitialiseDialog.tsx') as Found<InitialiseDialogProps>,
 )
 
 function found<Props>(modules: Found<Props>): ComponentType<Props> | null {
@@ -68,15 +55,6 @@ export function RedriveSlot(props: RedriveDialogProps) {
   return (
     <Suspense fallback={null}>
       <Redrive {...props} />
-    </Suspense>
-  )
-}
-
-export function InitialiseSlot(props: InitialiseDialogProps) {
-  if (Initialise === null) return null
-  return (
-    <Suspense fallback={null}>
-      <Initialise {...props} />
     </Suspense>
   )
 }

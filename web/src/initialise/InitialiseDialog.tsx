@@ -11,12 +11,12 @@ import { Field, Select, TextArea } from '~/components/Field'
 import { Icon } from '~/components/Icon'
 import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
-import type { InitialiseDialogProps } from '~/components/slots'
 import type { Delivery } from '~/redrive/choices'
 import { Results } from '~/redrive/Results'
 import { GiveData } from './GiveData'
 import css from './initialise.module.css'
 import { Skips, useStartForm, VariableFields } from './StartFields'
+import type { InitialiseDialogProps } from './slot'
 import { missing } from './variables'
 
 const DELIVERIES: { value: Delivery; label: string }[] = [

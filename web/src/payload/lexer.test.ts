@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ARRAY, compact, NUMBER, OBJECT, outline, STRING, spoken, spread, WORD } from './lexer'
+import { ARRAY, compact, NUMBER, OBJECT, outline, relaid, STRING, spoken, spread, WORD } from './lexer'
 
 const slices = (text: string) => {
   const read = outline(text)

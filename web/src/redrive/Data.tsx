@@ -19,11 +19,20 @@ interface Props {
   onChange(patch: Partial<Choices>): void
 }
 
-export function Data({ run, many, choices, onChange }: Props) {
+function bucketOf(run: RunView, choices: Choices) {
   const step = run.steps.find((one) => one.step === choices.step)
   const bucket = (choices.start === 'after' ? step?.payloads_out : step?.payloads_in) ?? []
   const failed = step?.failed_payloads ?? []
-  const known = [...bucket, ...failed.filter((one) => !bucket.some((other) => other.id === one.id))]
+  return {
+    step,
+    bucket,
+    failed,
+    known: [...bucket, ...failed.filter((one) => !bucket.some((other) => other.id === one.id))],
+  }
+}
+
+export function Data({ run, many, choices, onChange }: Props) {
+  const { step, bucket, failed, known } = bucketOf(run, choices)
   return (
     <fieldset className={css.group}>
       <legend>With</legend>
@@ -90,7 +99,6 @@ export function Data({ run, many, choices, onChange }: Props) {
               Only the failed items
             </Button>
           )}
-          {!many && <Edits known={known} choices={choices} onChange={onChange} />}
         </>
       )}
     </fieldset>
@@ -105,19 +113,14 @@ function labelOf(one: PayloadView, index: number, failed: readonly PayloadView[]
 
 const MOST_EDITED = 256 * 1024
 
-function Edits({
-  known,
-  choices,
-  onChange,
-}: {
-  known: readonly PayloadView[]
-  choices: Choices
-  onChange(patch: Partial<Choices>): void
-}) {
+/** The editor of what is chosen, over the whole width of the dialog. */
+export function Edits({ run, many, choices, onChange }: Props) {
+  const [open, setOpen] = useState(false)
+  const { known } = bucketOf(run, choices)
+  if (many || choices.with !== 'stored') return null
   const id = choices.payloads[0] ?? (known.length === 1 ? known[0]?.id : undefined)
   const payload = known.find((one) => one.id === id)
   const item = oneItem(choices.items)
-  const [open, setOpen] = useState(false)
   if (id === undefined || payload?.expired) {
     return known.length > 1 ? <p className="quiet small">Choose a payload to edit it.</p> : null
   }

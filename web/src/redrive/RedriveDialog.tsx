@@ -24,7 +24,7 @@ import {
   retryRequest,
   totals,
 } from './choices'
-import { Data } from './Data'
+import { Data, Edits } from './Data'
 import { How } from './How'
 import { forEach, type Outcome } from './many'
 import { Plan } from './Plan'
@@ -137,49 +137,54 @@ export default function RedriveDialog(props: RedriveDialogProps) {
       {outcomes !== null ? (
         <Results outcomes={outcomes} rows={rows} />
       ) : (
-        <div className={css.columns}>
-          <div className={css.form}>
-            {source.error && <ProblemNote error={source.error} onRetry={() => void source.refetch()} />}
-            {choices === null || !source.data ? (
-              !source.error && <Loading />
-            ) : (
-              <>
-                <Where run={source.data} many={many} choices={choices} onChange={change} />
-                {!isRetry(choices) && (
-                  <Data run={source.data} many={many} choices={choices} onChange={change} />
-                )}
-                <How run={source.data} many={many} choices={choices} onChange={change} />
-              </>
-            )}
-          </div>
-          <div className={css.aside}>
-            <Plan
-              plans={shown}
-              runs={runs.length}
-              planned={plans.size + problems.size}
-              problem={many ? null : ([...problems.values()][0] ?? null)}
-              busy={busy}
-              lacks={lacking}
-            />
-            {many && problems.size > 0 && !busy && <Refused problems={problems} />}
-            {!many && choices !== null && isEditFault([...problems.values()][0]) && (
-              <Checkbox
-                label="Take the edit as it is, although it does not parse"
-                checked={choices.force}
-                onChange={(force) => change({ force })}
+        <>
+          <div className={css.columns}>
+            <div className={css.form}>
+              {source.error && <ProblemNote error={source.error} onRetry={() => void source.refetch()} />}
+              {choices === null || !source.data ? (
+                !source.error && <Loading />
+              ) : (
+                <>
+                  <Where run={source.data} many={many} choices={choices} onChange={change} />
+                  {!isRetry(choices) && (
+                    <Data run={source.data} many={many} choices={choices} onChange={change} />
+                  )}
+                  <How run={source.data} many={many} choices={choices} onChange={change} />
+                </>
+              )}
+            </div>
+            <div className={css.aside}>
+              <Plan
+                plans={shown}
+                runs={runs.length}
+                planned={plans.size + problems.size}
+                problem={many ? null : ([...problems.values()][0] ?? null)}
+                busy={busy}
+                lacks={lacking}
               />
-            )}
-            {asks.length > 0 && !busy && (
-              <div className={css.confirm}>
-                {asks.slice(0, 3).map((one) => (
-                  <p key={one.source_run}>{one.confirm}</p>
-                ))}
-                {asks.length > 3 && <p>and {plural(asks.length - 3, 'more run')} that did not fail</p>}
-                <Checkbox label="Start it all the same" checked={confirmed} onChange={setConfirmed} />
-              </div>
-            )}
+              {many && problems.size > 0 && !busy && <Refused problems={problems} />}
+              {!many && choices !== null && isEditFault([...problems.values()][0]) && (
+                <Checkbox
+                  label="Take the edit as it is, although it does not parse"
+                  checked={choices.force}
+                  onChange={(force) => change({ force })}
+                />
+              )}
+              {asks.length > 0 && !busy && (
+                <div className={css.confirm}>
+                  {asks.slice(0, 3).map((one) => (
+                    <p key={one.source_run}>{one.confirm}</p>
+                  ))}
+                  {asks.length > 3 && <p>and {plural(asks.length - 3, 'more run')} that did not fail</p>}
+                  <Checkbox label="Start it all the same" checked={confirmed} onChange={setConfirmed} />
+                </div>
+              )}
+            </div>
           </div>
-        </div>
+          {choices !== null && source.data && !isRetry(choices) && (
+            <Edits run={source.data} many={many} choices={choices} onChange={change} />
+          )}
+        </>
       )}
     </Dialog>
   )

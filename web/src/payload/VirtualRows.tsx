@@ -85,6 +85,13 @@ export function VirtualRows(props: Props) {
   )
   useImperativeHandle(handle, () => ({ show, element: box.current }), [show])
 
+  // A window that shrinks does not hide the row that keys act on.
+  const before = useRef(seen)
+  useEffect(() => {
+    if (seen < before.current && active >= 0) show(active)
+    before.current = seen
+  }, [seen, active, show])
+
   const move = (to: number): void => {
     const row = Math.max(0, Math.min(total - 1, to))
     onActive(row)

@@ -68,7 +68,7 @@ export function ChooseBar({ payload, source, total, chosen, onChosen }: Props) {
         )}
       </form>
       <span role="status" className="quiet small">
-        {fault || (many > 0 ? `${count(many)} of ${plural(total, 'item')} chosen` : '')}
+        {[many > 0 && `${count(many)} of ${plural(total, 'item')} chosen`, fault].filter(Boolean).join(' · ')}
       </span>
       {many > 0 && (
         <Button kind="bare" onClick={() => onChosen(NONE)}>

@@ -52,7 +52,7 @@ function Frame() {
         >
           <Icon name="menu" />
         </button>
-        <Link to="/" className="brand">
+        <Link to="/" className="brand" aria-label="Redrive, to the home page">
           <Icon name="redrive" size={20} /> <span>Redrive</span>
         </Link>
         <FindBox />

@@ -117,8 +117,10 @@ function Loaded({ detail, state, onState, ...props }: Props & { detail: PayloadD
     [as, onState, term],
   )
   const source = props.run ?? detail.run ?? undefined
-  const side = props.side ?? detail.side
   const step = props.step ?? detail.step
+  // What another step wrote has come into this one.
+  const came = props.side === 'out' && detail.side === 'out' && detail.step !== step
+  const side = came ? 'in' : (props.side ?? detail.side)
   const from = useMemo(() => startOf(side, step), [side, step])
   const many = chosenCount(chosen)
   const fetchAll = useCallback(() => copyOf(detail, chosen, store), [detail, chosen, store])

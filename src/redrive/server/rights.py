@@ -25,6 +25,7 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "get_shape", "schema", "list_connectors", "show_connector", "export_connector", "list_connections",
         "export_connection", "list_triggers", "list_runs", "follow_all", "get_run", "follow", "wait", "logs",
         "exchanges", "exchange_body", "payloads", "run_answer", "queue", "pauses", "circuits", "overview",
+        "start_form", "window", "search", "selection", "compare", "way",
         "get_payload", "items", "content", "find", "search_status",
         "list_deliveries", "get_delivery", "list_lookups", "get_lookup",
         "lookup_entries", "find_in_lookup", "export_lookup", "list_pools", "get_pool", "pool_entries",

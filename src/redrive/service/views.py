@@ -424,7 +424,8 @@ class RetryRequest(View):
 class RedriveRequest(View):
     """Where to start (`after` or `at`, one of them), with what, how.
 
-    `edits` maps payload ids of the start bucket to ids of uploads that replace them.
+    `edits` maps payload ids of the start bucket to ids of uploads that replace them; `item_edits`
+    payload ids to new texts of single items, by the item's number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -433,6 +434,7 @@ class RedriveRequest(View):
     at: str | None = None
     payloads: list[str] = []
     edits: dict[str, str] = {}
+    item_edits: dict[str, dict[str, str]] = {}
     items: str | None = None
     skips: list[str] = []
     variables: dict[str, Any] = {}

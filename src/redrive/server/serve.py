@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -22,11 +21,11 @@ import uvicorn
 from redrive.errors import Fault, HomeUnusable, RedriveError, UsageError
 from redrive.server.app import SettingsRows, create_app
 from redrive.server.auth import Access, is_loopback
+from redrive.server.process import settle
 from redrive.service.interface import CheckedServices
 
 SERVER_FILE: Final = "server.json"
 _STREAMS_END_S: Final = 5
-SWITCH_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,6 @@ async def serve(
     Errors: `host.not_loopback` (exit 2), `port.in_use` (exit 3), what opening the home raises.
     """
     check_host_option(host)
-    # What waits for a thread that computes (the search index, a commit) waits so long for each step.
-    sys.setswitchinterval(SWITCH_S)
     with listen(host, port) as listener:
         async with open_service() as service:
             url = _url(host, listener.getsockname()[1])
@@ -64,6 +61,7 @@ async def serve(
             app = create_app(service, settings, access=access, closing=closing)
 
             def announce() -> None:
+                settle()
                 leave_address(home, url=url, token=local_token)
                 ready(Address(url, f"{url}/login/{access.new_code()}"))
 

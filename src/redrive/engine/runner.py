@@ -20,7 +20,7 @@ from redrive.log import get_logger
 from redrive.store import runs as store
 
 WATCH_S = 0.2
-PRESSED_RUNS = 2
+PRESSED_RUNS = 1
 """So many runs at a time while callers wait for their bodies to be taken: what is queued keeps."""
 
 _log = get_logger(__name__)

@@ -18,4 +18,5 @@ def settle() -> None:
     # Some hundred thousand objects of modules and schemas live as long as the process: to look through
     # them again and again for cycles held all calls up for more than a tenth of a second.
     gc.freeze()
+    gc.enable()  # it is off while the process starts
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])

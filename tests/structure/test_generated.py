@@ -10,12 +10,17 @@ from redrive.core import jsonvalue
 from redrive.documents.flow_document import parse_flow
 from redrive.documents.load import load_one
 from redrive.registry import Registry
+from tools import web_types
 from tools.docs import REFERENCE, stale, write
 from tools.pages import cli, flows
 
 
 def test_the_reference_pages_are_fresh():
     assert not stale(), "run `make docs`"
+
+
+def test_the_types_of_the_web_page_are_fresh():
+    assert not web_types.stale(), "run `make docs`"
 
 
 def test_a_stale_page_is_noticed_and_mended(tmp_path):

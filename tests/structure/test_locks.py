@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tests.structure.tree import ROOT, read
 
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock", "requirements-node.lock")
 PROJECT = tomllib.loads(read(ROOT / "pyproject.toml"))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "redrive"
+BUILT_PAGE = SOURCE / "server" / "static"
 
 # Made on the machine, never kept in git.
 _MADE = {
@@ -19,7 +20,11 @@ _MADE = {
 def files(folder: Path = ROOT, *endings: str) -> Iterator[Path]:
     """All files below `folder` that git would keep, those with one of the `endings` where given."""
     for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _MADE and not name.endswith(".egg-info"))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in _MADE and not name.endswith(".egg-info") and Path(here, name) != BUILT_PAGE
+        )
         for name in sorted(names):
             # `.git` is a file where this is a further work tree.
             if name not in _MADE and name.endswith(endings or ("",)):

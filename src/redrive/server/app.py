@@ -13,11 +13,12 @@ from starlette.types import Receive, Scope, Send
 from redrive import __version__
 from redrive.server.auth import HOOKS, Access
 from redrive.server.guard import Guard
-from redrive.server.page import CSP, front_page, reference_page
+from redrive.server.page import CSP, reference_page
 from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
     backups,
     caches,
+    connectors,
     erasures,
     flows,
     groups,
@@ -27,21 +28,42 @@ from redrive.server.routes import (
     lookups,
     payloads,
     pools,
+    queue,
     redrives,
     retention,
     runs,
     search,
+    secrets,
     tests,
     tokens,
     triggers,
 )
+from redrive.server.webpage import WebPage, routes
 from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger, lookups, pools,
-    caches, groups, tests, tokens, health,
-)  # fmt: skip
+    connectors,
+    flows,
+    triggers,
+    retention,
+    backups,
+    erasures,
+    runs,
+    queue,
+    payloads,
+    redrives,
+    search,
+    ledger,
+    lookups,
+    pools,
+    caches,
+    groups,
+    tests,
+    secrets,
+    tokens,
+    health,
+)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are
@@ -73,6 +95,7 @@ def create_app(
     *,
     access: Access | None = None,
     closing: asyncio.Event | None = None,
+    web: WebPage | None = None,
 ) -> FastAPI:
     """The ASGI application. Without `access` nobody comes in but through the open routes.
 
@@ -103,7 +126,8 @@ def create_app(
     app.include_router(api)
     app.include_router(health.probes)
     app.include_router(tokens.sign_in)
-    app.include_router(_pages())
+    app.include_router(_reference())
+    app.router.routes += routes(web or WebPage())
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return app
 
@@ -141,16 +165,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _pages() -> APIRouter:
+def _reference() -> APIRouter:
     router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    async def front(request: Request) -> Response:
-        """What runs here. Makes no call; the link to the reference stands only where it works."""
-        access: Access = request.app.state.access
-        signed_in = access.has_session(request.headers.get("cookie"), request.headers["host"])
-        page = front_page(version=__version__, reference=f"{API}/docs", signed_in=signed_in)
-        return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 
     @router.get(f"{API}/docs")
     async def reference(request: Request) -> Response:

@@ -17,6 +17,7 @@ from redrive.errors import Forbidden, RedriveError, UserError
 from redrive.log import get_logger
 from redrive.server.auth import HOOKS, Access, check_host, check_origin, is_open
 from redrive.server.problems import problem_response, unforeseen
+from redrive.server.webpage import is_page
 
 log = get_logger(__name__)
 
@@ -129,7 +130,7 @@ class Guard:
         try:
             check_host(host)
             check_origin(origin, host or "")
-            if is_open(scope["path"]):
+            if is_open(scope["path"]) or is_page(scope["method"], scope["path"], headers.get("accept")):
                 return "anybody"
             return await self._access.identify(
                 authorization=headers.get("authorization"),

@@ -1,4 +1,6 @@
-"""The pages that need no scripts: the front page, and the API reference made from the OpenAPI document."""
+"""Pages that need no scripts: the API reference, made from the OpenAPI document, and what stands in for the
+web page where it was not built.
+"""
 
 from __future__ import annotations
 
@@ -26,30 +28,14 @@ CSP: Final = (
 )
 
 
-def _page(title: str, body: str) -> str:
+def plain_page(title: str, body: str) -> str:
+    """A page of one title; `body` is markup."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         # An empty icon of its own: a browser asks for none, so nothing answers 401.
         '<link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
-    )
-
-
-def front_page(*, version: str, reference: str, signed_in: bool) -> str:
-    if signed_in:
-        link = f'<a href="{escape(reference)}">API reference</a>'
-        way_on = f"<p>You are signed in. The {link} lists every route.</p>"
-    else:
-        way_on = (
-            "<h2>Sign in</h2><p>Open the one-time link that <code>redrive up</code> printed, or make a new "
-            "one with <code>redrive token link</code>.</p>"
-        )
-    return _page(
-        "Redrive",
-        f"<main><h1>Redrive</h1><p>Redrive {escape(version)} runs here: integration flows that keep every "
-        f"payload, and a safe redrive of any of them.</p>{way_on}"
-        "<p>On the command line, <code>redrive --help</code> lists what can be done.</p></main>",
     )
 
 
@@ -70,7 +56,7 @@ def reference_page(document: dict[str, Any]) -> str:
         *(_schema(name, schema) for name, schema in sorted(schemas.items())),
         "</main>",
     ]
-    return _page("Redrive API", "".join(parts))
+    return plain_page("Redrive API", "".join(parts))
 
 
 def _route(path: str, method: str, operation: dict[str, Any]) -> str:

@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
-from redrive.core.flow import Flow
+from redrive.core.flow import Flow, TriggerSpec
 from redrive.engine.flows import build
 from redrive.errors import ConfigInvalid, RedriveError
 from redrive.service.kernel import Kernel
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
 from redrive.store import hooks as store
+from redrive.store.sealed import secret_of
 from redrive.triggers.callback import CallbackHook
 from redrive.triggers.signature import refused
 from redrive.triggers.webhook import Hook
@@ -41,6 +42,12 @@ class Door(msgspec.Struct, frozen=True):
         """What it is called where keys and tokens are made from it."""
         return f"{self.owner.flow_id}/{self.hook.kind}/{self.hook.name or ''}"
 
+    @property
+    def spec(self) -> TriggerSpec | None:
+        """As the document has it."""
+        wanted = (self.hook.kind, self.hook.name)
+        return next((s for s in self.flow.triggers if (s.kind, s.settings.get("name")) == wanted), None)
+
 
 class Doors:
     """Finds hooks. Versions never change, so what was built once stays true; a draft is known by its text."""
@@ -48,6 +55,7 @@ class Doors:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._built: OrderedDict[tuple[int, int | bytes], tuple[Flow, list[Hook]]] = OrderedDict()
+        self._made: dict[str, tuple[float, list[str]]] = {}
         self._secrets: dict[tuple[tuple[str, str], ...], tuple[float, str]] = {}
 
     def find(self, parts: Sequence[str]) -> Door:
@@ -91,8 +99,18 @@ class Doors:
     # ---- secrets
 
     def made_tokens(self, key: str) -> list[str]:
-        """The tokens of a hook that Redrive makes them for, the one to show first."""
-        return self._kernel.secrets.tokens_for(f"hook/{key}")
+        """The tokens of a hook that Redrive makes them for, the one to show first. True for some seconds.
+
+        Errors: `secret.key_missing`, `secret.key_unreachable`, `secret.sealed`.
+        """
+        now = time.monotonic()
+        known = self._made.get(key)
+        if known is None or known[0] <= now:
+            made = self._kernel.secrets.tokens_for(self._kernel.deps.reader.rows(), f"hook/{key}")
+            known = self._made[key] = (now + SECRETS_KEPT_S, made)
+            if len(self._made) > FLOWS_KEPT:
+                del self._made[next(iter(self._made))]
+        return known[1]
 
     def secret(self, source: Mapping[str, Any]) -> str:
         """The plain text of a secret. What was found stays true for some seconds.
@@ -128,7 +146,7 @@ class Doors:
         if where is None:
             raise _missing(f"the connection {connection!r} has no secret {name!r}")
         if "sealed" in where:
-            return self._kernel.secrets.open(where["sealed"])
+            return self._kernel.secrets.open(where["sealed"], secret_of(name, connection))
         return self._read_secret(where)
 
 

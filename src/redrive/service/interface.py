@@ -12,6 +12,13 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
 from redrive.sdk.references import Direction, Match
+from redrive.service.connector_views import (
+    ConnectorDetail,
+    DescriptionImported,
+    DescriptionRequest,
+    TryRequest,
+    TryView,
+)
 from redrive.service.csv_table import Form
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.flowtest_views import (
@@ -33,6 +40,14 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.queue_views import (
+    CircuitView,
+    MoveRequest,
+    PauseKind,
+    PauseRequest,
+    PauseView,
+    QueueItem,
+)
 from redrive.service.reference_views import (
     CacheEntryView,
     CachePageView,
@@ -45,6 +60,7 @@ from redrive.service.reference_views import (
     Removed,
     TableImported,
 )
+from redrive.service.secret_views import Rotated, RotateRequest, SecretsStatus
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     AuthorizationView,
@@ -67,7 +83,6 @@ from redrive.service.views import (
     PayloadDetail,
     PayloadView,
     PlanView,
-    QueueItem,
     RedriveRequest,
     RetryRequest,
     RunRow,
@@ -122,6 +137,14 @@ class Flows(Protocol):
     async def schema(self, kind: Kind) -> dict[str, Any]: ...
 
 
+class Connectors(Protocol):
+    """Connectors by endpoint, made from descriptions, tried."""
+
+    async def show(self, name: str) -> ConnectorDetail: ...
+    async def import_description(self, request: DescriptionRequest) -> DescriptionImported: ...
+    async def try_endpoint(self, connection: str, request: TryRequest) -> TryView: ...
+
+
 class Runs(Protocol):
     async def start(
         self,
@@ -165,15 +188,12 @@ class Runs(Protocol):
         self, run_id: str, step: str, side: Side, *, limit: int = 100, cursor: str | None = None
     ) -> Page[PayloadView]: ...
     def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes, None]: ...
+    async def answer(self, run_id: str) -> HookAnswer:
+        """What a run has answered its caller. Errors: `run.unknown`, `answer.none`, `payload.expired`."""
+        ...
+
     async def stop(self, run_id: str, force: bool = False) -> RunRow: ...
-    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]: ...
     def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]: ...
-
-
-class AnsweringRuns(Runs, Protocol):
-    """Runs where they are kept: what one has answered can be read."""
-
-    async def answer(self, run_id: str) -> HookAnswer: ...
 
 
 class Payloads(Protocol):
@@ -323,6 +343,18 @@ class Caches(Protocol):
     async def delete(self, cache: str) -> Removed: ...
 
 
+class Queue(Protocol):
+    """What waits and why; what is paused; which targets are down."""
+
+    async def list(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]: ...
+    async def move(self, run_id: str, request: MoveRequest) -> QueueItem: ...
+    async def pauses(self) -> Page[PauseView]: ...
+    async def pause(self, request: PauseRequest) -> PauseView: ...
+    async def resume(self, kind: PauseKind, name: str = "") -> Removed: ...
+    async def circuits(self) -> Page[CircuitView]: ...
+    async def reset(self, connection: str) -> Removed: ...
+
+
 class Triggers(Protocol):
     async def list(
         self, flow: str | None = None, *, limit: int = 100, cursor: str | None = None
@@ -346,6 +378,11 @@ class Groups(Protocol):
         cursor: str | None = None,
     ) -> Page[NoticeView]: ...
     async def send_again(self, notice_id: str) -> NoticeView: ...
+
+
+class Secrets(Protocol):
+    async def status(self) -> SecretsStatus: ...
+    async def rotate(self, request: RotateRequest | None = None) -> Rotated: ...
 
 
 class Tokens(Protocol):
@@ -378,6 +415,8 @@ class Services(Protocol):
     @property
     def flows(self) -> Flows: ...
     @property
+    def connectors(self) -> Connectors: ...
+    @property
     def runs(self) -> Runs: ...
     @property
     def payloads(self) -> Payloads: ...
@@ -402,11 +441,15 @@ class Services(Protocol):
     @property
     def groups(self) -> Groups: ...
     @property
+    def secrets(self) -> Secrets: ...
+    @property
     def tokens(self) -> Tokens: ...
     @property
     def tests(self) -> Tests: ...
     @property
     def triggers(self) -> Triggers: ...
+    @property
+    def queue(self) -> Queue: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
     async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:
@@ -438,9 +481,6 @@ class CheckedServices(Services, Protocol):
 
     @property
     def hooks(self) -> HookDoor: ...
-    @property
-    def runs(self) -> AnsweringRuns: ...
-
     @property
     def tokens(self) -> CheckedTokens: ...
     async def halted(self) -> RedriveError:

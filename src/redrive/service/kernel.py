@@ -60,6 +60,11 @@ class Kernel(msgspec.Struct):
         if self.runner is not None:
             self.runner.wake()
 
+    def look(self) -> None:
+        """Tell it that something was paused or resumed, or a circuit closed."""
+        if self.runner is not None:
+            self.runner.look()
+
 
 def number_of(letter: str, text: str, noun: str) -> int:
     """The number of an id given by a person. Errors: `<noun>.unknown`."""

@@ -193,10 +193,17 @@ class Lookups:
         """Replace a lookup by the rows of a CSV, or make it. Steps that are reading it go on with what
         they began with. Nothing changes where something is wrong with the CSV.
 
-        Errors: `document.invalid` with problems by line; `name.invalid`, `encoding.unknown`.
+        Errors: `document.invalid` with problems by line; `name.invalid`, `encoding.unknown`, `csv.columns`.
         """
         checked_name("lookup", name)
         form = (form or Form()).checked()
+        if form.columns and len(form.columns) != 2:
+            raise UsageError(
+                f"A lookup has two columns; {len(form.columns)} are named",
+                code="csv.columns",
+                at="columns",
+                hint="Name the one to look up, then the one that it gives.",
+            )
         deps = self._kernel.deps
         old = await deps.reader.run(lambda rows: store.get(rows, name))
         generation, made, now = deps.ids.next(), deps.ids.next(), deps.clock.micros()

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from blake3 import blake3
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 
 from redrive.core.flow import Flow, Variable
 from redrive.core.ids import to_text
@@ -20,6 +20,7 @@ from redrive.core.run import ENDED, PRIORITIES, Plan, Run
 from redrive.engine.clock import micros_of
 from redrive.engine.draft import Draft, Drafting
 from redrive.engine.failpoints import failpoints
+from redrive.engine.overlap import overlapping
 from redrive.errors import NotFound, StateConflict, StoreFull, UsageError
 from redrive.service import present
 from redrive.service.chosen import Chosen, choose, choose_document, freeze
@@ -34,10 +35,14 @@ from redrive.store.statements import Insert, Statement
 POLL_S = 0.2
 WATCHED = 100
 
-_keys = tables.start_keys
+_keys, _runs = tables.start_keys, tables.runs
+# However old, a key holds while its run goes on: the caller may be repeating that very start.
 _GET_KEY = Statement(
-    select(_keys.c.digest, _keys.c.run_id).where(
-        _keys.c.key == bindparam("key"), _keys.c.at > bindparam("since")
+    select(_keys.c.digest, _keys.c.run_id)
+    .select_from(_keys.join(_runs, _runs.c.id == _keys.c.run_id))
+    .where(
+        _keys.c.key == bindparam("key"),
+        or_(_keys.c.at > bindparam("since"), _runs.c.finished_at.is_(None)),
     )
 )
 _PUT_KEY = Insert(_keys, conflict="replace")
@@ -130,6 +135,7 @@ class Starts:
         draft = Draft(run=run, plan=plan)
         if request.payloads:
             plan.inputs = await Drafting(deps, draft, None).of_payloads(request.payloads)
+        draft.overlapping = await overlapping(deps, flow, run, plan, draft.buckets)
 
         def place(transaction: Transaction) -> None:
             run.flow_id, run.version = freeze(transaction, kernel, chosen)

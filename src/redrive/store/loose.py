@@ -35,7 +35,7 @@ _CACHED_OF_RUN = Statement(
     .where(_caches.c.run_id == bindparam("run_id"), _caches.c.scope == "run")
 )
 _START_KEYS = Statement(
-    select(_keys.c.key, _keys.c.at, _r.c.id)
+    select(_keys.c.key, _keys.c.at, _r.c.status)
     .select_from(_keys.outerjoin(_r, _r.c.id == _keys.c.run_id))
     .where(_keys.c.key > bindparam("after"))
     .order_by(_keys.c.key)
@@ -61,10 +61,10 @@ def uploads(source: Source, after: int, before: int, at_most: int) -> list[int]:
     return [int(row[0]) for row in source.all(_UPLOADS, after=after, before=before, at_most=at_most)]
 
 
-def start_keys(source: Source, after: str, at_most: int) -> list[tuple[str, int, bool]]:
-    """Key, instant, and whether its run is still there."""
+def start_keys(source: Source, after: str, at_most: int) -> list[tuple[str, int, str | None]]:
+    """Key, instant, and the state of its run; None where that is gone."""
     rows = source.all(_START_KEYS, after=after, at_most=at_most)
-    return [(row[0], int(row[1]), row[2] is not None) for row in rows]
+    return [(row[0], int(row[1]), row[2]) for row in rows]
 
 
 def delete_start_keys(transaction: Transaction, keys: Sequence[str]) -> None:

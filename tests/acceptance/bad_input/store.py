@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-# What somebody asked for is written down also where it came to nothing.
-GROWS = {"audit"}
+# What somebody asked for is written down also where it came to nothing, and the index says how far it is.
+GROWS = {"audit", "search_state"}
 
 
 def held(home: Path) -> dict[str, int]:

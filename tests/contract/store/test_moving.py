@@ -101,7 +101,8 @@ def test_every_row_of_every_table(stores: tuple[Database, Database]) -> None:
     copied = copy_records(source, target, told.__setitem__)
     assert {one.name: one.count for one in copied} == dict.fromkeys(metadata.tables, rows) == told
     assert held(target) == before == held(source)
-    assert len({one.digest for one in copied}) == len(copied)
+    # Equal rows have equal digests, whatever table they stand in, and other rows other ones.
+    assert len({one.digest for one in copied}) == len({repr(found) for found in before.values()})
 
 
 @pytest.mark.parametrize("stores", WAYS, indirect=True, ids=lambda way: f"to-{way[1]}")

@@ -65,7 +65,7 @@ async def test_runs(client, service):
     assert (await client.runs.payloads("r1", "send", "out")).items[0].id == "p1"
     assert await joined(client.runs.exchange_body("x1", "request")) == b"body of request"
     assert (await client.runs.stop("r3", force=True)).status == "stopped"
-    assert (await client.runs.queue()).items[0].run == "r9"
+    assert (await client.queue.list()).items[0].run == "r9"
 
 
 async def test_a_run_of_a_document(client, service):
@@ -94,6 +94,15 @@ async def test_a_run_is_followed(client, service):
     following = client.runs.watch()
     assert (await anext(following)).status == "running"
     await following.aclose()
+
+
+async def test_the_answer_of_a_run_small_and_large(client, service):
+    small = await client.runs.answer("r1")
+    assert small == await service.runs.answer("r1")
+    service.rows["r7"] = service.rows["r1"]
+    large = await client.runs.answer("r7")
+    assert (large.status, large.media_type) == (200, "application/octet-stream")
+    assert len(await joined(large.body)) == 40 << 16
 
 
 async def test_payloads(client, service):

@@ -85,6 +85,15 @@ async def test_what_is_wrong_is_said_by_line_and_nothing_changes(
         assert [one.to for one in (await service.lookups.entries("t")).items] == ["entry"]
 
 
+async def test_a_lookup_wants_two_columns(tmp_path: Path) -> None:
+    async with opened(tmp_path) as service:
+        for columns in (("a",), ("a", "b", "c")):
+            with pytest.raises(UsageError) as caught:
+                await service.lookups.import_("t", chunks(b"a,b,c\n1,2,3\n"), form=Form(columns=columns))
+            assert caught.value.code == "csv.columns"
+        assert (await service.lookups.list()).items == []
+
+
 @pytest.mark.parametrize(("duplicates", "gives"), [("first", ["1", "2", "4"]), ("last", ["2", "3", "4"])])
 async def test_duplicates_can_be_left_out(tmp_path: Path, duplicates: Any, gives: list[str]) -> None:
     async with opened(tmp_path) as service:

@@ -253,6 +253,7 @@ class Attempts:
         try:
             try:
                 reply = await client.send(outgoing, ctx, timeouts=self._endpoint.timeouts)
+                client.heard(reply, ctx, reads=False)
             except StepError as error:  # it never left
                 answer, outcomes = Answer(error=error.detail), "rejected"
                 raise
@@ -381,7 +382,7 @@ class Attempts:
             return "rejected", Sent(
                 rejected=entries, error=refusal(self.label, verdict, reply, self._client, ctx)
             )
-        sent = Sent(accepted=True, body=reply.content, media_type=reply.media_type or JSON)
+        sent = Sent(accepted=True, body=await reply.kept(ctx), media_type=reply.media_type or JSON)
         if self._results is None or not names:
             sent.delivered = entries
             return "delivered", sent

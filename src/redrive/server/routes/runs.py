@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
@@ -22,13 +22,12 @@ from redrive.server.wire import (
     answer,
     tagged_answer,
 )
-from redrive.service.interface import AnsweringRuns, Side, Which
+from redrive.service.interface import Side, Which
 from redrive.service.views import (
     ExchangeView,
     LogLine,
     Page,
     PayloadView,
-    QueueItem,
     RunRow,
     RunStatus,
     RunView,
@@ -240,9 +239,13 @@ async def payloads(
     },
 )
 async def run_answer(service: Service, run_id: RunId) -> Response:
-    """What the caller of a callback got: the body, its media type, and in `Redrive-Status` its status."""
-    given = await cast("AnsweringRuns", service.runs).answer(run_id)
-    headers = {**dict(given.headers), "Redrive-Status": str(given.status)}
+    """What the caller of a callback got: the body, its media type, and in `Redrive-Status` its status.
+
+    `Redrive-Headers` names the headers that the caller got.
+    """
+    given = await service.runs.answer(run_id)
+    named = ", ".join(name for name, _ in given.headers)
+    headers = {**dict(given.headers), "Redrive-Status": str(given.status), "Redrive-Headers": named}
     if isinstance(given.body, bytes):
         return Response(given.body, headers=headers, media_type=given.media_type)
     return StreamingResponse(given.body, headers=headers, media_type=given.media_type)
@@ -252,9 +255,3 @@ async def run_answer(service: Service, run_id: RunId) -> Response:
 async def stop(service: Service, run_id: RunId, body: StopBody) -> Response:
     """Stop at the next payload boundary, or at once with `force`."""
     return answer(await service.runs.stop(run_id, body.force))
-
-
-@router.get("/queue", summary="List what waits", response_model=Page[QueueItem], responses=problems())
-async def queue(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    """Queued runs in the order in which they would start, and why they wait."""
-    return answer(await service.runs.queue(limit=limit, cursor=cursor))

@@ -1,0 +1,21 @@
+/** Every page of the product. A new page adds one line here, and nothing else outside its folder. */
+
+import type { ComponentType } from 'react'
+import type { IconName } from '~/components/Icon'
+
+export interface Page {
+  /** `$name` is a part of the path that changes: `usePart('name')` gives it. */
+  path: string
+  title: string
+  /** Where it stands in the navigation, if it does. */
+  nav?: { group: 'watch' | 'build' | 'data' | 'system'; icon: IconName; order: number }
+  load: () => Promise<{ default: ComponentType }>
+}
+
+// biome-ignore format: one page, one line
+export const PAGES: Page[] = [
+  { path: '/', title: 'Home', nav: { group: 'watch', icon: 'home', order: 1 }, load: () => import('~/home/HomePage') },
+  { path: '/runs', title: 'Run log', nav: { group: 'watch', icon: 'list', order: 2 }, load: () => import('~/run/RunsPage') },
+  { path: '/runs/$run', title: 'Run', load: () => import('~/run/RunPage') },
+  { path: '/find', title: 'Find', nav: { group: 'watch', icon: 'search', order: 4 }, load: () => import('~/find/FindPage') },
+]

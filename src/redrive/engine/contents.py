@@ -59,19 +59,9 @@ class StoredContent(Content):
     """
 
     __slots__ = (
-        "_index",
-        "_store",
-        "base",
-        "data",
-        "digest",
-        "form",
-        "offset",
-        "pins",
-        "recipe",
-        "rows",
-        "size_bytes",
-        "written",
-    )
+        "_index", "_store", "base", "data", "digest", "form", "offset", "pins", "recipe", "rows",
+        "size_bytes", "written",
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from redrive.core import ranges
 from redrive.core.ranges import SegmentWriter
 from redrive.engine.contents import ContentStore, StoredContent
-from redrive.engine.locating import Found, joined
+from redrive.engine.locating import Found, all_joined, joined
 from redrive.engine.sharing import sharing_with
 from redrive.sdk.content import Content
 from redrive.store.contents import RECIPE, SEGMENTS
@@ -27,7 +27,7 @@ async def put_found(
     """
     sharing = await sharing_with(base) if isinstance(base, StoredContent) else None
     if sharing is None:
-        return await contents.put(_joined(base, found))
+        return await contents.put(all_joined(base, found))
     if whole:
         (one,) = [segment async for segment in found]
         digest, size = told()
@@ -47,8 +47,3 @@ async def put_found(
     made = contents.made_from(sharing, (digest, size, SEGMENTS, own.digest), more=own.rows)
     made.written = own
     return made
-
-
-async def _joined(base: Content, found: AsyncIterator[Found]) -> AsyncIterator[bytes]:
-    async for segment in found:
-        yield await joined(base, segment.parts)

@@ -153,7 +153,7 @@ class Settings:
         least=0,
         most=64,
         help="Most helper processes, which work on large payloads; each takes about 50 MB while there is "
-        "work for it. 0: none. Default: one less than there are cores, at least 1, at most 4.",
+        "work for it. 0: none. Default: as many as there are cores, at most 4.",
     )
     inline_payload_bytes: int = _setting(
         32_768,
@@ -222,6 +222,24 @@ class Settings:
         unit="runs",
         least=1,
         help="While so many runs wait, webhooks and callbacks are refused with 503: the caller comes again.",
+    )
+    circuit_failures: int = _setting(
+        10,
+        least=0,
+        help="So many failures in a row open the circuit of a connection whose target is down: runs then "
+        "wait instead of failing one by one. 0: never. A connection document may say otherwise (`circuit`).",
+    )
+    circuit_within_s: float = _setting(
+        60.0, unit="seconds", least=0.001, help="Within such a span, for `circuit_failures`."
+    )
+    circuit_wait_s: float = _setting(
+        10.0,
+        unit="seconds",
+        least=0.001,
+        help="How long nothing is tried through an open circuit; it doubles with each try that fails.",
+    )
+    circuit_longest_wait_s: float = _setting(
+        300.0, unit="seconds", least=0.001, help="The longest that an open circuit waits between two tries."
     )
     retry_base_s: float = _setting(
         1.0,

@@ -19,6 +19,7 @@ from redrive.service import (
     group_views,
     kept_views,
     people_views,
+    queue_views,
     reference_views,
     secret_views,
     trigger_views,
@@ -61,6 +62,11 @@ JSON = {
     "run": "RunView",
     "runs": "list of RunRow",
     "queue": "list of QueueItem",
+    "queue move": "QueueItem",
+    "pause": "PauseView",
+    "resume": "Removed",
+    "circuits": "list of CircuitView",
+    "circuits reset": "Removed",
     "triggers": "list of TriggerView",
     "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`; "
     "`{run, status, media_type, headers, text, base64}` with `--answer`",
@@ -218,6 +224,7 @@ def is_object(name: str) -> bool:
         people_views,
         reference_views,
         secret_views,
+        queue_views,
     )
     return any(hasattr(module, name) for module in modules)
 

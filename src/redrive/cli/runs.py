@@ -1,4 +1,4 @@
-"""The verbs run, runs, queue and stop."""
+"""The verbs run, runs and stop."""
 
 from __future__ import annotations
 
@@ -173,24 +173,6 @@ def _links(row: RunRow) -> str:
 def more(session: Session, cursor: str | None) -> None:
     if cursor is not None:
         session.output.note(f"More: --limit N, or --cursor {cursor}")
-
-
-async def queue(*, limit: PageLimit = 100, cursor: PageCursor = None, session: Injected) -> None:
-    """List what waits and why, in the order in which it would start."""
-    page_size(limit)
-    async with session.connect() as client:
-        items, after = await gather(
-            lambda most, place: client.runs.queue(limit=most, cursor=place), limit, cursor
-        )
-    if session.json:
-        session.output.page(items, after)
-        return
-    session.output.table(
-        ("run", "flow", "priority", "queued", "reason"),
-        [(item.run, item.flow, item.priority, item.queued_at, item.reason) for item in items],
-        empty="Nothing waits.",
-    )
-    more(session, after)
 
 
 async def stop(

@@ -14,6 +14,7 @@ from redrive.client.connectors import HttpConnectors
 from redrive.client.groups import HttpGroups
 from redrive.client.people import HttpAccounts, HttpAudit, HttpMasks, HttpSessions
 from redrive.client.problems import not_redrive
+from redrive.client.queue import HttpQueue
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
 from redrive.client.transport import Transport
 from redrive.core.jsonvalue import decode
@@ -62,7 +63,6 @@ from redrive.service.views import (
     PayloadDetail,
     PayloadView,
     PlanView,
-    QueueItem,
     RedriveRequest,
     RetryRequest,
     RunRow,
@@ -298,9 +298,6 @@ class _Runs(_Noun):
     async def stop(self, run_id: str, force: bool = False) -> RunRow:
         return await self._to.post(RunRow, "runs", run_id, "stop", body={"force": force})
 
-    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
-        return await self._to.get(Page[QueueItem], "queue", limit=limit, cursor=cursor)
-
     async def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]:
         path = ("runs", "events") if run_id is None else ("runs", run_id, "events")
         async for name, data in self._to.events(*path):
@@ -525,6 +522,7 @@ class HttpClient:
         self.masks = HttpMasks(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)
+        self.queue = HttpQueue(self._to)
 
     @property
     def where(self) -> str:

@@ -45,6 +45,7 @@ class LocalClient:
         self.masks = service.masks
         self.tests = service.tests
         self.triggers = service.triggers
+        self.queue = service.queue
 
     async def health(self) -> Health:
         return await self._service.health()

@@ -42,6 +42,14 @@ from redrive.service.kept_views import (
     RetentionResult,
 )
 from redrive.service.people_views import AccountChange, AccountRequest, AccountView, MaskRequest, MaskView
+from redrive.service.queue_views import (
+    CircuitView,
+    MoveRequest,
+    PauseKind,
+    PauseRequest,
+    PauseView,
+    QueueItem,
+)
 from redrive.service.reference_views import TableImported
 from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
@@ -78,6 +86,7 @@ __all__ = [
     "AccountView",
     "BackupView",
     "Bundle",
+    "CircuitView",
     "ConnectionView",
     "ConnectorDetail",
     "ConnectorView",
@@ -113,12 +122,17 @@ __all__ = [
     "MadeTest",
     "MaskRequest",
     "MaskView",
+    "MoveRequest",
     "Page",
+    "PauseKind",
+    "PauseRequest",
+    "PauseView",
     "PayloadDetail",
     "PayloadView",
     "PlanStep",
     "PlanView",
     "ProblemView",
+    "QueueItem",
     "RedriveRequest",
     "ReplayStep",
     "ReplayView",

@@ -12,6 +12,7 @@ from typing import Any
 import jsonpatch
 import msgspec
 
+from redrive.core.admission import turn_of
 from redrive.core.formats import parses
 from redrive.core.formats.item_values import ItemValue, item_value
 from redrive.core.ids import from_text, to_text
@@ -23,6 +24,7 @@ from redrive.core.selection import Selection
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.contents import StoredContent
 from redrive.engine.deps import Deps
+from redrive.engine.overlap import Overlapping
 from redrive.engine.tracing import failed_items
 from redrive.errors import NotFound, PayloadError, PayloadGone, StateConflict, UsageError
 from redrive.sdk.payload import Payload
@@ -61,10 +63,17 @@ class Draft(msgspec.Struct):
     edits: list[Edit] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
     confirm: str | None = None
+    overlapping: Overlapping | None = None
+    """What it does if its flow runs already."""
 
     def write(self, transaction: Transaction, actor: str, at: int) -> None:
-        """The run, queued, with everything that belongs to it."""
+        """The run, queued, with everything that belongs to it; skipped, where its flow runs already and
+        it is not to run then.
+        """
         self.run.plan = msgspec.json.encode(self.plan)
+        self.run.turn = turn_of(self.run.queued_at, self.run.priority)
+        if self.overlapping is not None:
+            self.overlapping.enter(transaction, self.run, at)
         for bucket in self.plan.buckets:
             if bucket not in self.buckets:
                 retention.require_whole(transaction, bucket)

@@ -31,6 +31,7 @@ from redrive.server.routes import (
     masks,
     payloads,
     pools,
+    queue,
     redrives,
     retention,
     runs,
@@ -46,8 +47,8 @@ from redrive.service.interface import Services
 from redrive.service.rights import role_for
 
 _NOUNS = (
-    connectors, flows, triggers, retention, backups, erasures, runs, payloads, redrives, search, ledger,
-    lookups, pools, caches, groups, tests, sign_in, accounts, secrets, tokens, masks, audit, health,
+    connectors, flows, triggers, retention, backups, erasures, runs, queue, payloads, redrives, search,
+    ledger, lookups, pools, caches, groups, tests, sign_in, accounts, secrets, tokens, masks, audit, health,
 )  # fmt: skip
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 

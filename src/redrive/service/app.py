@@ -16,6 +16,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.allocator import give_back
 from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
@@ -24,6 +25,7 @@ from redrive.engine.deps import Deps
 from redrive.engine.dictionaries import Dictionaries
 from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import FlowCache
+from redrive.engine.gates import Gates
 from redrive.engine.indexer import Indexer
 from redrive.engine.messengers import Messengers
 from redrive.engine.notices import Sender
@@ -60,6 +62,7 @@ from redrive.service.passwords import Passwords
 from redrive.service.payloads import Payloads
 from redrive.service.playback import played
 from redrive.service.pools import Pools
+from redrive.service.queue import Queue
 from redrive.service.redrives import Redrives
 from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
@@ -154,6 +157,11 @@ class Service:
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
         self.triggers = Triggers(kernel, self.hooks.doors)
+        self.queue = Queue(
+            kernel,
+            lambda: self.is_runner or lock.held_elsewhere(),
+            lambda number: self.runs.pulse(number, ended=False),
+        )
 
     @property
     def kernel(self) -> Kernel:
@@ -372,6 +380,8 @@ async def open_service(
     Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
     and those of `open_blobs`.
     """
+    if serve:
+        give_back()
     database = open_database(home, settings.store)
     await asyncio.to_thread(_prepare, home, database)
     blobs = await asyncio.to_thread(
@@ -427,6 +437,9 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
+        gates=Gates(
+            reader, committer, clock, settings, enabled=playback is None, worker=f"{os.getpid()}-{id(reader)}"
+        ),
         apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )

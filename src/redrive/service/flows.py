@@ -90,9 +90,11 @@ class Flows(FlowHistory, Bundles):
         """
         kernel = self._kernel
         prepared = await self._read(lambda rows: importing.prepare(rows, kernel, documents, rename or {}))
-        return await kernel.write(
+        done = await kernel.write(
             lambda transaction: importing.apply(transaction, kernel, prepared, deploy=deploy, note=note)
         )
+        kernel.look()
+        return done
 
     async def check(self, documents: Sequence[Document]) -> CheckResult:
         """All problems and warnings, also of names that the home does not know. Nothing is stored."""

@@ -55,6 +55,14 @@ from redrive.service.people_views import (
     SignInRequest,
     WaysIn,
 )
+from redrive.service.queue_views import (
+    CircuitView,
+    MoveRequest,
+    PauseKind,
+    PauseRequest,
+    PauseView,
+    QueueItem,
+)
 from redrive.service.reference_views import (
     CacheEntryView,
     CachePageView,
@@ -90,7 +98,6 @@ from redrive.service.views import (
     PayloadDetail,
     PayloadView,
     PlanView,
-    QueueItem,
     RedriveRequest,
     RetryRequest,
     RunRow,
@@ -201,7 +208,6 @@ class Runs(Protocol):
         ...
 
     async def stop(self, run_id: str, force: bool = False) -> RunRow: ...
-    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]: ...
     def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]: ...
 
 
@@ -352,6 +358,18 @@ class Caches(Protocol):
     async def delete(self, cache: str) -> Removed: ...
 
 
+class Queue(Protocol):
+    """What waits and why; what is paused; which targets are down."""
+
+    async def list(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]: ...
+    async def move(self, run_id: str, request: MoveRequest) -> QueueItem: ...
+    async def pauses(self) -> Page[PauseView]: ...
+    async def pause(self, request: PauseRequest) -> PauseView: ...
+    async def resume(self, kind: PauseKind, name: str = "") -> Removed: ...
+    async def circuits(self) -> Page[CircuitView]: ...
+    async def reset(self, connection: str) -> Removed: ...
+
+
 class Triggers(Protocol):
     async def list(
         self, flow: str | None = None, *, limit: int = 100, cursor: str | None = None
@@ -497,6 +515,8 @@ class Services(Protocol):
     def tests(self) -> Tests: ...
     @property
     def triggers(self) -> Triggers: ...
+    @property
+    def queue(self) -> Queue: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
     async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:

@@ -99,6 +99,11 @@ class Kernel(msgspec.Struct):
         if self.runner is not None:
             self.runner.wake()
 
+    def look(self) -> None:
+        """Tell it that something was paused or resumed, or a circuit closed."""
+        if self.runner is not None:
+            self.runner.look()
+
 
 def _as(actor: Actor | None, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
     """The work as `actor` does it: the committer's thread does not know who asked."""

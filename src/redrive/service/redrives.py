@@ -17,6 +17,7 @@ from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
 from redrive.engine.draft import Draft, Drafting, require_ended
 from redrive.engine.flows import BuiltFlow
+from redrive.engine.overlap import overlapping
 from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
@@ -369,6 +370,9 @@ class Redrives:
         self, draft: Draft, built: BuiltFlow, chosen: Chosen, source: Run, start: dict[str, Any]
     ) -> Drafted:
         await Drafting(self._kernel.deps, draft, source).require_kept(begun_with(draft))
+        draft.overlapping = await overlapping(
+            self._kernel.deps, built.flow, draft.run, draft.plan, draft.buckets, source=source
+        )
         draft.warnings += await self._connector_changes(source)
         ahead = ahead_of(built, draft)
         for node in ahead:

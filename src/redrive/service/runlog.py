@@ -1,4 +1,4 @@
-"""The run log: which runs there are, what each did, and what waits."""
+"""The run log: which runs there are, and what each did."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, get_args
 
-from redrive.core.flow import Priority
 from redrive.core.ids import from_text, to_text
 from redrive.core.nearest import nearest
 from redrive.core.run import Run, StepRun
-from redrive.engine.clock import instant, micros_of
+from redrive.engine.clock import micros_of
 from redrive.engine.flows import BuiltFlow
 from redrive.errors import NotFound, PayloadGone, RedriveError, UsageError
 from redrive.service import present, veiled
@@ -26,7 +25,6 @@ from redrive.service.views import (
     LogLine,
     Page,
     PayloadView,
-    QueueItem,
     RunRow,
     RunStatus,
     RunView,
@@ -43,7 +41,6 @@ LISTED = 100
 MOST_CALLED = 1000
 
 STATUSES: tuple[str, ...] = get_args(RunStatus)
-PRIORITIES: tuple[str, ...] = get_args(Priority)
 
 
 class RunLog:
@@ -129,38 +126,6 @@ class RunLog:
             before = down_to
             if loop.time() > until:
                 return found, before
-
-    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
-        """Queued runs in the order in which they would start, and why they wait."""
-        size = page_size(limit)
-        priority, after = place_of(cursor, int, int) or (-1, -1)
-
-        def read(rows: Rows) -> tuple[Any, int]:
-            queued = rows.all(store.QUEUE, priority=priority, after=after, at_most=size + 1)
-            return queued, (rows.one(store.COUNT_RUNNING) or (0,))[0]
-
-        queued, running = await self._kernel.deps.reader.run(read)
-        reason = self._why(running)
-
-        def view(row: Any) -> QueueItem:
-            run_id, flow, rank, queued_at = row
-            return QueueItem(
-                run=to_text("r", run_id),
-                flow=flow,
-                priority=PRIORITIES[rank] if 0 <= rank < len(PRIORITIES) else str(rank),
-                queued_at=instant(queued_at),
-                reason=reason,
-            )
-
-        return page(queued, size, view, lambda row: cursor_of(row[2], row[0]))
-
-    def _why(self, running: int) -> str:
-        most = self._kernel.deps.settings.max_running_runs
-        if running >= most:
-            return f"limit: {running} runs are running (max_running_runs is {most})"
-        if self._kernel.runner is None and not running:
-            return "no process executes the runs of this home; `redrive up` does"
-        return "starts next"
 
     # ---- one run
 

@@ -100,7 +100,8 @@ class StepRunView(View):
     healed_by: OnlySet = None
     """The last of the runs by which all its failed payloads were made good. Written only where they were."""
     waits: dict[str, str] | None = None
-    """What a running step waits for: `{"until": instant}`, or `{"run": id}` of a called run."""
+    """What a running step waits for: `{"until": instant}`, `{"run": id}` of a called run, `{"paused": what}`,
+    or `{"circuit": connection, "until": instant}` of a target that is down."""
     called: list[str] = []
     """Runs that the step has started, the first 100."""
 
@@ -220,7 +221,9 @@ class FindPage(Page[FindItem]):
 
 
 class SearchStatus(View):
-    """The search index: what it holds, and what it has not taken up yet."""
+    """The search index: what it holds, and what it has not taken up yet: counted as far as 5,000 runs,
+    so that asking costs the same however many there are.
+    """
 
     enabled: bool
     state: Literal["off", "missing", "building", "behind", "complete"]
@@ -332,14 +335,6 @@ class Imported(View):
     result: Literal["created", "changed", "unchanged"]
     version: int | None = None
     warnings: list[str] = []
-
-
-class QueueItem(View):
-    run: str
-    flow: str
-    priority: str
-    queued_at: datetime
-    reason: str
 
 
 class StartRequest(View):

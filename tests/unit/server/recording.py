@@ -47,6 +47,8 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.queue_views import CircuitView, MoveRequest, PauseRequest, PauseView, QueueItem
+from redrive.service.reference_views import Removed
 from redrive.service.views import (
     AuthorizationView,
     CheckResult,
@@ -73,7 +75,6 @@ from redrive.service.views import (
     PlanStep,
     PlanView,
     ProblemView,
-    QueueItem,
     RunRow,
     RunView,
     SearchStatus,
@@ -399,15 +400,50 @@ class Runs(Noun):
             raise StateConflict(f"Run {run_id} has ended", code="run.ended", at=run_id)
         return found.model_copy(update={"status": "stopped"})
 
-    async def queue(self, **kwargs: Any) -> Page[QueueItem]:
-        self.note("queue", **kwargs)
-        item = QueueItem(run="r9", flow="orders", priority="high", queued_at=AT, reason="overlap: r8 runs")
-        return Page[QueueItem](items=[item])
-
     async def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]:
         self.note("watch", run_id)
         for change in self.service.changes:
             yield change
+
+
+class Queue(Noun):
+    item = QueueItem(
+        position=1, run="r9", flow="orders", priority="high", queued_at=AT, reason="overlap: r8 runs",
+        kind="overlap", waits_for="r8",
+    )  # fmt: skip
+
+    async def list(self, **kwargs: Any) -> Page[QueueItem]:
+        self.note("list", **kwargs)
+        return Page[QueueItem](items=[self.item])
+
+    async def move(self, run_id: str, request: MoveRequest) -> QueueItem:
+        self.note("move", run_id, request)
+        self.service.known(run_id, "r9", "run")
+        return self.item.model_copy(update={"priority": request.priority or "high"})
+
+    async def pauses(self) -> Page[PauseView]:
+        self.note("pauses")
+        pause = PauseView(kind="connection", name="erp", reason="moving", actor="ann", at=AT)
+        return Page[PauseView](items=[pause])
+
+    async def pause(self, request: PauseRequest) -> PauseView:
+        self.note("pause", request)
+        return PauseView(kind=request.kind, name=request.name, reason=request.reason, actor="ann", at=AT)
+
+    async def resume(self, kind: str, name: str = "") -> Removed:
+        self.note("resume", kind, name)
+        return Removed(removed=1 if name == "erp" else 0)
+
+    async def circuits(self) -> Page[CircuitView]:
+        self.note("circuits")
+        one = CircuitView(
+            connection="erp", opened_at=AT, until=AT, failures=10, error="no connection", trying=False
+        )
+        return Page[CircuitView](items=[one])
+
+    async def reset(self, connection: str) -> Removed:
+        self.note("reset", connection)
+        return Removed(removed=1 if connection == "erp" else 0)
 
 
 class Payloads(Noun):
@@ -790,6 +826,7 @@ class RecordingService:
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.hooks = ClosedHooks()
         self.triggers = self.secrets = None  # tested on a home of their own
+        self.queue = Queue(self)
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

@@ -133,6 +133,16 @@ export interface CheckResult {
   times?: ScheduleTimes[]
 }
 
+/** A connection whose target is down: nothing goes to it but one try at `until`. */
+export interface CircuitView {
+  connection: string
+  opened_at: string
+  until: string
+  failures: number
+  error: string
+  trying: boolean
+}
+
 export interface ConnectionView {
   name: string
   connector: string
@@ -635,6 +645,12 @@ export interface Me {
   ways_in: WaysIn
 }
 
+/** Another place in the queue: another priority, or before all that waits. */
+export interface MoveRequest {
+  priority?: 'highest' | 'high' | 'regular' | 'low' | 'lowest' | null
+  front?: boolean
+}
+
 /** The one time that the text of a token is shown; only its hash is kept. */
 export interface NewToken {
   id: string
@@ -693,6 +709,11 @@ export interface PageCachePageView {
 
 export interface PageCacheView {
   items: CacheView[]
+  next?: string | null
+}
+
+export interface PageCircuitView {
+  items: CircuitView[]
   next?: string | null
 }
 
@@ -771,6 +792,11 @@ export interface PageNoticeView {
   next?: string | null
 }
 
+export interface PagePauseView {
+  items: PauseView[]
+  next?: string | null
+}
+
 export interface PagePayloadView {
   items: PayloadView[]
   next?: string | null
@@ -825,6 +851,21 @@ export interface PageTriggerView {
 export interface PasswordChange {
   current: string
   password: string
+}
+
+/** What to pause; `name` of a flow or connection. */
+export interface PauseRequest {
+  kind: 'all' | 'flow' | 'connection'
+  name?: string
+  reason?: string
+}
+
+export interface PauseView {
+  kind: 'all' | 'flow' | 'connection'
+  name: string
+  reason: string
+  actor: string
+  at: string
 }
 
 /** A payload with where it stands and, as far as it is bounded, its text. `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the content is not text. `edited_from` links an edited payload to its original, `patch` is the JSON Patch between them. `masked`: masking rules hold for it, so its bytes are handed out without what they hide, and `digest` is not that of its bytes. */
@@ -926,12 +967,18 @@ export interface ProblemView {
   nearest?: string | null
 }
 
+/** A run that waits. `reason` tells why in words, `kind` for programs. */
 export interface QueueItem {
+  position: number
   run: string
   flow: string
   priority: string
   queued_at: string
   reason: string
+  kind: 'paused' | 'circuit' | 'overlap' | 'key_limit' | 'flow_limit' | 'connection_limit' | 'system_limit' | 'turn' | 'next' | 'runner'
+  waits_for?: string | null
+  connection?: string | null
+  until?: string | null
 }
 
 /** Nothing is sent from `start` to `end`, HH:MM; what comes up meanwhile is sent at `end`. */
@@ -1123,7 +1170,7 @@ export interface ScheduleTimes {
   next: string[]
 }
 
-/** The search index: what it holds, and what it has not taken up yet. */
+/** The search index: what it holds, and what it has not taken up yet: counted as far as 5,000 runs, so that asking costs the same however many there are. */
 export interface SearchStatus {
   enabled: boolean
   state: 'off' | 'missing' | 'building' | 'behind' | 'complete'
@@ -1471,6 +1518,8 @@ export interface Routes {
   'GET /api/v1/caches/{cache}/entries': { query: { text?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageCacheEntryView }
   'GET /api/v1/caches/{cache}/pages': { query: { entry: string }; body: undefined; answer: PageCachePageView }
   'POST /api/v1/checks': { query: Record<string, never>; body: CheckBody; answer: CheckResult }
+  'GET /api/v1/circuits': { query: Record<string, never>; body: undefined; answer: PageCircuitView }
+  'POST /api/v1/circuits/{connection}/reset': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connections': { query: Record<string, never>; body: undefined; answer: PageConnectionView }
   'POST /api/v1/connections/{name}/authorizations': { query: Record<string, never>; body: AuthorizeBody; answer: AuthorizationView }
   'POST /api/v1/connections/{name}/authorizations/complete': { query: Record<string, never>; body: AuthorizedBody; answer: AuthorizationView }
@@ -1530,6 +1579,9 @@ export interface Routes {
   'POST /api/v1/notices/{notice}/send': { query: Record<string, never>; body: undefined; answer: NoticeView }
   'GET /api/v1/oidc/callback': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/oidc/start': { query: { to?: string }; body: undefined; answer: undefined }
+  'DELETE /api/v1/pauses': { query: { kind: 'all' | 'flow' | 'connection'; name?: string }; body: undefined; answer: Removed }
+  'GET /api/v1/pauses': { query: Record<string, never>; body: undefined; answer: PagePauseView }
+  'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
   'GET /api/v1/payloads/{payload_id}': { query: { text?: boolean }; body: undefined; answer: PayloadDetail }
   'GET /api/v1/payloads/{payload_id}/content': { query: { items?: string | null }; body: undefined; answer: undefined }
   'GET /api/v1/payloads/{payload_id}/items': { query: { start?: number; stop?: number | null }; body: undefined; answer: ItemRange }
@@ -1543,6 +1595,7 @@ export interface Routes {
   'GET /api/v1/pools/{name}/export': { query: { flow?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/pools/{name}/import': { query: { flow?: string | null; header?: 'auto' | 'yes' | 'no'; column?: string[] | null; delimiter?: string | null; encoding?: string; filename?: string }; body: undefined; answer: TableImported }
   'GET /api/v1/queue': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageQueueItem }
+  'PATCH /api/v1/queue/{run_id}': { query: Record<string, never>; body: MoveRequest; answer: QueueItem }
   'GET /api/v1/retention': { query: Record<string, never>; body: undefined; answer: RetentionPlan }
   'POST /api/v1/retention': { query: Record<string, never>; body: RetentionBody; answer: RetentionResult }
   'GET /api/v1/runs': { query: { status?: 'queued' | 'running' | 'success' | 'partial_success' | 'failure' | 'stopped' | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }

@@ -28,7 +28,6 @@ from redrive.service.views import (
     LogLine,
     Page,
     PayloadView,
-    QueueItem,
     RunRow,
     RunStatus,
     RunView,
@@ -256,9 +255,3 @@ async def run_answer(service: Service, run_id: RunId) -> Response:
 async def stop(service: Service, run_id: RunId, body: StopBody) -> Response:
     """Stop at the next payload boundary, or at once with `force`."""
     return answer(await service.runs.stop(run_id, body.force))
-
-
-@router.get("/queue", summary="List what waits", response_model=Page[QueueItem], responses=problems())
-async def queue(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    """Queued runs in the order in which they would start, and why they wait."""
-    return answer(await service.runs.queue(limit=limit, cursor=cursor))

@@ -119,6 +119,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_caches_run_id"), "caches", ["run_id"], unique=False)
     op.create_table(
+        "circuits",
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("wait_us", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("probe", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("probe_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_circuits")),
+    )
+    op.create_table(
         "connection_tokens",
         sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("serial", sa.BigInteger(), nullable=False),
@@ -135,6 +147,7 @@ def upgrade() -> None:
         sa.Column("settings", sa.LargeBinary(), nullable=False),
         sa.Column("secrets", sa.LargeBinary(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("limits", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connections")),
     )
     op.create_table(
@@ -481,6 +494,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_notification_groups")),
     )
     op.create_table(
+        "pauses",
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("reason", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_pauses")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "payloads",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -570,6 +593,9 @@ def upgrade() -> None:
         sa.Column("parent_step", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("depth", sa.SmallInteger(), nullable=False),
         sa.Column("family", sa.BigInteger(), nullable=True),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("overlap", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("lane", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_index(
@@ -582,12 +608,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_runs_flow_id_id"), "runs", ["flow_id", "id"], unique=False)
     op.create_index(
+        "ix_runs_lane",
+        "runs",
+        ["lane", "status"],
+        unique=False,
+        sqlite_where=sa.text("lane IS NOT NULL"),
+        postgresql_where=sa.text("lane IS NOT NULL"),
+    )
+    op.create_index(
         "ix_runs_parent_run",
         "runs",
         ["parent_run"],
         unique=False,
         sqlite_where=sa.text("parent_run IS NOT NULL"),
         postgresql_where=sa.text("parent_run IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_runs_queue",
+        "runs",
+        ["turn", "id", "flow_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'queued'"),
+        postgresql_where=sa.text("status = 'queued'"),
     )
     op.create_index(
         "ix_runs_retention",

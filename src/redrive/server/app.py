@@ -47,9 +47,31 @@ from redrive.service.interface import Services
 from redrive.service.rights import role_for
 
 _NOUNS = (
-    connectors, flows, triggers, retention, backups, erasures, runs, queue, payloads, redrives, search,
-    ledger, lookups, pools, caches, groups, tests, sign_in, accounts, secrets, tokens, masks, audit, health,
-)  # fmt: skip
+    connectors,
+    flows,
+    triggers,
+    retention,
+    backups,
+    erasures,
+    runs,
+    queue,
+    payloads,
+    redrives,
+    search,
+    ledger,
+    lookups,
+    pools,
+    caches,
+    groups,
+    tests,
+    sign_in,
+    accounts,
+    secrets,
+    tokens,
+    masks,
+    audit,
+    health,
+)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Each route names the right that it needs (`x-redrive-right`): 401 `auth.required` says that nobody has

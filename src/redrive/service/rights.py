@@ -14,9 +14,9 @@ RIGHTS: Final = MappingProxyType(
     {
         "self": "See and end one's own sessions, change one's own password, make tokens of one's own.",
         "read": "See flows, runs, steps, payloads, deliveries, the queue; download and find.",
-        "run": "Start runs, upload payloads for them, move runs in the queue, pin runs, send a notice again.",
+        "run": "Start runs, upload payloads for them, pin runs, send a notice again.",
         "redrive": "Plan and start retries and redrives, with edited payloads too.",
-        "stop": "Stop runs; pause and resume flows, connections, everything; close circuits.",
+        "stop": "Stop runs; move them in the queue; pause and resume; try a target that is down at once.",
         "resolve": "Say whether an unknown delivery arrived.",
         "build": "Change flows, connectors, connections, lookups, data pools, caches, notification groups; "
         "run tests. Secrets are never shown.",

@@ -20,6 +20,7 @@ from blake3 import blake3
 from redrive.core import ranges
 from redrive.core.ranges import Part, Parts, Segment, SegmentIndex, SegmentWriter
 from redrive.engine.dictionaries import Families
+from redrive.engine.handed import Handed
 from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, Found, all_joined, joined, worth
 from redrive.engine.packing import Packing
 from redrive.engine.recent import Recent
@@ -156,6 +157,7 @@ class ContentStore:
         # Where the last output that shares with a content has ended there; -1: it is not worth a look.
         self._positions: dict[bytes, int] = {}
         self._threads = ThreadPoolExecutor(blobs.parallel, "redrive-blobs")
+        self.handed = Handed()
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -336,6 +338,7 @@ class ContentStore:
         self._small.forget_if(lambda key: digest in (None, key))
         self._chunks.forget_if(lambda key: digest in (None, key[0]))
         self._positions.clear()
+        self.handed.clear()
 
     def _as_row(self, data: bytes) -> StoredContent | None:
         family, families = self.family, self.families

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets as secrets_module
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.allowances import StoredAllowance
 from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
@@ -376,17 +378,24 @@ async def open_service(
     def tokens(connection: str) -> StoredTokens:
         return StoredTokens(connection, reader, committer, secrets, clock.micros)
 
+    worker = f"{os.getpid()}-{secrets_module.token_hex(4)}"
+
+    def allowance(connection: str) -> StoredAllowance:
+        # Whoever holds the runner lock executes alone: its limits need no store.
+        return StoredAllowance(connection, committer, clock.micros, worker, lambda: told[0].is_runner)
+
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
+    told: list[Service] = []
     connections = Connections(
         reader,
         secrets,
         parse,
         open_connection,
         tokens=tokens,
+        allowances=allowance,
         allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
     )
-    told: list[Service] = []
     deps = Deps(
         committer=committer,
         reader=reader,
@@ -397,9 +406,7 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
-        gates=Gates(
-            reader, committer, clock, settings, enabled=playback is None, worker=f"{os.getpid()}-{id(reader)}"
-        ),
+        gates=Gates(reader, committer, clock, settings, enabled=playback is None, worker=worker),
         apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )

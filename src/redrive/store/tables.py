@@ -122,6 +122,19 @@ pauses = Table(
     sqlite_with_rowid=False,
 )
 
+# Turns and places of requests, where several processes share the limits of a connection.
+connection_slots = Table(
+    "connection_slots",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # rate: free again `until`; place: held `until`; pause
+    Column("slot", Integer, nullable=False),
+    Column("holder", Text),
+    Column("until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("connection", "kind", "slot"),
+    sqlite_with_rowid=False,
+)
+
 # Connections whose target is down, until a request succeeds.
 circuits = Table(
     "circuits",

@@ -153,7 +153,7 @@ class Settings:
         least=0,
         most=64,
         help="Most helper processes, which work on large payloads; each takes about 50 MB while there is "
-        "work for it. 0: none. Default: one less than there are cores, at least 1, at most 4.",
+        "work for it. 0: none. Default: as many as there are cores, at most 4.",
     )
     inline_payload_bytes: int = _setting(
         32_768,
@@ -180,6 +180,19 @@ class Settings:
         secret=True,
         help="Secret key (S3), account key (Azure) or service account as JSON (Google) for `objects`. "
         "Default: the provider's own variables.",
+    )
+    secret_key: str | None = _setting(
+        None,
+        secret=True,
+        in_file=False,
+        help="Key of stored secrets, 32 bytes in URL-safe base64; several are separated by commas, "
+        "the newest first. `redrive secrets key` prints a new one. Default: see `secret_key_from`.",
+    )
+    secret_key_from: str | None = _setting(
+        None,
+        help="Where the key of stored secrets is: `file` (the home's secret.key, made when it is needed), "
+        "`file:PATH`, `env` (REDRIVE_SECRET_KEY), `keyring` or `keyring:ACCOUNT` (the operating system's). "
+        "Default: `env` if REDRIVE_SECRET_KEY is set, else `file`.",
     )
     search: bool = _setting(
         True,
@@ -233,6 +246,13 @@ class Settings:
         unit="seconds",
         least=0.001,
         help="Wait before the second attempt on a payload; it doubles with each further one, up to 60 s.",
+    )
+    max_retry_after_s: float = _setting(
+        3600.0,
+        unit="seconds",
+        least=0,
+        help="A busy system that asks to wait longer than this is not waited for: the payload fails, and its "
+        "error says when to retry.",
     )
     stop_grace_s: float = _setting(
         10.0,

@@ -136,6 +136,10 @@ def test_a_backup_is_a_whole_home(shell):
     shell([*FAILED, *commands(GUIDES / "back-up-a-home.md")])
 
 
+def test_secrets_are_kept_as_the_guide_says(shell):
+    shell([*IMPORTED, *commands(GUIDES / "keep-secrets.md")])
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
 def test_documents_that_are_shown_are_valid(page):
     for text in blocks(page, "yaml"):

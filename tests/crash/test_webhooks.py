@@ -81,9 +81,10 @@ async def post(lives: Lives, session: aiohttp.ClientSession, path: str, body: di
 
 
 @pytest.mark.slow
-async def test_every_accepted_body_has_exactly_one_run(tmp_path):  # noqa: C901, PLR0915 - one story
+async def test_every_accepted_body_has_exactly_one_run(tmp_path, store):  # noqa: C901, PLR0915 - one story
     home = tmp_path / "home"
-    async with open_service(home, load(environment={}, options={"home": str(home)})) as service:
+    settings = load(options={"home": str(home)})  # with the store of this test
+    async with open_service(home, settings) as service:
         await service.flows.import_documents([("intake.yaml", FLOW)], deploy=True)
     lives = Lives(home)
     accepted: dict[int, str] = {}
@@ -128,7 +129,7 @@ async def test_every_accepted_body_has_exactly_one_run(tmp_path):  # noqa: C901,
         await asyncio.gather(*callers)
         await asyncio.to_thread(lives.end)
     assert len(accepted) > 20
-    async with open_service(home, load(environment={}, options={"home": str(home)}), serve=True) as service:
+    async with open_service(home, settings, serve=True) as service:
         bodies: Counter[str] = Counter()
         by_run = {}
         cursor = None

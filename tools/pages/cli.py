@@ -13,12 +13,14 @@ from cyclopts.argument import Argument
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
 from redrive.service import (
+    connector_views,
     flow_views,
     flowtest_views,
     group_views,
     kept_views,
     queue_views,
     reference_views,
+    secret_views,
     trigger_views,
     views,
 )
@@ -65,7 +67,8 @@ JSON = {
     "circuits": "list of CircuitView",
     "circuits reset": "Removed",
     "triggers": "list of TriggerView",
-    "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`",
+    "show": "RunView; with `--logs` also `logs`, with `--exchanges` also `exchanges`; "
+    "`{run, status, media_type, headers, text, base64}` with `--answer`",
     "stop": "RunRow",
     "find": "list of FindItem; with `note` where the answer does not show all",
     "connections authorize": "ConnectionView",
@@ -98,7 +101,9 @@ JSON = {
     "flows delete": "`{flow, deleted}`",
     "connectors": "list of ConnectorView",
     "connectors connections": "list of ConnectionView",
-    "connectors show": "`{name, document}`",
+    "connectors show": "`{name, document}`; with `--endpoint` EndpointView",
+    "connectors import": "DescriptionImported",
+    "connectors try": "TryView",
     "lookups": "list of LookupView",
     "lookups show": "list of LookupEntry",
     "lookups search": "list of LookupEntry",
@@ -131,6 +136,9 @@ JSON = {
     "groups resend": "NoticeView",
     "schema": "the schema itself, with and without `--json`",
     "settings": "list of SettingView",
+    "secrets": "SecretsStatus",
+    "secrets rotate": "Rotated",
+    "secrets key": "`{key}`",
     "token create": "NewToken",
     "token": "list of TokenView",
     "token revoke": "`{token, revoked}`",
@@ -195,13 +203,15 @@ def is_object(name: str) -> bool:
     """Whether the API has an object of that name."""
     modules = (
         views,
+        connector_views,
         trigger_views,
         flow_views,
         flowtest_views,
         group_views,
         kept_views,
-        queue_views,
         reference_views,
+        secret_views,
+        queue_views,
     )
     return any(hasattr(module, name) for module in modules)
 

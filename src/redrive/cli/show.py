@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -9,7 +11,7 @@ from cyclopts import Parameter
 
 from redrive.cli.output import Output, cell, instant, seconds, size, visible
 from redrive.cli.session import Injected
-from redrive.client.records import ExchangeView, LogLine, PayloadView, RunView, StepRunView
+from redrive.client.records import ExchangeView, HookAnswer, LogLine, PayloadView, RunView, StepRunView
 from redrive.core.nearest import nearest
 from redrive.errors import NotFound, PayloadGone
 
@@ -29,11 +31,18 @@ async def show(
     exchanges: Annotated[
         bool, Parameter(help="With the requests and answers of its connector steps.")
     ] = False,
+    answer: Annotated[bool, Parameter(help="Only what a callback step has answered its caller.")] = False,
     session: Injected,
 ) -> None:
-    """Show one run: its step runs, payloads, log lines and exchanges."""
+    """Show one run: its step runs, payloads, log lines and exchanges; or its answer.
+
+    An answer goes out as its exact bytes; on a terminal as text.
+    """
     output = session.output
     async with session.connect() as client:
+        if answer:
+            await _print_answer(output, run, await client.runs.answer(run))
+            return
         found = await client.runs.get(run)
         if step is not None:
             found = found.model_copy(update={"steps": [_step(found, step)]})
@@ -54,6 +63,40 @@ async def show(
         _print_logs(output, lines.items, cut=lines.next is not None)
     if calls is not None:
         _print_exchanges(output, calls.items, said, cut=calls.next is not None)
+
+
+async def _print_answer(output: Output, run: str, found: HookAnswer) -> None:
+    body = found.body
+    chunks = _one(body) if isinstance(body, bytes) else body
+    if not output.json and not output.on_terminal:
+        async for chunk in chunks:
+            output.bytes(chunk)
+        return
+    data = b"".join([chunk async for chunk in chunks])
+    if output.json:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            text = None
+        output.value(
+            {
+                "run": run,
+                "status": found.status,
+                "media_type": found.media_type,
+                "headers": dict(found.headers),
+                "text": text,
+                "base64": b64encode(data).decode() if text is None else None,
+            }
+        )
+        return
+    output.note(visible(f"{found.status}  {found.media_type}  {size(len(data))}"))
+    for name, value in found.headers:
+        output.note(visible(f"{name}: {value}"))
+    output.text(visible(data.decode(errors="replace"), lines=True))
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def _said(client: Client, calls: list[ExchangeView]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from redrive.client.connectors import HttpConnectors
 from redrive.client.groups import HttpGroups
 from redrive.client.problems import not_redrive
 from redrive.client.queue import HttpQueue
@@ -25,6 +26,7 @@ from redrive.service.flowtest_views import (
     TrialRequest,
     TrialView,
 )
+from redrive.service.hook_calls import HookAnswer
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.kept_views import (
     BackupView,
@@ -36,6 +38,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.secret_views import Rotated, RotateRequest, SecretsStatus
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     AuthorizationView,
@@ -285,6 +288,12 @@ class _Runs(_Noun):
     def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes, None]:
         return self._to.stream("exchanges", exchange_id, which)
 
+    async def answer(self, run_id: str) -> HookAnswer:
+        headers, media_type, body = await self._to.answered("runs", run_id, "answer")
+        # The others carried the answer here, and are no part of it.
+        own = tuple((name, headers[name]) for name in headers["Redrive-Headers"].split(", "))
+        return HookAnswer(int(headers["Redrive-Status"]), body, media_type, own)
+
     async def stop(self, run_id: str, force: bool = False) -> RunRow:
         return await self._to.post(RunRow, "runs", run_id, "stop", body={"force": force})
 
@@ -423,6 +432,16 @@ class _Erasures(_Noun):
         return await self._to.get(Page[ErasureView], "erasures", limit=limit, cursor=cursor)
 
 
+class _Secrets(_Noun):
+    async def status(self) -> SecretsStatus:
+        return await self._to.get(SecretsStatus, "secrets")
+
+    async def rotate(self, request: RotateRequest | None = None) -> Rotated:
+        return await self._to.post(
+            Rotated, "secrets", "rotate", body=request or RotateRequest(), patient=True
+        )
+
+
 class _Tokens(_Noun):
     async def create(self, name: str, *, days: int | None = None) -> NewToken:
         return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
@@ -478,6 +497,7 @@ class HttpClient:
         self._to = Transport(url, token)
         self.home = home
         self.flows = _Flows(self._to)
+        self.connectors = HttpConnectors(self._to)
         self.runs = _Runs(self._to)
         self.payloads = _Payloads(self._to)
         self.redrives = _Redrives(self._to)
@@ -490,6 +510,7 @@ class HttpClient:
         self.pools = HttpPools(self._to)
         self.caches = HttpCaches(self._to)
         self.groups = HttpGroups(self._to)
+        self.secrets = _Secrets(self._to)
         self.tokens = _Tokens(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)

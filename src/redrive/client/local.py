@@ -24,6 +24,7 @@ class LocalClient:
         self._settings = settings
         self.where = str(home)
         self.flows = service.flows
+        self.connectors = service.connectors
         self.runs = service.runs
         self.payloads = service.payloads
         self.redrives = service.redrives
@@ -36,6 +37,7 @@ class LocalClient:
         self.pools = service.pools
         self.caches = service.caches
         self.groups = service.groups
+        self.secrets = service.secrets
         self.tokens = service.tokens
         self.tests = service.tests
         self.triggers = service.triggers

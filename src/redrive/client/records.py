@@ -1,6 +1,18 @@
 """The records that a client takes and gives, for callers above it."""
 
+from redrive.client.fetching import fetch, is_url
 from redrive.client.testfiles import into_file, read_files
+from redrive.service.connector_views import (
+    ConnectorDetail,
+    DescriptionImported,
+    DescriptionRequest,
+    EndpointView,
+    TriedBody,
+    TriedExchange,
+    TriedPayload,
+    TryRequest,
+    TryView,
+)
 from redrive.service.csv_table import Form as CsvForm
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
 from redrive.service.flowtest_views import (
@@ -15,6 +27,7 @@ from redrive.service.flowtest_views import (
     TrialView,
 )
 from redrive.service.group_views import GroupRequest, GroupView
+from redrive.service.hook_calls import HookAnswer
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.kept_views import (
@@ -37,6 +50,7 @@ from redrive.service.queue_views import (
     QueueItem,
 )
 from redrive.service.reference_views import TableImported
+from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
     ConnectionView,
     ConnectorView,
@@ -70,13 +84,17 @@ __all__ = [
     "Bundle",
     "CircuitView",
     "ConnectionView",
+    "ConnectorDetail",
     "ConnectorView",
     "CsvForm",
     "DeleteRequest",
     "Deleted",
     "DeliveryView",
+    "DescriptionImported",
+    "DescriptionRequest",
     "Difference",
     "Document",
+    "EndpointView",
     "ErasePlan",
     "EraseRequest",
     "ErasureView",
@@ -90,7 +108,9 @@ __all__ = [
     "FlowView",
     "GroupRequest",
     "GroupView",
+    "HookAnswer",
     "Imported",
+    "KeyView",
     "Kind",
     "LimitView",
     "LogLine",
@@ -114,9 +134,12 @@ __all__ = [
     "RetentionPlan",
     "RetentionResult",
     "RetryRequest",
+    "RotateRequest",
+    "Rotated",
     "RunRow",
     "RunView",
     "SearchStatus",
+    "SecretsStatus",
     "SettingChange",
     "ShapeView",
     "Side",
@@ -126,10 +149,17 @@ __all__ = [
     "TableImported",
     "TrialRequest",
     "TrialView",
+    "TriedBody",
+    "TriedExchange",
+    "TriedPayload",
+    "TryRequest",
+    "TryView",
     "UploadView",
     "View",
     "Which",
+    "fetch",
     "into_file",
+    "is_url",
     "item_range",
     "read_files",
 ]

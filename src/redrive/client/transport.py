@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -20,6 +20,7 @@ from redrive.service.views import View
 V = TypeVar("V", bound=View)
 API: Final = "/api/v1"
 _CHUNK: Final = 256 * 1024
+_HELD: Final = 1 << 20
 # A wait asks again after 25 s, a stream sends a sign of life every 15 s.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
 _PATIENT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
@@ -93,6 +94,22 @@ class Transport:
         async with self._answer(method, path, query=query, headers=headers) as response:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 yield chunk
+
+    async def answered(self, *path: str) -> tuple[Mapping[str, str], str, bytes | AsyncIterator[bytes]]:
+        """Headers, media type and body of an answer; a large body comes in chunks, to be taken to its end."""
+        opened = AsyncExitStack()
+        response = await opened.enter_async_context(self._answer("GET", path))
+
+        async def chunks() -> AsyncIterator[bytes]:
+            async with opened:
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    yield chunk
+
+        body: bytes | AsyncIterator[bytes] = chunks()
+        if response.content_length is not None and response.content_length <= _HELD:
+            async with opened:
+                body = await response.read()
+        return response.headers, response.headers.get("Content-Type", ""), body
 
     async def events(self, *path: str) -> AsyncGenerator[tuple[str, bytes], None]:
         """Server-sent events as (name, data)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from redrive.documents.connector_document import Connector, parse_connector
 from redrive.documents.flow_document import build_steps, parse_flow, warnings
 from redrive.documents.load import Document, Loaded
 from redrive.documents.names import names_in
+from redrive.documents.outside import stray_keys, unknown_flows, unknown_groups
 from redrive.documents.problems import one_of, shown
 from redrive.errors import FlowInvalid, Notice, Problem
 
@@ -45,13 +46,16 @@ def check(
     connections: Mapping[str, str] | None = None,
     endpoints: Mapping[str, Iterable[str]] | None = None,
     lookups: Callable[[str], bool] | None = None,
+    flows: Collection[str] | None = None,
+    groups: Collection[str] | None = None,
 ) -> Checked:
     """Parses all documents and looks at what they name in one another.
 
     `connections` (name to connector) and `endpoints` (connector to names) are those that a home
     has already; those of the documents go before them. An endpoint that its connector does not
     have is a problem, a connection that is nowhere a notice: it may be imported later. `lookups` tells
-    whether there is a lookup of that name; one that is not there is a notice too.
+    whether there is a lookup of that name; one that is not there is a notice too, as are called flows and
+    notification groups beside `flows` and `groups`.
     """
     checked = Checked(problems=list(loaded.problems))
     for document in loaded.documents:
@@ -69,7 +73,15 @@ def check(
     names.update({name: spec.connector for name, (_, spec) in checked.connections.items()})
     known = {name: set(inner) for name, inner in (endpoints or {}).items()}
     known.update({name: set(connector.endpoints) for name, (_, connector) in checked.connectors.items()})
+    directions: dict[str, Mapping[str, str]] = {
+        name: inner for name, inner in (endpoints or {}).items() if isinstance(inner, Mapping)
+    }
+    directions.update({name: _directions(connector) for name, (_, connector) in checked.connectors.items()})
+    callable_ = None if flows is None else {*flows, *checked.flows}
     for document, flow in checked.flows.values():
+        checked.notices.extend(unknown_flows(document, flow, callable_))
+        checked.notices.extend(unknown_groups(document, flow, groups))
+        checked.notices.extend(stray_keys(document, flow, names, directions))
         checked.notices.extend(warnings(flow, file=document.file))
         checked.notices.extend(_unknown_lookups(document, flow, registry, lookups))
         for found in _unknown_names(document, flow, names, known):
@@ -91,6 +103,10 @@ def check(
     return checked
 
 
+def _directions(connector: Connector) -> Mapping[str, str]:
+    return {name: str(endpoint.get("direction", "")) for name, endpoint in connector.endpoints.items()}
+
+
 def _circles(flows: Mapping[str, tuple[Document, Flow]]) -> Iterator[Notice]:
     """Flows that call each other in a circle: unless something breaks it, a run ends in `flow.too_deep`."""
     calls = {name: names_in(flow).flows for name, (_, flow) in flows.items()}
@@ -103,7 +119,7 @@ def _circles(flows: Mapping[str, tuple[Document, Flow]]) -> Iterator[Notice]:
             "flow.circle",
             f"flows call each other in a circle: {' > '.join(circle)}",
             document.file,
-            _line(document, step.id, "flow") or step.line,
+            document.line_in(step.id, "flow") or step.line,
             step.id,
             "flow",
         )
@@ -156,7 +172,7 @@ def _unknown_names(
                 "connection.unknown",
                 f"the connection {shown(connection)} is not known here",
                 document.file,
-                _line(document, step.id, "connection") or step.line,
+                document.line_in(step.id, "connection") or step.line,
                 step.id,
                 "connection",
                 nearest=nearest(connection, connections),
@@ -166,24 +182,9 @@ def _unknown_names(
                 "endpoint.unknown",
                 f"the connector {connections[connection]} has no endpoint {shown(endpoint)}",
                 document.file,
-                _line(document, step.id, "endpoint") or step.line,
+                document.line_in(step.id, "endpoint") or step.line,
                 step.id,
                 "endpoint",
                 one_of(sorted(known)),
                 nearest(endpoint, known),
             )
-
-
-def _line(document: Document, step_id: str, setting: str) -> int | None:
-    """The line of a setting of the step with an id, wherever it stands."""
-    waiting = [document.node]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node.children, dict):
-            own = node.children.get("id")
-            if own is not None and own.value == step_id and "shape" in node.children:
-                return node.keys.get(setting)
-            waiting.extend(node.children.values())
-        elif isinstance(node.children, list):
-            waiting.extend(node.children)
-    return None

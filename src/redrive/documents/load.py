@@ -40,6 +40,20 @@ class Document:
         """The line in the file of a JSON Pointer: of the nearest value that is there."""
         return self.node.line_at(pointer)
 
+    def line_in(self, step_id: str, setting: str) -> int | None:
+        """The line of a setting of the step with an id, wherever it stands."""
+        waiting = [self.node]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node.children, dict):
+                own = node.children.get("id")
+                if own is not None and own.value == step_id and "shape" in node.children:
+                    return node.keys.get(setting)
+                waiting.extend(node.children.values())
+            elif isinstance(node.children, list):
+                waiting.extend(node.children)
+        return None
+
     def line_inside(self, pointer: str, line: int) -> int:
         """The line in the file of a line (from 1) of the text at a JSON Pointer.
 

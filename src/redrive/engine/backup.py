@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -53,15 +53,27 @@ class _Stopped(Exception):
 class Backup:
     """One backup; `chunks` is its bytes."""
 
-    def __init__(self, deps: Deps, blobs: Blobs, home: Path, *, name: str, actor: str, secrets: bool) -> None:
+    def __init__(
+        self,
+        deps: Deps,
+        blobs: Blobs,
+        home: Path,
+        *,
+        name: str,
+        actor: str,
+        secrets: Callable[[], list[str]] | None,
+    ) -> None:
+        """`secrets`: with the keys that it gives, those from before the backup's moment among them."""
         self._deps = deps
         self._blobs = blobs
         self._home = home
-        self._secrets = secrets
+        self._secrets = secrets is not None
+        self._keys: Callable[[], list[str]] = secrets or list
+        self._keys_before = self._keys()
         now = deps.clock.micros()
         self.record = backups.Backup(
             id=deps.ids.next(), name=name, actor=actor, state="running", started_at=now, beat_at=now,
-            secrets=secrets,
+            secrets=self._secrets,
         )  # fmt: skip
         self._queue: queue.Queue[bytes | BaseException | None] = queue.Queue(AHEAD)
         self._stop = threading.Event()
@@ -150,7 +162,7 @@ class Backup:
             if name == KEY_FILE and not self._secrets:
                 continue
             with contextlib.suppress(FileNotFoundError):
-                self._put(packer.member(f"files/{name}", (self._home / name).read_bytes()))
+                self._put(packer.member(f"files/{name}", self._file(name)))
         for table in ORDER:
             self._rows[table.name] = 0
             for number, page in enumerate(_pages(rows, Pages(table, list(table.columns)))):
@@ -168,6 +180,14 @@ class Backup:
                     name = f"objects/{after.hex()}/{number}.zst"
                     self._put(packer.member(name, piece, packed=True))
         self._put(packer.end(self._rows, self._objects))
+
+    def _file(self, name: str) -> bytes:
+        if name != KEY_FILE:
+            return (self._home / name).read_bytes()
+        # A rotation may have passed since the moment of the backup.
+        if not (keys := dict.fromkeys([*self._keys_before, *self._keys()])):
+            raise FileNotFoundError
+        return "\n".join(keys).encode()
 
 
 def _pages(rows: Rows, pages: Pages) -> Iterator[list[Any]]:

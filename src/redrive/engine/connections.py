@@ -11,12 +11,13 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from redrive.core.jsonvalue import decode
-from redrive.errors import StepError
+from redrive.errors import ConfigInvalid, StepError
 from redrive.sdk.allowance import Allowance
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.tokens import TokenStore
 from redrive.store import tables
 from redrive.store.database import Reader, Rows
+from redrive.store.sealed import secret_of
 from redrive.store.secrets import SecretBox
 from redrive.store.statements import Statement
 
@@ -62,7 +63,7 @@ class Connections:
         self._retired: list[Connection] = []
 
     async def get(self, name: str) -> Opened:
-        """Errors: `connection.unknown`, `connector.unknown`, `secret.missing`."""
+        """Errors: `connection.unknown`, `connector.unknown`, `secret.missing`, `secret.sealed`."""
         found = self._reader.rows().one(_GET, name=name)
         if found is None:
             raise StepError(
@@ -108,7 +109,7 @@ class Connections:
         return opened
 
     def secret(self, connection: str, name: str, source: Mapping[str, str]) -> str:
-        """The plain value of a secret. Errors: `secret.missing`; the value is never in a message."""
+        """The plain value of a secret, never in a message. Errors: `secret.missing`, `secret.sealed`."""
         if "env" in source:
             value = os.environ.get(source["env"])
             if value is None:
@@ -130,7 +131,10 @@ class Connections:
                     code="secret.missing",
                     stops_step=True,
                 ) from None
-        return self._secrets.open(source["sealed"])
+        try:
+            return self._secrets.open(source["sealed"], secret_of(name, connection))
+        except ConfigInvalid as error:
+            raise StepError(error.detail, code=error.code, hint=error.hint, stops_step=True) from None
 
     async def close(self) -> None:
         for connection in [*self._retired, *(o.connection for o in self._opened.values())]:

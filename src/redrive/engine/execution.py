@@ -22,6 +22,7 @@ from redrive.engine.apart.attempts import Attempt, Attempts
 from redrive.engine.apart.session import Making
 from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.calling import CalledRun
+from redrive.engine.clock import instant
 from redrive.engine.context import EngineContext
 from redrive.engine.control import Stopped
 from redrive.engine.crashes import crashed
@@ -362,7 +363,8 @@ class StepExecution:
                 self._record()
                 attempt -= 1
                 continue
-            if caught.retry != "backoff" or attempt > self._retries or context.preview:
+            last = caught.retry != "backoff" or attempt > self._retries or context.preview
+            if last or self._is_too_long(caught):
                 return caught
             self._output.drop()
             await self._back_off(caught, attempt)
@@ -450,6 +452,16 @@ class StepExecution:
         buckets = what.buckets if isinstance(what, CalledRun) else own
         assert isinstance(self._output, Output)
         self._output.take(buckets, await self._buckets.totals(buckets or []))
+
+    def _is_too_long(self, error: StepError) -> bool:
+        """Whether the system asks for more time than a run is to wait; the error then says so."""
+        most = self._deps.settings.max_retry_after_s
+        if error.after_s is None or error.after_s <= most:
+            return False
+        at = instant(self._deps.clock.micros() + int(error.after_s * 1_000_000))
+        error.detail += f"; it asks to wait until {at:%Y-%m-%d %H:%M} UTC"
+        error.hint = f"Retry the run then. A run waits for at most {most:g} s (max_retry_after_s)."
+        return True
 
     async def _back_off(self, error: StepError, attempt: int) -> None:
         settings = self._deps.settings

@@ -87,8 +87,14 @@ SEARCH: tuple[str, ...] = (
     "search.applied",  # runs are in the search index, and still in its queue
 )
 
+SECRETS: tuple[str, ...] = (
+    "secrets.written",  # the new key stands beside the old one, everything is sealed with that
+    "secrets.sealed",  # everything is sealed with the new one, the old one is still there
+    "secrets.dropped",  # it is gone
+)
 
-GROUPS: tuple[tuple[str, ...], ...] = (NAMES, SHARED, CIRCUITS, RETENTION, BACKUP, ERASE, SEARCH)
+
+GROUPS: tuple[tuple[str, ...], ...] = (NAMES, SHARED, CIRCUITS, RETENTION, BACKUP, ERASE, SEARCH, SECRETS)
 """All of them. A structure test compares this with what the code passes."""
 
 

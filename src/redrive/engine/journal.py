@@ -65,8 +65,8 @@ class Journal:
 
     def content(self, content: StoredContent) -> None:
         """The rows of a content that something in this journal refers to."""
-        if content.pins:
-            self.work(lambda transaction: pin(transaction, content.pins))
+        if pins := content.pins:  # and not the content, which may hold its bytes
+            self.work(lambda transaction: pin(transaction, pins))
         for values in content.rows:
             self._writes.append((INSERT_CONTENT, values))
             self._bytes += len(values[3] or b"")

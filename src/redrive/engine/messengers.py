@@ -65,7 +65,7 @@ class Messengers:
                 return Path(source["file"]).read_text().strip()
             except OSError as error:
                 raise LookupError(f"the file {source['file']} cannot be read: {error.strerror}") from None
-        return self._secrets.open(source["sealed"])
+        return self._secrets.open(source["sealed"], "a URL of the notification group")
 
 
 def scheme_of(url: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any, Final
 import msgspec
 
 from redrive.core.jsonvalue import decode, encode
-from redrive.errors import ConfigInvalid
 from redrive.sdk.tokens import Token
 from redrive.store import connection_tokens as store
 from redrive.store.committer import Committer, Transaction
@@ -39,10 +38,10 @@ class StoredTokens:
         found = self._reader.rows().one(store.GET, connection_name=self._connection)
         if found is None or found[1] is None:
             return None
-        try:
-            values = decode(self._secrets.open(found[1]).encode())
-        except ConfigInvalid:
+        text = self._secrets.opened(found[1])
+        if text is None:
             return None  # sealed with a key that is gone: a new one is got
+        values = decode(text.encode())
         return Token(
             values=values["values"],
             of=values["of"],
@@ -64,12 +63,11 @@ class StoredTokens:
         return await self._committer.submit(work)
 
     async def save(self, token: Token, holder: str) -> Token:
-        sealed = self._secrets.seal(
-            encode({"values": dict(token.values), "of": token.of, "expires_at": token.expires_at}).decode()
-        )
+        text = encode({"values": dict(token.values), "of": token.of, "expires_at": token.expires_at}).decode()
 
         def work(transaction: Transaction) -> int:
             self._begin(transaction)
+            sealed = self._secrets.seal(transaction, text)
             found = transaction.one(store.GET, connection_name=self._connection)
             serial = (int(found[0]) if found else 0) + 1
             transaction.run(store.SAVE, connection_name=self._connection, b_serial=serial, b_token=sealed)
@@ -84,10 +82,11 @@ class StoredTokens:
         )
 
     async def pend(self, pending: Mapping[str, Any] | None) -> None:
-        sealed = None if pending is None else self._secrets.seal(encode(dict(pending)).decode())
+        text = None if pending is None else encode(dict(pending)).decode()
 
         def work(transaction: Transaction) -> None:
             self._begin(transaction)
+            sealed = None if text is None else self._secrets.seal(transaction, text)
             transaction.run(store.PEND, connection_name=self._connection, b_pending=sealed)
 
         await self._committer.submit(work)
@@ -96,7 +95,8 @@ class StoredTokens:
         found = self._reader.rows().one(store.PENDING, connection_name=self._connection)
         if found is None or found[0] is None:
             return None
-        return dict(decode(self._secrets.open(found[0]).encode()))
+        what = f"the pending agreement of connection {self._connection!r}"
+        return dict(decode(self._secrets.open(found[0], what).encode()))
 
     def _begin(self, transaction: Transaction) -> None:
         transaction.insert(store.BEGIN, (self._connection, 0, None, None, None, None))

@@ -17,6 +17,7 @@ from redrive.server.problems import ProblemDetails, install
 from redrive.server.routes import (
     backups,
     caches,
+    connectors,
     erasures,
     flows,
     groups,
@@ -31,6 +32,7 @@ from redrive.server.routes import (
     retention,
     runs,
     search,
+    secrets,
     tests,
     tokens,
     triggers,
@@ -40,9 +42,27 @@ from redrive.service.interface import Services
 
 API = "/api/v1"
 _NOUNS = (
-    flows, triggers, retention, backups, erasures, runs, queue, payloads, redrives, search, ledger, lookups,
-    pools, caches, groups, tests, tokens, health,
-)  # fmt: skip
+    connectors,
+    flows,
+    triggers,
+    retention,
+    backups,
+    erasures,
+    runs,
+    queue,
+    payloads,
+    redrives,
+    search,
+    ledger,
+    lookups,
+    pools,
+    caches,
+    groups,
+    tests,
+    secrets,
+    tokens,
+    health,
+)
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
 Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are

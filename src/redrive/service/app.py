@@ -15,6 +15,7 @@ from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
+from redrive.engine.allocator import give_back
 from redrive.engine.allowances import StoredAllowance
 from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
@@ -32,7 +33,7 @@ from redrive.engine.runner import Runner
 from redrive.engine.scheduler import Scheduler
 from redrive.engine.target import LedgerSignal
 from redrive.engine.tokens import StoredTokens
-from redrive.errors import HomeUnusable, RedriveError, StoreFull
+from redrive.errors import ConfigInvalid, HomeUnusable, RedriveError, StoreFull
 from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
@@ -41,6 +42,7 @@ from redrive.service.backups import Backups
 from redrive.service.caches import Caches
 from redrive.service.callbacks import kept_answer
 from redrive.service.calls import CalledRuns
+from redrive.service.connectors import Connectors
 from redrive.service.content_checks import ContentChecks
 from redrive.service.doctor import doctor
 from redrive.service.erasing import Erasures
@@ -60,6 +62,7 @@ from redrive.service.redrives import Redrives
 from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
+from redrive.service.secrets import Secrets
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.triggers import Triggers
@@ -115,6 +118,7 @@ class Service:
         self.payloads = Payloads(kernel)
         self.redrives = Redrives(kernel, self.runs)
         kernel.deps.calls = CalledRuns(kernel, self.redrives)
+        self.connectors = Connectors(kernel, self.flows, self.payloads)
         self.search = Search(kernel)
         self.ledger = DeliveryLedger(kernel)
         self.retention = Retention(kernel, self.runs.row)
@@ -125,6 +129,7 @@ class Service:
         self.pools = Pools(kernel)
         self.caches = Caches(kernel)
         self.groups = Groups(kernel)
+        self.secrets = Secrets(kernel)
         self.tokens = Tokens(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
@@ -327,6 +332,14 @@ async def _become_runner(home: Path, database: Database, lock: RunnerLock) -> No
         await asyncio.sleep(LOCK_POLL_S)
 
 
+def _secrets(home: Path, settings: Settings) -> SecretBox:
+    box = SecretBox(home, settings.secret_key_from, settings.secret_key)
+    if (settings.secret_key_from or "").startswith("keyring"):
+        with contextlib.suppress(ConfigInvalid):  # what is wrong is told where the key is wanted
+            box.keys()  # a keyring may take its time: not later, in the loop
+    return box
+
+
 @asynccontextmanager
 async def open_service(
     home: Path,
@@ -344,6 +357,8 @@ async def open_service(
     Errors: `home.not_writable`, `home.newer`, `home.locked` (serve, and somebody else runs it),
     and those of `open_blobs`.
     """
+    if serve:
+        give_back()
     database = open_database(home, settings.store)
     await asyncio.to_thread(_prepare, home, database)
     blobs = await asyncio.to_thread(
@@ -364,7 +379,7 @@ async def open_service(
     contents = ContentStore(
         reader, blobs, inline_bytes=settings.inline_payload_bytes, zstd_level=settings.zstd_level
     )
-    secrets = SecretBox(home)
+    secrets = await asyncio.to_thread(_secrets, home, settings)
 
     def parse(document: bytes, file: str) -> Any:
         return load_one(document.decode(), file).data

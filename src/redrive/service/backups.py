@@ -16,6 +16,7 @@ from redrive.service.kernel import Kernel
 from redrive.service.views import Page
 from redrive.store import backups as store
 from redrive.store.retention import MOST
+from redrive.store.secrets import SecretBox
 
 MAX_NAME = 500
 
@@ -38,7 +39,12 @@ class Backups:
             )
         kernel = self._kernel
         backup = Backup(
-            kernel.deps, kernel.blobs, kernel.home, name=name, actor=kernel.actor, secrets=secrets
+            kernel.deps,
+            kernel.blobs,
+            kernel.home,
+            name=name,
+            actor=kernel.actor,
+            secrets=partial(_keys, kernel.secrets) if secrets else None,
         )
         await kernel.write(
             lambda tx: kernel.audit(
@@ -71,3 +77,7 @@ def backup_view(backup: store.Backup) -> BackupView:
         size_bytes=backup.size_bytes,
         secrets=backup.secrets,
     )
+
+
+def _keys(box: SecretBox) -> list[str]:
+    return [key.text for key in box.keys(anew=True)]

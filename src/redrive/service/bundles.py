@@ -97,6 +97,23 @@ def _secrets(connections: Mapping[str, ConnectionRow]) -> Iterator[str]:
             yield f"secret {secret} of connection {connection.name}{told}"
 
 
+def settings_read(connector: Mapping[str, Any]) -> list[str]:
+    """What the templates of a connector document read of a connection, each once."""
+    return [*dict.fromkeys(_all_read_in(connector))]
+
+
+def _all_read_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        for template in _TEMPLATE.findall(value):
+            yield from _READ.findall(template)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _all_read_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _all_read_in(inner)
+
+
 def lacking(connection: ConnectionRow, connector: ConnectorRow) -> list[str]:
     """What the templates of a connector read of a connection that it does not give."""
     data = load_one(connector.document.decode(), connector.file).data

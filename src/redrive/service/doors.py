@@ -18,6 +18,7 @@ from redrive.service.kernel import Kernel
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
 from redrive.store import hooks as store
+from redrive.store.sealed import secret_of
 from redrive.triggers.callback import CallbackHook
 from redrive.triggers.signature import refused
 from redrive.triggers.webhook import Hook
@@ -54,6 +55,7 @@ class Doors:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._built: OrderedDict[tuple[int, int | bytes], tuple[Flow, list[Hook]]] = OrderedDict()
+        self._made: dict[str, tuple[float, list[str]]] = {}
         self._secrets: dict[tuple[tuple[str, str], ...], tuple[float, str]] = {}
 
     def find(self, parts: Sequence[str]) -> Door:
@@ -97,8 +99,18 @@ class Doors:
     # ---- secrets
 
     def made_tokens(self, key: str) -> list[str]:
-        """The tokens of a hook that Redrive makes them for, the one to show first."""
-        return self._kernel.secrets.tokens_for(f"hook/{key}")
+        """The tokens of a hook that Redrive makes them for, the one to show first. True for some seconds.
+
+        Errors: `secret.key_missing`, `secret.key_unreachable`, `secret.sealed`.
+        """
+        now = time.monotonic()
+        known = self._made.get(key)
+        if known is None or known[0] <= now:
+            made = self._kernel.secrets.tokens_for(self._kernel.deps.reader.rows(), f"hook/{key}")
+            known = self._made[key] = (now + SECRETS_KEPT_S, made)
+            if len(self._made) > FLOWS_KEPT:
+                del self._made[next(iter(self._made))]
+        return known[1]
 
     def secret(self, source: Mapping[str, Any]) -> str:
         """The plain text of a secret. What was found stays true for some seconds.
@@ -134,7 +146,7 @@ class Doors:
         if where is None:
             raise _missing(f"the connection {connection!r} has no secret {name!r}")
         if "sealed" in where:
-            return self._kernel.secrets.open(where["sealed"])
+            return self._kernel.secrets.open(where["sealed"], secret_of(name, connection))
         return self._read_secret(where)
 
 

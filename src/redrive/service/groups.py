@@ -78,10 +78,11 @@ class Groups:
                     at="urls",
                     hint="An Apprise URL such as mailto://, slack:// or json://.",
                 )
+            sealed = [self._sealed(transaction, url) for url in urls] if urls is not None else None
             settings = _changed(there.settings if there is not None else Group(), request)
             store.put_group(
                 transaction,
-                store.GroupRow(name, settings, urls or (there.urls if there is not None else []), now),
+                store.GroupRow(name, settings, sealed or (there.urls if there is not None else []), now),
             )
             self._kernel.audit(transaction, "group.set", name, urls_changed=urls is not None)
 
@@ -154,7 +155,10 @@ class Groups:
     # ---- parts
 
     async def _kept(self, url: Url) -> dict[str, str]:
-        """As it is stored. Errors: `group.invalid`; the URL is in no message."""
+        """Where it is kept; one that is given as it is still has to be sealed.
+
+        Errors: `group.invalid`; the URL is in no message.
+        """
         if url.env is not None:
             return {"env": url.env}
         if url.file is not None:
@@ -167,13 +171,17 @@ class Groups:
                 at="urls",
                 hint="Its documentation says what the URL of a service looks like.",
             )
-        return {"sealed": self._kernel.secrets.seal(url.url.strip())}
+        return {"plain": url.url.strip()}
+
+    def _sealed(self, transaction: Transaction, url: dict[str, str]) -> dict[str, str]:
+        return {"sealed": self._kernel.secrets.seal(transaction, url["plain"])} if "plain" in url else url
 
     def _where(self, url: Mapping[str, str]) -> str:
         """Where a URL is kept, and of a sealed one the kind of service."""
         if "sealed" not in url:
             return " ".join(next(iter(url.items())))
-        return f"sealed ({scheme_of(self._kernel.secrets.open(url['sealed']))})"
+        opened = self._kernel.secrets.opened(url["sealed"])
+        return "sealed with a key that is gone" if opened is None else f"sealed ({scheme_of(opened)})"
 
     def _view(self, row: store.GroupRow) -> GroupView:
         hours = row.settings.quiet_hours

@@ -12,7 +12,7 @@ from redrive.documents.check import Checked, check
 from redrive.documents.connection_document import ConnectionSpec
 from redrive.documents.export import check_renames, normalise, rename_connections
 from redrive.documents.load import Document, Loaded, load_one, not_text, read_text
-from redrive.errors import ConfigInvalid, FlowInvalid, Notice, Problem, UsageError
+from redrive.errors import FlowInvalid, Notice, Problem, UsageError
 from redrive.registry import Registry
 from redrive.service.bundles import lacking
 from redrive.service.interface import Document as Given
@@ -22,6 +22,7 @@ from redrive.service.views import Imported
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
 from redrive.store import lookups as lookup_store
+from redrive.store import notices as notice_store
 from redrive.store.committer import Transaction
 from redrive.store.connections import ConnectionRow, ConnectorRow
 from redrive.store.flows import FlowRow, Source
@@ -44,8 +45,6 @@ class ConnectorImport(msgspec.Struct, frozen=True, kw_only=True):
 
 class ConnectionImport(msgspec.Struct, frozen=True, kw_only=True):
     spec: ConnectionSpec
-    sealed: dict[str, str]
-    """The secrets that the document gives as they are, sealed."""
 
 
 Prepared: TypeAlias = tuple[FlowImport | ConnectorImport | ConnectionImport, list[str]]
@@ -114,6 +113,8 @@ def check_with_home(source: Source, loaded: Loaded, registry: Registry) -> Check
         connections={one.name: one.connector for one in connection_store.connections(source)},
         endpoints={one.name: endpoints_of(one) for one in connection_store.connectors(source)},
         lookups=lambda name: lookup_store.get(source, name) is not None,
+        flows=flow_store.names(source),
+        groups=[one.name for one in notice_store.all_groups(source)],
     )
     checked.problems.sort(key=_place)
     checked.notices.sort(key=_place)
@@ -149,8 +150,7 @@ def prepare(
     checked.raise_if_any()
     warnings = _by_document(loaded.documents, checked.notices)
     return [
-        (_prepared(source, kernel, document, checked), warnings[n])
-        for n, document in enumerate(loaded.documents)
+        (_prepared(source, document, checked), warnings[n]) for n, document in enumerate(loaded.documents)
     ]
 
 
@@ -167,7 +167,7 @@ def _by_document(documents: Sequence[Document], notices: Iterable[Notice]) -> Se
 
 
 def _prepared(
-    source: Source, kernel: Kernel, document: Document, checked: Checked
+    source: Source, document: Document, checked: Checked
 ) -> FlowImport | ConnectorImport | ConnectionImport:
     text, file = document.text.encode(), document.file or ""
     match document.kind:
@@ -186,10 +186,7 @@ def _prepared(
             return ConnectorImport(row=row)
         case "connection":
             _, spec = checked.connections[document.name]
-            given = {name: one.text for name, one in spec.secrets.items() if one.kind == "value"}
-            return ConnectionImport(
-                spec=spec, sealed={name: kernel.secrets.seal(text) for name, text in given.items()}
-            )
+            return ConnectionImport(spec=spec)
 
 
 def _draft_digest(flow: FlowRow | None) -> bytes | None:
@@ -312,7 +309,7 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
         for name in sorted(kept.keys() & spec.settings.keys())
     ]
     secrets = {name: where for name, where in kept.items() if name not in spec.settings}
-    secrets.update(_given(item, kept, kernel.secrets))
+    secrets.update(_given(transaction, item, kept, kernel.secrets))
     if (
         old is not None
         and _settings(old.connector, old.settings) == _settings(spec.connector, spec.settings)
@@ -350,7 +347,10 @@ def _settings(connector: str, settings: Mapping[str, Any]) -> bytes:
 
 
 def _given(
-    item: ConnectionImport, kept: Mapping[str, Mapping[str, str]], box: SecretBox
+    transaction: Transaction,
+    item: ConnectionImport,
+    kept: Mapping[str, Mapping[str, str]],
+    box: SecretBox,
 ) -> dict[str, dict[str, str]]:
     """Where the secrets are that the document names; one that is stored already stays sealed as it is."""
     found: dict[str, dict[str, str]] = {}
@@ -359,13 +359,7 @@ def _given(
             found[name] = {source.kind: source.text}
             continue
         stored = kept.get(name, {}).get("sealed")
-        same = stored is not None and _opened(stored, box) == source.text
-        found[name] = {"sealed": stored if same and stored is not None else item.sealed[name]}
+        if stored is None or box.opened(stored) != source.text:
+            stored = box.seal(transaction, source.text)
+        found[name] = {"sealed": stored}
     return found
-
-
-def _opened(sealed: str, box: SecretBox) -> str | None:
-    try:
-        return box.open(sealed)
-    except ConfigInvalid:
-        return None  # sealed with a key that is gone: the import is how it gets a new one

@@ -12,6 +12,13 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
 from redrive.sdk.references import Direction, Match
+from redrive.service.connector_views import (
+    ConnectorDetail,
+    DescriptionImported,
+    DescriptionRequest,
+    TryRequest,
+    TryView,
+)
 from redrive.service.csv_table import Form
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.flowtest_views import (
@@ -53,6 +60,7 @@ from redrive.service.reference_views import (
     Removed,
     TableImported,
 )
+from redrive.service.secret_views import Rotated, RotateRequest, SecretsStatus
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
     AuthorizationView,
@@ -129,6 +137,14 @@ class Flows(Protocol):
     async def schema(self, kind: Kind) -> dict[str, Any]: ...
 
 
+class Connectors(Protocol):
+    """Connectors by endpoint, made from descriptions, tried."""
+
+    async def show(self, name: str) -> ConnectorDetail: ...
+    async def import_description(self, request: DescriptionRequest) -> DescriptionImported: ...
+    async def try_endpoint(self, connection: str, request: TryRequest) -> TryView: ...
+
+
 class Runs(Protocol):
     async def start(
         self,
@@ -172,14 +188,12 @@ class Runs(Protocol):
         self, run_id: str, step: str, side: Side, *, limit: int = 100, cursor: str | None = None
     ) -> Page[PayloadView]: ...
     def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes, None]: ...
+    async def answer(self, run_id: str) -> HookAnswer:
+        """What a run has answered its caller. Errors: `run.unknown`, `answer.none`, `payload.expired`."""
+        ...
+
     async def stop(self, run_id: str, force: bool = False) -> RunRow: ...
     def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]: ...
-
-
-class AnsweringRuns(Runs, Protocol):
-    """Runs where they are kept: what one has answered can be read."""
-
-    async def answer(self, run_id: str) -> HookAnswer: ...
 
 
 class Payloads(Protocol):
@@ -366,6 +380,11 @@ class Groups(Protocol):
     async def send_again(self, notice_id: str) -> NoticeView: ...
 
 
+class Secrets(Protocol):
+    async def status(self) -> SecretsStatus: ...
+    async def rotate(self, request: RotateRequest | None = None) -> Rotated: ...
+
+
 class Tokens(Protocol):
     async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
@@ -396,6 +415,8 @@ class Services(Protocol):
     @property
     def flows(self) -> Flows: ...
     @property
+    def connectors(self) -> Connectors: ...
+    @property
     def runs(self) -> Runs: ...
     @property
     def payloads(self) -> Payloads: ...
@@ -419,6 +440,8 @@ class Services(Protocol):
     def caches(self) -> Caches: ...
     @property
     def groups(self) -> Groups: ...
+    @property
+    def secrets(self) -> Secrets: ...
     @property
     def tokens(self) -> Tokens: ...
     @property
@@ -458,9 +481,6 @@ class CheckedServices(Services, Protocol):
 
     @property
     def hooks(self) -> HookDoor: ...
-    @property
-    def runs(self) -> AnsweringRuns: ...
-
     @property
     def tokens(self) -> CheckedTokens: ...
     async def halted(self) -> RedriveError:

@@ -18,6 +18,7 @@ from redrive.service.outcomes import TooFar, Tracing
 from redrive.service.views import FindItem, FindPage, SearchStatus
 from redrive.store import payloads as payload_store
 from redrive.store import search as store
+from redrive.store import search_queue as queue
 from redrive.store.database import Rows
 from redrive.store.runlog import names_of_runs
 from redrive.store.search import KeyedDelivery, Place
@@ -167,10 +168,18 @@ def _note(lag: Lag) -> str | None:
         return None
     if not lag.built:
         return "The search index is not built yet: the answer may be incomplete."
-    parts = [f"{lag.runs} newer" if lag.runs else "", f"{lag.older} older" if lag.older else ""]
+    parts = [
+        f"{at_least(lag.runs)} newer" if lag.runs else "",
+        f"{at_least(lag.older)} older" if lag.older else "",
+    ]
     waiting = " and ".join(filter(None, parts))
     runs = "run is" if lag.runs + lag.older == 1 else "runs are"
     return f"The answer may be incomplete: {waiting} {runs} not in the search index yet."
+
+
+def at_least(number: int) -> str:
+    """How many wait, as it is told: what is counted no further than this is so many or more."""
+    return f"{number:,} or more" if number >= queue.COUNTED else str(number)
 
 
 def _described(rows: Rows, hits: Sequence[Hit]) -> list[FindItem]:

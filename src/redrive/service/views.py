@@ -219,7 +219,9 @@ class FindPage(Page[FindItem]):
 
 
 class SearchStatus(View):
-    """The search index: what it holds, and what it has not taken up yet."""
+    """The search index: what it holds, and what it has not taken up yet: counted as far as 5,000 runs,
+    so that asking costs the same however many there are.
+    """
 
     enabled: bool
     state: Literal["off", "missing", "building", "behind", "complete"]

@@ -64,6 +64,7 @@ _GET_GROUP = Statement(select(_g).where(_g.c.name == bindparam("name")))
 _GROUPS = Statement(
     select(_g).where(_g.c.name > bindparam("after")).order_by(_g.c.name).limit(bindparam("at_most"))
 )
+_ALL_GROUPS = Statement(select(_g).order_by(_g.c.name))
 _INSERT = Insert(_n)
 _LATEST = Statement(
     select(_n.c.id, _n.c.status, _n.c.tries, _n.c.due_at, _n.c.first_due_at)
@@ -163,6 +164,10 @@ def get_group(source: Source, name: str) -> GroupRow | None:
 
 def groups(source: Source, after: str, at_most: int) -> list[GroupRow]:
     return [_group(row) for row in source.all(_GROUPS, after=after, at_most=at_most)]
+
+
+def all_groups(source: Source) -> list[GroupRow]:
+    return [_group(row) for row in source.all(_ALL_GROUPS)]
 
 
 def _group(found: Sequence[Any]) -> GroupRow:

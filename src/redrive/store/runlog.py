@@ -26,8 +26,10 @@ _ID_DIGITS = 13
 # Shorter words stand in many ids by chance.
 _LEAST_DIGITS = 4
 _MANY = 5_000
-WALK = 20_000
-"""Runs that are read for one page where no index finds them: some hundredths of a second."""
+WALK = 4_000
+"""Runs that are read at once for a page where no index finds them: some thousandths of a second."""
+WALK_APART = 1_500
+"""The same for runs of a flow or in a state: they stand apart in the table, and each costs more."""
 _MOST = (1 << 63) - 1
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -125,12 +127,18 @@ def horizon(rows: Rows, wanted: RunFilter, before: int | None) -> int | None:
     """How far one page may look back where no index finds what is wanted: every run down to this one
     is read. None: to the end.
     """
-    by_index = wanted.text is None and wanted.version is None and not _trigger_is_second(wanted)
+    by_index = wanted.text is None and wanted.version is None and not _is_second(wanted)
     if by_index or _whole_id(rows, wanted) is not None:
         return None
     older = [] if before is None else [_r.c.id < before]
     found = [
-        rows.query(select(_r.c.id).where(*part[:1], *older).order_by(_r.c.id.desc()).limit(1).offset(WALK))
+        rows.query(
+            select(_r.c.id)
+            .where(*part[:1], *older)
+            .order_by(_r.c.id.desc())
+            .limit(1)
+            .offset(WALK_APART if part else WALK)
+        )
         for part in _parts(rows, wanted)
     ]
     return max((int(one[0][0]) for one in found if one), default=None)
@@ -170,6 +178,12 @@ def _whole_id(rows: Rows, wanted: RunFilter) -> int | None:
 def _trigger_is_second(wanted: RunFilter) -> bool:
     """Whether another index leads to the runs, and the trigger is looked at in each."""
     return wanted.trigger is not None and (wanted.flow is not None or bool(wanted.statuses))
+
+
+def _is_second(wanted: RunFilter) -> bool:
+    """Whether something is looked at in each run that another index leads to."""
+    second = wanted.warnings is not None and (wanted.flow is not None or bool(wanted.statuses))
+    return second or _trigger_is_second(wanted)
 
 
 def _parts(rows: Rows, wanted: RunFilter) -> list[list[ColumnElement[bool]]]:

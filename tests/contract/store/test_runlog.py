@@ -138,6 +138,7 @@ async def test_failed_payloads_and_payloads_of_several_buckets(here: Store) -> N
 
 async def test_a_page_looks_back_so_far_where_no_index_helps(here: Store, monkeypatch: Any) -> None:
     monkeypatch.setattr(store, "WALK", 2)
+    monkeypatch.setattr(store, "WALK_APART", 2)
     await some_runs(here)
 
     async def horizon(before: int | None = None, **wanted: Any) -> int | None:
@@ -150,6 +151,8 @@ async def test_a_page_looks_back_so_far_where_no_index_helps(here: Store, monkey
     assert await horizon(text="no", statuses=("failure", "success")) is None
     assert await horizon(trigger="schedule", flow="orders") == 1
     assert await horizon(trigger="schedule") is None
+    assert await horizon(warnings=True, flow="orders") == 1
+    assert await horizon(warnings=False) is None
     assert await horizon(text=to_text("r", 4)) is None
     found = await here.read(lambda rows: store.runs_page(rows, RunFilter(text="no"), None, 9, down_to=3))
     assert found == []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
+from redrive.cli.main import main
 from redrive.service.views import RetryRequest, StartRequest
 from tests.integration.server.test_hooks import code, opened
 
@@ -145,3 +147,19 @@ async def test_too_many_waiting_callers_are_sent_away(world):
     full = await call(world)
     assert code(full) == (503, "queue.full")
     assert full.headers["retry-after"] == "5"
+
+
+async def test_the_command_shows_the_answer(tmp_path, capfdbinary):
+    async with opened(tmp_path / "home") as world:
+        await deploy(world)
+        run_id = (await call(world)).headers["redrive-run"]
+        await world.service.runs.wait(run_id, 20)
+        given = await world.service.runs.answer(run_id)
+    capfdbinary.readouterr()
+    words = ["show", run_id, "--answer", "--home", str(tmp_path / "home")]
+    assert await asyncio.to_thread(main, words) == 0
+    assert capfdbinary.readouterr().out == given.body == b'{"price":19}'
+    assert await asyncio.to_thread(main, [*words, "--json"]) == 0
+    told = json.loads(capfdbinary.readouterr().out)
+    assert (told["status"], told["media_type"], told["text"]) == (201, "application/json", '{"price":19}')
+    assert told["headers"]["X-Quote"] == "ok"

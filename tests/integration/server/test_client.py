@@ -96,6 +96,15 @@ async def test_a_run_is_followed(client, service):
     await following.aclose()
 
 
+async def test_the_answer_of_a_run_small_and_large(client, service):
+    small = await client.runs.answer("r1")
+    assert small == await service.runs.answer("r1")
+    service.rows["r7"] = service.rows["r1"]
+    large = await client.runs.answer("r7")
+    assert (large.status, large.media_type) == (200, "application/octet-stream")
+    assert len(await joined(large.body)) == 40 << 16
+
+
 async def test_payloads(client, service):
     assert (await client.payloads.get("p1")).text == CONTENT.decode()
     assert await joined(client.payloads.stream("p1")) == CONTENT

@@ -71,7 +71,8 @@ class World:
 
     def token(self, name: str = "") -> str:
         flow_id = self.service.hooks.doors.find(["intake", *([name] if name else [])]).owner.flow_id
-        return self.service.kernel.secrets.tokens_for(f"hook/{flow_id}/webhook/{name}")[0]
+        kernel = self.service.kernel
+        return kernel.secrets.tokens_for(kernel.deps.reader.rows(), f"hook/{flow_id}/webhook/{name}")[0]
 
 
 @asynccontextmanager

@@ -272,7 +272,8 @@ steps:
         assert "the environment variable NO_SUCH_SECRET is not set" in problem
         assert (called.address, called.methods, called.wants) == ("/hooks/all-kinds", ["GET"], ["token"])
         assert called.token in service.kernel.secrets.tokens_for(
-            f"hook/{service.hooks.doors.find(['all-kinds']).owner.flow_id}/callback/"
+            service.kernel.deps.reader.rows(),
+            f"hook/{service.hooks.doors.find(['all-kinds']).owner.flow_id}/callback/",
         )
         clock.go(HOUR)
         await scheduler(service).tick()

@@ -6,6 +6,7 @@ import pytest
 from redrive.documents.check import check
 from redrive.documents.load import read_text
 from redrive.errors import FlowInvalid
+from redrive.registry import Registry
 
 SHOP = """\
 connector: shop
@@ -75,3 +76,55 @@ def test_problems_of_all_documents_come_together(registry):
         (16, "connector"),
         (18, None),
     ]
+
+
+CALLS = """\
+flow: calls
+settings: {notify_on_failure: [opps]}
+steps:
+  - id: tell
+    shape: notify
+    message: hello
+    groups: [ops, nobody]
+  - id: other
+    shape: run_flow
+    flow: othr
+  - id: made
+    shape: run_flow
+    flow: calls-too
+"""
+
+
+def test_called_flows_and_groups_that_are_nowhere_are_notices():
+    registry = Registry.discover()
+    loaded = read_text(
+        CALLS + "---\nflow: calls-too\nsteps: [{id: a, shape: notify, message: x}]\n", "f.yaml"
+    )
+    assert check(loaded, registry).notices == []  # nobody knows what there is
+    checked = check(loaded, registry, flows=["other"], groups=["ops"])
+    assert checked.problems == []
+    assert [str(notice) for notice in checked.notices] == [
+        "f.yaml:10: step other setting flow: there is no flow 'othr' here; a run needs it; did you mean 'other'?",
+        "f.yaml:2: setting settings.notify_on_failure: there is no notification group 'opps' here; failures reach nobody by it; did you mean 'ops'?",
+        "f.yaml:7: step tell setting groups: there is no notification group 'nobody' here; the message reaches nobody by it",
+    ]
+
+
+@pytest.mark.parametrize("home", [True, False], ids=["of the home", "of the documents"])
+def test_a_delivery_key_on_a_step_that_receives_is_a_notice(home):
+    registry = Registry.discover()
+    text = flow() + "    key: id\n    ledger: l\n"
+    shop = SHOP.replace("list-orders: {}", "list-orders: {direction: receive, request: {path: /}}")
+    loaded = read_text(text if home else shop + text, "f.yaml")
+    checked = check(
+        loaded,
+        registry,
+        connections={"live": "shop"},
+        endpoints={"shop": {"list-orders": "receive"}} if home else None,
+    )
+    assert checked.problems == []
+    assert [notice.title for notice in checked.notices] == [
+        f"{setting} is for endpoints that send, and 'list-orders' receives: the step will fail"
+        for setting in ("key", "ledger")
+    ]
+    assert [notice.line for notice in checked.notices] == ([7, 8] if home else [14, 15])

@@ -379,6 +379,19 @@ class Runs(Noun):
         yield b"body of "
         yield which.encode()
 
+    async def answer(self, run_id: str) -> HookAnswer:
+        self.note("answer", run_id)
+        self.service.run(run_id)
+        headers = (("X-Quote", "19"), ("Redrive-Run", run_id))
+        if run_id == "r1":
+            return HookAnswer(201, b"answered", "text/plain; charset=utf-8", headers)
+
+        async def large() -> AsyncIterator[bytes]:
+            for _ in range(40):
+                yield b"\0" * (1 << 16)
+
+        return HookAnswer(200, large(), "application/octet-stream", headers)
+
     async def stop(self, run_id: str, force: bool = False) -> RunRow:
         self.note("stop", run_id, force)
         found = self.service.run(run_id)
@@ -804,10 +817,11 @@ class RecordingService:
         self.erasures = Erasures(self)
         self.tests = Tests(self)
         self.tokens = Tokens(self)
+        self.connectors = None
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.hooks = ClosedHooks()
+        self.triggers = self.secrets = None  # tested on a home of their own
         self.queue = Queue(self)
-        self.triggers = None  # tested on a home of their own
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

@@ -149,7 +149,8 @@ async def test_a_stored_secret_without_its_key_is_told(tmp_path, monkeypatch):
         await Flows(kernel).import_documents(EVERYTHING)
         (kernel.home / "secret.key").unlink()
     async with opened(tmp_path / "home") as kernel:
-        assert "does not open" in await only(kernel, "connections")
+        told = await only(kernel, "connections")
+        assert "the secret 'password' of connection 'shop' does not open with any key" in told
 
 
 async def test_a_connection_without_its_connector_is_told(kernel, monkeypatch):

@@ -8,9 +8,11 @@ from sqlalchemy import select
 from redrive.core.jsonvalue import decode
 from redrive.core.run import Run
 from redrive.documents.load import load_one
-from redrive.errors import FlowInvalid, NotFound, StateConflict, UsageError
+from redrive.errors import ConfigInvalid, FlowInvalid, NotFound, StateConflict, UsageError
 from redrive.registry import Registry
 from redrive.service.flows import Flows
+from redrive.service.secret_views import RotateRequest
+from redrive.service.secrets import Secrets
 from redrive.service.versions import digest_of, ensure_flow, flow_named, freeze, resolve_version, text_of
 from redrive.store import connections as connection_store
 from redrive.store import runs as run_store
@@ -477,6 +479,9 @@ async def test_a_secret_whose_key_is_gone_is_sealed_anew(kernel, flows):
     await flows.import_documents(EVERYTHING)
     (kernel.home / "secret.key").unlink()
     async with opened(kernel.home) as other:
+        with pytest.raises(ConfigInvalid, match="is not at hand"):
+            await results(Flows(other), *EVERYTHING[:1])
+        await Secrets(other).rotate(RotateRequest(lost=True))
         assert await results(Flows(other), *EVERYTHING[:1]) == [("connection", "shop", "changed")]
         sealed = (await stored(other)).secrets["password"]["sealed"]
         assert other.secrets.open(sealed) == "hunter2"

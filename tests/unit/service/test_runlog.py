@@ -56,6 +56,7 @@ async def test_a_run_that_comes_between_two_pages_shifts_nothing(home, log):
 @pytest.mark.parametrize("time_s", [-1.0, 60.0], ids=["no time", "time enough"])
 async def test_a_long_log_is_looked_through_page_by_page(home, log, monkeypatch, time_s):
     monkeypatch.setattr("redrive.store.runlog.WALK", 2)
+    monkeypatch.setattr("redrive.store.runlog.WALK_APART", 2)
     monkeypatch.setattr("redrive.service.runlog.WALK_S", time_s)
     runs = [await home.run(summary="wanted" if n in (0, 4) else "") for n in range(7)]
     pages = [await log.list(text="wanted")]

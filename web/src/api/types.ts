@@ -33,6 +33,13 @@ export interface BackupView {
   secrets: boolean
 }
 
+/** What a body looks like. */
+export interface BodyView {
+  schema?: Record<string, Json> | null
+  sample?: Json
+  fields?: FieldView[]
+}
+
 /** A flow with all that it refers to, as one YAML stream. `needs`: what an import elsewhere still has to be given: secrets by connection, and lookups, data pools and caches by name. */
 export interface Bundle {
   flow: string
@@ -99,6 +106,16 @@ export interface ConnectionView {
   connector: string
   settings: Record<string, Json>
   secrets: Record<string, string>
+}
+
+export interface ConnectorDetail {
+  name: string
+  digest: string
+  protocol: string
+  description?: string
+  settings?: string[]
+  connections?: string[]
+  endpoints?: EndpointView[]
 }
 
 export interface ConnectorView {
@@ -169,6 +186,41 @@ export interface DeployBody {
   note?: string | null
 }
 
+/** `result` is null where nothing was stored. */
+export interface DescriptionImported {
+  connector: string
+  kind: string
+  title: string
+  result?: 'created' | 'changed' | 'unchanged' | null
+  operations: number
+  imported: number
+  refused?: RefusedOperation[]
+  notes?: DescriptionNote[]
+  changes?: EndpointChange[]
+  settings?: SettingWanted[]
+  document: string
+}
+
+export interface DescriptionNote {
+  operation: string | null
+  text: string
+}
+
+/** A description to make a connector of: its `text`, or `payload`, the id of an upload. `only`: tags, paths, operation ids or names; `server`, `authentication`: one of those that it names; `replace`: endpoints that are taken anew even where they were edited (`*`: all); `current`: the document that it goes over, instead of the connector of the home; `store`: take the result into the home. */
+export interface DescriptionRequest {
+  filename?: string
+  text?: string | null
+  payload?: string | null
+  url?: string | null
+  name?: string | null
+  only?: string[]
+  server?: string | null
+  authentication?: string | null
+  replace?: string[]
+  current?: string | null
+  store?: boolean
+}
+
 /** One thing that is not as expected; `lines` say what differs, each at its place. */
 export interface Difference {
   step: string | null
@@ -180,6 +232,39 @@ export interface Difference {
 export interface DocumentBody {
   filename: string
   text: string
+}
+
+/** What became of an endpoint; `endpoint` null: of what stands beside the endpoints. `kept`: edited by hand, so it stays as it is; `kept_differs`: and the description has changed there. */
+export interface EndpointChange {
+  endpoint: string | null
+  change: 'added' | 'changed' | 'removed' | 'kept' | 'kept_differs'
+  settings?: string[]
+}
+
+/** One parameter of an endpoint: a name under `with`. */
+export interface EndpointParameterView {
+  name: string
+  type?: string | null
+  required?: boolean
+  default?: Json
+  one_of?: Json[] | null
+  description?: string
+  example?: Json
+}
+
+/** `payload` is what a send takes, `answer` what the system answers; null where it is not known. */
+export interface EndpointView {
+  name: string
+  direction: string
+  description?: string
+  method?: string
+  path?: string
+  items?: string | null
+  paginate?: string | null
+  declares?: boolean
+  parameters?: EndpointParameterView[]
+  payload?: BodyView | null
+  answer?: BodyView | null
 }
 
 /** What holds the value. `backups` were made since it was first stored and hold it still. */
@@ -239,6 +324,12 @@ export interface ExchangeView {
   error: string | null
   at: string
   duration_ms: number | null
+}
+
+/** A field of a body, as paths in templates and conditions name it, from the item or root down. */
+export interface FieldView {
+  path: string
+  type?: string
 }
 
 /** A file that a test names, in base64. */
@@ -399,6 +490,14 @@ export interface ItemRange {
   stop: number
   total: number | null
   items: string[]
+}
+
+/** A key that is at hand. `sealed`: what it opens; `seals`: new secrets are sealed with it. */
+export interface KeyView {
+  id: string
+  place: string
+  sealed: number
+  seals: boolean
 }
 
 export interface KeysBody {
@@ -804,6 +903,14 @@ export interface RedriveRequest {
   confirm?: boolean
 }
 
+/** An operation that is not in the document, why, and the way out. */
+export interface RefusedOperation {
+  operation: string
+  reason: string
+  why: string
+  way_out: string
+}
+
 /** How many entries were taken away. */
 export interface Removed {
   removed: number
@@ -889,6 +996,20 @@ export interface RetryRequest {
   confirm?: boolean
 }
 
+/** `lost`: go on though some secrets open with no key. `hook_tokens`: new made tokens for hooks too. */
+export interface RotateRequest {
+  lost?: boolean
+  hook_tokens?: boolean
+}
+
+/** `key` seals now. `unreadable` have to be given again. */
+export interface Rotated {
+  key: string
+  sealed: number
+  dropped: string[]
+  unreadable: string[]
+}
+
 /** A run as the run log lists it: the run object without its steps. */
 export interface RunRow {
   id: string
@@ -947,7 +1068,7 @@ export interface ScheduleTimes {
   next: string[]
 }
 
-/** The search index: what it holds, and what it has not taken up yet. */
+/** The search index: what it holds, and what it has not taken up yet: counted as far as 5,000 runs, so that asking costs the same however many there are. */
 export interface SearchStatus {
   enabled: boolean
   state: 'off' | 'missing' | 'building' | 'behind' | 'complete'
@@ -957,6 +1078,16 @@ export interface SearchStatus {
   older_runs: number
   documents: number
   size_bytes: number
+}
+
+/** Which key seals, which are at hand, and what none of them opens. */
+export interface SecretsStatus {
+  source: string
+  managed: boolean
+  seals: string | null
+  sealed: number
+  keys: KeyView[]
+  unreadable: string[]
 }
 
 /** One setting that differs: its place (`fields[2].to`), what it was, what it is. */
@@ -974,6 +1105,15 @@ export interface SettingView {
   source: string
   unit?: string | null
   help: string
+}
+
+/** What a connection of the connector says. */
+export interface SettingWanted {
+  name: string
+  description: string
+  secret?: boolean
+  default?: string | null
+  one_of?: string[]
 }
 
 /** A shape that steps may have. `package` is where it comes from. */
@@ -1135,6 +1275,35 @@ export interface TrialView {
   sent?: TrialSent[]
 }
 
+/** The beginning of a body; `text` null: it is not text. */
+export interface TriedBody {
+  size_bytes: number
+  text?: string | null
+  trimmed?: boolean
+}
+
+/** One request and its answer, secrets masked. */
+export interface TriedExchange {
+  method: string
+  url: string
+  headers?: ([string, string])[]
+  body?: TriedBody | null
+  status?: number | null
+  answer_headers?: ([string, string])[]
+  answer?: TriedBody | null
+  error?: string | null
+  duration_ms?: number
+}
+
+/** What the endpoint puts out: the first items of the page as their own text. */
+export interface TriedPayload {
+  media_type: string
+  items: number | null
+  size_bytes: number
+  preview?: string[]
+  more?: number
+}
+
 /** One trigger of the deployed version of a flow, else of its draft. `missing` says what keeps it from starting runs: `enabled`, `deployed`. Of a schedule: its rule, the next five times (also while it is not active) and the latest one that started a run. Of a hook: its address, what a call needs (`token`, `signature`, `open`), and the token where Redrive makes it. */
 export interface TriggerView {
   flow: string
@@ -1153,6 +1322,32 @@ export interface TriggerView {
   wants?: string[]
   token?: string | null
   problems?: string[]
+}
+
+/** Call one endpoint once. A send needs `confirm`: it really sends, and keeps no delivery. `with`: its parameters; what is sent: `payload` (an id), `text`, or `sample` (that of the connector). */
+export interface TryRequest {
+  endpoint: string
+  with?: Record<string, Json>
+  payload?: string | null
+  text?: string | null
+  media_type?: string | null
+  sample?: boolean
+  page?: number
+  confirm?: boolean
+}
+
+/** `pages` counts those that were asked for; `payload` is the last of them, or the last answer. */
+export interface TryView {
+  connection: string
+  endpoint: string
+  direction: string
+  success: boolean
+  pages?: number
+  payload?: TriedPayload | null
+  exchanges?: TriedExchange[]
+  exchanges_left_out?: number
+  logs?: string[]
+  error?: ErrorView | null
 }
 
 /** Bytes put into the store, to be used as a payload of a start. */
@@ -1192,7 +1387,10 @@ export interface Routes {
   'POST /api/v1/connections/{name}/authorizations': { query: Record<string, never>; body: AuthorizeBody; answer: AuthorizationView }
   'POST /api/v1/connections/{name}/authorizations/complete': { query: Record<string, never>; body: AuthorizedBody; answer: AuthorizationView }
   'GET /api/v1/connections/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
+  'POST /api/v1/connections/{name}/tries': { query: Record<string, never>; body: TryRequest; answer: TryView }
   'GET /api/v1/connectors': { query: Record<string, never>; body: undefined; answer: PageConnectorView }
+  'POST /api/v1/connectors/imports': { query: Record<string, never>; body: DescriptionRequest; answer: DescriptionImported }
+  'GET /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: ConnectorDetail }
   'GET /api/v1/connectors/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/deliveries': { query: { status?: 'begun' | 'delivered' | 'rejected' | 'unknown' | null; key?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageDeliveryView }
   'GET /api/v1/deliveries/{delivery_id}': { query: Record<string, never>; body: undefined; answer: DeliveryView }
@@ -1278,6 +1476,8 @@ export interface Routes {
   'GET /api/v1/schemas/{kind}': { query: Record<string, never>; body: undefined; answer: Record<string, Json> }
   'POST /api/v1/search/rebuild': { query: Record<string, never>; body: undefined; answer: SearchStatus }
   'GET /api/v1/search/status': { query: Record<string, never>; body: undefined; answer: SearchStatus }
+  'GET /api/v1/secrets': { query: Record<string, never>; body: undefined; answer: SecretsStatus }
+  'POST /api/v1/secrets/rotate': { query: Record<string, never>; body: RotateRequest; answer: Rotated }
   'DELETE /api/v1/session': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/settings': { query: Record<string, never>; body: undefined; answer: PageSettingView }
   'GET /api/v1/shapes': { query: Record<string, never>; body: undefined; answer: PageShapeView }

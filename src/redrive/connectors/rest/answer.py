@@ -16,6 +16,7 @@ from redrive.sdk import (
     Content,
     ItemReader,
     ItemsInvalid,
+    MemoryContent,
     StepContext,
     XmlValues,
     encode,
@@ -89,6 +90,20 @@ class Reply(msgspec.Struct):
             error=self.failure.sentence if self.failure else None,
             duration_ms=self.duration_ms,
         )
+
+    async def kept(self, ctx: StepContext, start: int = 0, stop: int | None = None) -> Content | None:
+        """The body, or a part of it, as content that a payload may have.
+
+        It shares the bytes of the exchange, unless these were changed to hide a secret: then the part is
+        kept alone, and what stands around it only with the secret hidden.
+        """
+        content = self.content
+        if content is None:
+            return None
+        end = content.size_bytes if stop is None else stop
+        if self.shown is not content:
+            return await ctx.store(content.stream(start, end))
+        return content if (start, end) == (0, content.size_bytes) else await ctx.slice(content, start, end)
 
     async def seen(self) -> bytes | None:
         """The body as JSON, for conditions and pagination; None where it should be JSON or XML and is not.
@@ -187,7 +202,9 @@ async def read_body(
     if size > WHOLE_BYTES:
         reply.content = await ctx.store(_chained(head, pieces))
     elif size:
-        reply.content = await ctx.store(b"".join(head))
+        whole = b"".join(head)
+        # Of an answer with a secret in it only the records are kept as they came: see `Reply.kept`.
+        reply.content = MemoryContent(whole) if tap.secret else await ctx.store(whole)
     tap.close()
     if tap.secret and reply.content is not None:
         reply.shown = await ctx.store(masker.hidden_stream(reply.content.stream()))

@@ -382,7 +382,7 @@ class Attempts:
             return "rejected", Sent(
                 rejected=entries, error=refusal(self.label, verdict, reply, self._client, ctx)
             )
-        sent = Sent(accepted=True, body=reply.content, media_type=reply.media_type or JSON)
+        sent = Sent(accepted=True, body=await reply.kept(ctx), media_type=reply.media_type or JSON)
         if self._results is None or not names:
             sent.delivered = entries
             return "delivered", sent

@@ -396,6 +396,13 @@ class Client:
         return self._session
 
 
+def _tls_reason(error: Exception) -> str:
+    """What OpenSSL says of a certificate: a sentence of its own, and our own host name."""
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+    reason = getattr(inner, "verify_message", None)
+    return f": {str(reason).rstrip('.')}" if reason else ""
+
+
 def failure_of(error: Exception) -> Failure | None:
     """What an exception of the HTTP library says about a request; None: nothing.
 
@@ -404,7 +411,7 @@ def failure_of(error: Exception) -> Failure | None:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return Failure("unsent", "no connection was made in time")
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
-        return Failure("unsent", "its TLS certificate or handshake is not acceptable")
+        return Failure("unsent", f"its TLS certificate or handshake is not acceptable{_tls_reason(error)}")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Failure("unsent", "its name cannot be resolved")
     if isinstance(error, aiohttp.ClientHttpProxyError):

@@ -11,6 +11,7 @@ from typing import Any
 
 from redrive.connectors.rest.attempt import Stage
 from redrive.connectors.rest.client import Client
+from redrive.connectors.rest.described import Parameter, filled
 from redrive.connectors.rest.lookup import Finder
 from redrive.connectors.rest.manifest import ConnectorModel, EndpointModel, FollowUp, Lookup
 from redrive.connectors.rest.paging import GraphQLCursor
@@ -60,15 +61,19 @@ class RestEndpoint:
         self.name = name
         self.direction = model.direction
         self.key = str(model.key) if model.key is not None else None
+        self._label = f"endpoint {name!r}"
+        self._declared = model.parameters
         self._receiver = receiver
         self._sender = sender
 
     def receive(
         self, payload: Payload, parameters: Mapping[str, Any], ctx: StepContext
     ) -> AsyncIterator[Out]:
-        """Errors: `remote.*`, `auth.failed`, `answer.*`, `pagination.*`, `template.missing`."""
+        """Errors: `remote.*`, `auth.failed`, `answer.*`, `pagination.*`, `template.missing`,
+        `parameter.*`.
+        """
         assert self._receiver is not None
-        return self._receiver.run(payload, parameters, ctx)
+        return self._receiver.run(payload, filled(self._label, self._declared, parameters), ctx)
 
     def send(
         self,
@@ -77,9 +82,11 @@ class RestEndpoint:
         parameters: Mapping[str, Any],
         ctx: StepContext,
     ) -> AsyncIterator[Out]:
-        """Errors: `remote.*`, `auth.failed`, `delivery.unknown`, `template.missing`, `request.*`."""
+        """Errors: `remote.*`, `auth.failed`, `delivery.unknown`, `template.missing`, `request.*`,
+        `parameter.*`.
+        """
         assert self._sender is not None
-        return self._sender.run(payload, entries, parameters, ctx)
+        return self._sender.run(payload, entries, filled(self._label, self._declared, parameters), ctx)
 
 
 class RestConnection:
@@ -157,12 +164,14 @@ class RestConnection:
 
     def _finder(self, name: str, lookup: Lookup) -> Finder:
         label = self._label(name)
+        declared: Mapping[str, Parameter] = {}
         if lookup.endpoint is not None:
             pull = self._receiver(lookup.endpoint).pull
+            declared = self._model.endpoints[lookup.endpoint].parameters
         else:
             assert lookup.request is not None
             asked = EndpointModel(direction="receive", request=lookup.request)
             pull = Pull(
                 f"the look-up of {label}", asked, self._client, self._renderer(lookup.request), lookup.items
             )
-        return Finder(label, lookup, pull, self._client)
+        return Finder(label, lookup, pull, self._client, declared)

@@ -7,6 +7,7 @@ from typing import Any
 
 from redrive.connectors.rest.answer import Reply
 from redrive.connectors.rest.client import Client
+from redrive.connectors.rest.described import Parameter
 from redrive.connectors.rest.manifest import Lookup
 from redrive.connectors.rest.pull import Pull
 from redrive.errors import RemoteUnavailable
@@ -16,8 +17,17 @@ from redrive.sdk import Condition, Lenient, Payload, StepContext, TemplateMissin
 class Finder:
     """The look-up of one send endpoint."""
 
-    def __init__(self, label: str, settings: Lookup, pull: Pull, client: Client) -> None:
+    def __init__(
+        self,
+        label: str,
+        settings: Lookup,
+        pull: Pull,
+        client: Client,
+        declared: Mapping[str, Parameter] | None = None,
+    ) -> None:
+        """`declared`: the parameters of the endpoint that is asked."""
         self._label = label
+        self._declared = declared or {}
         self._parameters = settings.parameters
         self._found: Condition | None = settings.found
         self._pull = pull
@@ -40,7 +50,10 @@ class Finder:
             flow.pop("item", None)
         scope = self._client.scopes.within(flow, {**parameters, "key": key})
         given = {name: value.render(Lenient(scope)) for name, value in self._parameters.items()}
-        scope = self._client.scopes.within(flow, {**parameters, "key": key, **given})
+        asked = {**parameters, "key": key, **given}
+        for name, about in self._declared.items():
+            asked.setdefault(name, about.default)
+        scope = self._client.scopes.within(flow, asked)
         reply = await self._pull.page(scope, ctx, payload, absent=True)
         return reply is not None and await self._shows(reply, scope)
 

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import ConfigDict, field_validator, model_validator
 
 from redrive.connectors.rest.authentication import Authentication, NoAuthentication
+from redrive.connectors.rest.described import About, Parameter, names_of_parameters
 from redrive.connectors.rest.paging import Paginate
 from redrive.connectors.rest.parts import (
     Call,
@@ -142,15 +143,31 @@ class FollowUp(Model):
 
 
 _RECEIVE_ONLY = ("items", "paginate")
-_SEND_ONLY = ("per", "key", "results", "idempotency", "lookup", "repeat", "followed_by")
+_SEND_ONLY = ("per", "key", "results", "idempotency", "lookup", "repeat", "followed_by", "payload")
 
 
 class EndpointModel(Model):
     """One operation of the connector."""
 
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
+    )
+
     direction: Direction = Field(help="`receive` pulls from the system, `send` hands something to it.")
     description: str = Field("", help="What it does, for those who build flows.")
     request: Call = Field(help="The request.")
+    parameters: dict[str, Parameter] = Field(
+        default_factory=dict,
+        alias="with",
+        help="What steps may give under `with`. An endpoint that declares nothing takes any parameter; one "
+        "that does refuses others, and reads null where a step gives none.",
+    )
+    payload: About | None = Field(None, help="Send: what is handed over, a payload or an item of one.")
+    answer: About | None = Field(None, help="What the system answers.")
+    imported: str | None = Field(
+        None,
+        help="Mark of `redrive connectors import`: tells at the next import whether the endpoint was edited.",
+    )
     timeouts: Timeouts | None = Field(None, help="Other time-outs than those of the connector.")
     success: Success = Field(default_factory=Success, help="Which answers count as success.")
     rules: list[Rule] = Field(
@@ -200,6 +217,11 @@ class EndpointModel(Model):
         help="Send: `safe` where the same request may be repeated without harm. Default: safe for PUT "
         "and DELETE, else unsafe.",
     )
+
+    @field_validator("parameters")
+    @classmethod
+    def _spelt(cls, value: dict[str, Parameter]) -> dict[str, Parameter]:
+        return names_of_parameters(value)
 
     @field_validator("script")
     @classmethod
@@ -265,6 +287,11 @@ class ConnectorModel(Model):
     tls: Tls | None = Field(None, help="Certificates, where those of the machine are not enough.")
     max_answer_bytes: int = Field(
         4 << 30, help="Largest answer, decompressed. A larger one is an error.", ge=1, unit="bytes"
+    )
+    imported: str | None = Field(
+        None,
+        help="Mark of `redrive connectors import`: tells at the next import whether what stands beside the "
+        "endpoints was edited.",
     )
     endpoints: dict[str, EndpointModel] = Field(
         help="What can be asked of the system, by name.", min_length=1

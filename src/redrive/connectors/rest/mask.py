@@ -23,6 +23,9 @@ MASKED = "[masked]"
 # Shorter ones would hide half of every document and are no secrets.
 SHORTEST_SECRET = 4
 MOST_LEARNT = 64
+SHORTEST_INNER = 6
+_ESCAPED = re.compile("%[0-9A-F]{2}")
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 Place = Literal["plain", "url", "form", "json"]
 
@@ -66,12 +69,30 @@ def _spelt(value: str, place: Place) -> str:
 def _spellings(value: str) -> set[str]:
     places: tuple[Place, ...] = ("plain", "url", "form", "json")
     ascii_json = json.dumps(value)[1:-1]
+    in_url = quote(value, safe="")
     return {
         *(_spelt(value, place) for place in places),
         ascii_json,
         ascii_json.replace("/", "\\/"),
+        # JSON inside of JSON: a request that is told back as a text.
+        json.dumps(ascii_json)[1:-1],
+        json.dumps(_spelt(value, "json"), ensure_ascii=False)[1:-1],
+        quote(value),
+        _ESCAPED.sub(lambda found: found.group().lower(), in_url),
         base64.b64encode(value.encode()).decode(),
+        base64.urlsafe_b64encode(value.encode()).decode(),
     }
+
+
+def _inside_base64(value: str) -> set[str]:
+    """What base64 of something longer shows of it, wherever in that it stands: `user:password`."""
+    found = set()
+    for shift in range(3):
+        coded = base64.b64encode(b"." * shift + value.encode())
+        inner = coded[-(-shift * 8 // 6) : len(coded.rstrip(b"=")) - (len(coded) != len(coded.rstrip(b"=")))]
+        if len(inner) >= SHORTEST_INNER:
+            found |= {inner.decode(), inner.translate(_URLSAFE).decode()}
+    return found
 
 
 class Masker:
@@ -99,7 +120,7 @@ class Masker:
         if len(self._learnt) > MOST_LEARNT:
             _, old = self._learnt.popleft()
             if old not in self._values.values():
-                for text in _spellings(old):
+                for text in _spellings(old) | _inside_base64(old):
                     self._hide.pop(text.encode(), None)
         if name:
             self._values = {**self._values, name: value}
@@ -110,6 +131,8 @@ class Masker:
         shown = f"[secret {name}]" if name else MASKED
         for text in _spellings(value):
             self._hide.setdefault(text.encode(), shown.encode())
+        for text in _inside_base64(value):
+            self._hide.setdefault(text.encode(), MASKED.encode())
 
     def _work_out(self) -> None:
         self._found = _any_of(self._hide)

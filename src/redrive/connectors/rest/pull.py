@@ -41,6 +41,11 @@ class Pull:
         self._judge = Judge(endpoint)
         self._items_path = items_path
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether a request changes nothing there, so that it may be made and not be used."""
+        return self._renderer.method in {"GET", "HEAD"}
+
     async def page(
         self,
         scope: Mapping[str, Any],
@@ -102,6 +107,12 @@ class Pull:
             if reply.status not in _REDIRECTS or not target or rendered.method not in {"GET", "HEAD"}:
                 return reply
             url = urljoin(reply.url, target)
+            if urlsplit(reply.url).scheme == "https" and urlsplit(url).scheme == "http":
+                raise RemoteRejected(
+                    f"{self.label} redirects from https to http, where anybody on the way can read it",
+                    code="answer.redirect",
+                    hint="If that is meant, name the http address in the connection.",
+                )
             if not (_reachable(url) and client.allows(url)):
                 raise RemoteRejected(
                     f"{self.label} redirects to an address that connections may not reach",
@@ -116,6 +127,12 @@ class Pull:
                 outgoing, ctx, items_path=self._items_path, timeouts=self._endpoint.timeouts
             )
             ctx.exchange(outgoing.shown, reply.answer(client.masker), payload=payload)
+        if reply.status in _REDIRECTS and reply.header("location"):
+            raise RemoteRejected(
+                f"{self.label} redirects more than {MOST_REDIRECTS} times, perhaps in a circle",
+                code="answer.redirect",
+                hint="The exchanges show the way; name its end in the connector.",
+            )
         return reply
 
     def _failed(self, reply: Reply) -> StepError:

@@ -179,6 +179,7 @@ def spent_s(headers: Mapping[str, str], now: datetime) -> float | None:
     return None
 
 
+LONGEST_S = 366 * 86_400.0
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
 _FACT = re.compile(r"\b(r|t|remaining|reset)\s*=\s*(\d{1,10})\b")
 
@@ -193,8 +194,13 @@ def _seconds(text: str, now: datetime) -> float | None:
             return None
         if date.tzinfo is None:
             date = date.replace(tzinfo=UTC)
-        return max((date - now).total_seconds(), 0.0)
+        return _sensible((date - now).total_seconds())
     if not 0 <= number < float("inf"):
         return None
     # A reset is spelt as seconds to wait, or as an instant in seconds since 1970.
-    return max(number - now.timestamp(), 0.0) if number >= _EPOCH_FROM else number
+    return _sensible(number - now.timestamp() if number >= _EPOCH_FROM else number)
+
+
+def _sensible(seconds: float) -> float | None:
+    """None for a wait of years: a mistake, or a date that stands for never."""
+    return max(seconds, 0.0) if seconds < LONGEST_S else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
@@ -22,7 +22,7 @@ from redrive.server.wire import (
     answer,
     tagged_answer,
 )
-from redrive.service.interface import AnsweringRuns, Side, Which
+from redrive.service.interface import Side, Which
 from redrive.service.views import (
     ExchangeView,
     LogLine,
@@ -239,9 +239,13 @@ async def payloads(
     },
 )
 async def run_answer(service: Service, run_id: RunId) -> Response:
-    """What the caller of a callback got: the body, its media type, and in `Redrive-Status` its status."""
-    given = await cast("AnsweringRuns", service.runs).answer(run_id)
-    headers = {**dict(given.headers), "Redrive-Status": str(given.status)}
+    """What the caller of a callback got: the body, its media type, and in `Redrive-Status` its status.
+
+    `Redrive-Headers` names the headers that the caller got.
+    """
+    given = await service.runs.answer(run_id)
+    named = ", ".join(name for name, _ in given.headers)
+    headers = {**dict(given.headers), "Redrive-Status": str(given.status), "Redrive-Headers": named}
     if isinstance(given.body, bytes):
         return Response(given.body, headers=headers, media_type=given.media_type)
     return StreamingResponse(given.body, headers=headers, media_type=given.media_type)

@@ -8,6 +8,8 @@ transaction each, so that all of them together keep the limits.
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -20,6 +22,19 @@ from redrive.store.committer import Committer
 LEASE_US: Final = 30_000_000
 KEEP_EVERY_S: Final = 10.0
 LOOK_AGAIN_S: Final = 0.1
+
+
+def process_name() -> str:
+    """A name that no other process has, now or later."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def allowances(
+    committer: Committer, now: Callable[[], int], alone: Callable[[], bool]
+) -> Callable[[str], StoredAllowance]:
+    """Gives the limits of a connection. `alone`: whether this process executes, and nobody else."""
+    holder = process_name()
+    return lambda connection: StoredAllowance(connection, committer, now, holder, alone)
 
 
 class StoredAllowance:

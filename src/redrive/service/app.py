@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets as secrets_module
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
 from redrive.engine.allocator import give_back
-from redrive.engine.allowances import StoredAllowance
+from redrive.engine.allowances import allowances
 from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
@@ -393,12 +392,6 @@ async def open_service(
     def tokens(connection: str) -> StoredTokens:
         return StoredTokens(connection, reader, committer, secrets, clock.micros)
 
-    worker = f"{os.getpid()}-{secrets_module.token_hex(4)}"
-
-    def allowance(connection: str) -> StoredAllowance:
-        # Whoever holds the runner lock executes alone: its limits need no store.
-        return StoredAllowance(connection, committer, clock.micros, worker, lambda: told[0].is_runner)
-
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
     told: list[Service] = []
@@ -408,7 +401,8 @@ async def open_service(
         parse,
         open_connection,
         tokens=tokens,
-        allowances=allowance,
+        # Whoever holds the runner lock executes alone: its limits need no store.
+        allowances=allowances(committer, clock.micros, lambda: told[0].is_runner),
         allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
     )
     deps = Deps(
@@ -421,7 +415,7 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
-        gates=Gates(reader, committer, clock, settings, enabled=playback is None, worker=worker),
+        gates=Gates(reader, committer, clock, settings, enabled=playback is None),
         apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )

@@ -206,9 +206,15 @@ Index(
     "ix_runs_queue",
     runs.c.turn,
     runs.c.id,
+    # So that runs which cannot start are passed by without being read.
     runs.c.flow_id,
-    sqlite_where=runs.c.status == text("'queued'"),
-    postgresql_where=runs.c.status == text("'queued'"),
+    runs.c.source_run,
+    runs.c.parent_run,
+    runs.c.overlap,
+    runs.c.lane,
+    # Not plain `status = 'queued'`: SQLite would then go by the index of the status, and sort.
+    sqlite_where=text("status || '' = 'queued'"),
+    postgresql_where=text("status || '' = 'queued'"),
 )
 Index(
     "ix_runs_lane",

@@ -600,10 +600,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_runs_queue",
         "runs",
-        ["turn", "id", "flow_id"],
+        ["turn", "id", "flow_id", "source_run", "parent_run", "overlap", "lane"],
         unique=False,
-        sqlite_where=sa.text("status = 'queued'"),
-        postgresql_where=sa.text("status = 'queued'"),
+        sqlite_where=sa.text("status || '' = 'queued'"),
+        postgresql_where=sa.text("status || '' = 'queued'"),
     )
     op.create_index(
         "ix_runs_retention",

@@ -334,7 +334,7 @@ async def test_so_many_at_a_time(home: Home, gate: Gate, head: str, kind: str) -
         await gate.came(2)
         gate.open.set()
         await ended(desk, *runs)
-    assert (gate.order, gate.most) == ([0, 1, 2, 3, 4], 2)
+    assert (gate.order[:3], sorted(gate.order[3:]), gate.most) == ([0, 1, 2], [3, 4], 2)
 
 
 async def limited(desk: Desk, text: str) -> None:

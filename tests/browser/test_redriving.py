@@ -174,7 +174,7 @@ def test_twenty_failed_runs_are_redriven_together(site, page, demo):
     page.get_by_role("checkbox", name="Select all that are listed").check()
     expect(page.get_by_text("20 runs selected")).to_be_visible()
     clicks = Clicks()
-    clicks.click(page.get_by_role("region", name="Selection").get_by_role("button", name=re.compile("^Retry")))
+    clicks.click(page.get_by_role("region", name="Selection").get_by_role("button", name=re.compile("^Redrive")))
     expect(plan_of(page).get_by_role("status")).to_contain_text("20 items will be sent", timeout=30_000)
     look_over(page)
     picture(page, "redrive-many")

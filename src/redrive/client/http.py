@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from redrive.client.connectors import HttpConnectors
 from redrive.client.groups import HttpGroups
+from redrive.client.people import HttpAccounts, HttpAudit, HttpMasks, HttpSessions
 from redrive.client.problems import not_redrive
 from redrive.client.queue import HttpQueue
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
@@ -59,6 +60,7 @@ from redrive.service.views import (
     LoginLink,
     LogLine,
     NewToken,
+    Overview,
     Page,
     PayloadDetail,
     PayloadView,
@@ -240,6 +242,10 @@ class _Runs(_Noun):
         text: str | None = None,
         version: int | None = None,
         warnings: bool | None = None,
+        until: datetime | None = None,
+        unhealed: bool = False,
+        oldest: bool = False,
+        brief: bool = False,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[RunRow]:
@@ -253,12 +259,19 @@ class _Runs(_Noun):
             text=text,
             version=version,
             warnings=warnings,
+            until=until,
+            unhealed=unhealed or None,
+            oldest=oldest or None,
+            brief=brief or None,
             limit=limit,
             cursor=cursor,
         )
 
-    async def get(self, run_id: str) -> RunView:
-        return await self._to.get(RunView, "runs", run_id)
+    async def get(self, run_id: str, *, listed: int = 100) -> RunView:
+        return await self._to.get(RunView, "runs", run_id, listed=listed)
+
+    async def overview(self) -> Overview:
+        return await self._to.get(Overview, "overview")
 
     async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
         loop = asyncio.get_running_loop()
@@ -309,8 +322,8 @@ class _Runs(_Noun):
 
 
 class _Payloads(_Noun):
-    async def get(self, payload_id: str) -> PayloadDetail:
-        return await self._to.get(PayloadDetail, "payloads", payload_id)
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
+        return await self._to.get(PayloadDetail, "payloads", payload_id, text=text)
 
     async def items(self, payload_id: str, start: int, stop: int) -> ItemRange:
         return await self._to.get(ItemRange, "payloads", payload_id, "items", start=start, stop=stop)
@@ -475,8 +488,11 @@ class _Secrets(_Noun):
 
 
 class _Tokens(_Noun):
-    async def create(self, name: str, *, days: int | None = None) -> NewToken:
-        return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
+    async def create(
+        self, name: str, *, days: int | None = None, scopes: Sequence[str] | None = None
+    ) -> NewToken:
+        given = None if scopes is None else list(scopes)
+        return await self._to.post(NewToken, "tokens", body={"name": name, "days": days, "scopes": given})
 
     async def list(self) -> Page[TokenView]:
         return await self._to.get(Page[TokenView], "tokens")
@@ -544,6 +560,10 @@ class HttpClient:
         self.groups = HttpGroups(self._to)
         self.secrets = _Secrets(self._to)
         self.tokens = _Tokens(self._to)
+        self.accounts = HttpAccounts(self._to)
+        self.sessions = HttpSessions(self._to)
+        self.audit = HttpAudit(self._to)
+        self.masks = HttpMasks(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)
         self.queue = HttpQueue(self._to)

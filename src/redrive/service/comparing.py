@@ -40,6 +40,8 @@ class Comparing(Reading):
         Errors: `payload.unknown`, `payload.expired`, `payload.invalid`, `payload.too_large`, `path.invalid`.
         """
         first, second = await self._payload(before), await self._payload(after)
+        for payload in (first, second):
+            await self._unmasked(payload, "comparing payloads")
         old: list[Known] = []
         new: list[Known] = []
         if first.digest != second.digest:

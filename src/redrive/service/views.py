@@ -106,6 +106,41 @@ class StepRunView(View):
     """Runs that the step has started, the first 100."""
 
 
+class Cause(View):
+    """Why a run failed: the first step that did, and the first record that it failed on."""
+
+    step: str
+    code: str
+    title: str
+    detail: str
+    hint: str | None = None
+    key: str | None = None
+    """The delivery key of the record, where the step sends with one."""
+    keys: int = 0
+    """How many records were rejected, or may have been sent, in that step."""
+    payload: str | None = None
+    item: int | None = None
+    payloads: int = 0
+    """How many payloads failed in that step."""
+
+
+class RunBrief(View):
+    """What a list tells of a run beyond its row: how much went through it, and why it failed.
+
+    Counted are the payloads that its own steps put out, and what stands in them.
+    """
+
+    payloads: int
+    items: int
+    size_bytes: int
+    delivered: int = 0
+    cause: Cause | None = None
+
+
+OnlyBrief = Annotated[RunBrief | None, Field(exclude_if=lambda value: value is None)]
+"""Written only where it was asked for."""
+
+
 class RunRow(View):
     """A run as the run log lists it: the run object without its steps."""
 
@@ -133,6 +168,7 @@ class RunRow(View):
     pinned: OnlyTrue = False
     payloads_expired: OnlyTrue = False
     """These two are written only where they are so."""
+    brief: OnlyBrief = None
 
 
 class RunView(RunRow):
@@ -174,7 +210,8 @@ class PayloadDetail(PayloadView):
 
     `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the
     content is not text. `edited_from` links an edited payload to its original, `patch` is the
-    JSON Patch between them.
+    JSON Patch between them. `masked`: masking rules hold for it, so its bytes are handed out without
+    what they hide, and `digest` is not that of its bytes.
     """
 
     run: str | None
@@ -188,6 +225,7 @@ class PayloadDetail(PayloadView):
     edited_from: str | None = None
     patch: list[dict[str, Any]] | None = None
     edit_reason: str | None = None
+    masked: OnlyTrue = False
 
 
 class ItemRange(View):
@@ -335,6 +373,29 @@ class Imported(View):
     warnings: list[str] = []
 
 
+class Hour(View):
+    """What became of the runs that were queued in one hour."""
+
+    at: datetime
+    counts: dict[RunStatus, int]
+
+
+class Overview(View):
+    """What there is to see to: the runs of the last day, hour by hour, and what runs and waits now.
+
+    `open_failures` are those of the day that no later run has made good; where `more_failures`, the older
+    of them were not looked at.
+    """
+
+    since: datetime
+    hours: list[Hour]
+    counts: dict[RunStatus, int]
+    running: int
+    queued: int
+    open_failures: int
+    more_failures: bool = False
+
+
 class StartRequest(View):
     """How to start a run without a source. `payloads` are ids of stored payloads or uploads."""
 
@@ -425,8 +486,12 @@ class CheckResult(View):
 
 
 class TokenView(View):
+    """`account` null: made in the home itself. `scopes`: roles and rights, side by side."""
+
     id: str
     name: str
+    account: str | None = None
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None = None
     last_used_at: datetime | None = None

@@ -60,7 +60,11 @@ export default function SideBySide({ before, after, language, label, onChange }:
       parent: root,
       a: {
         doc: before,
-        extensions: [...shared, fixed, EditorView.contentAttributes.of({ 'aria-label': `${label}: before`, tabindex: '0' })],
+        extensions: [
+          ...shared,
+          fixed,
+          EditorView.contentAttributes.of({ 'aria-label': `${label}: before`, tabindex: '0' }),
+        ],
       },
       b: {
         doc: after,

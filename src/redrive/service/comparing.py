@@ -18,7 +18,6 @@ from redrive.core.run import PayloadRow
 from redrive.errors import PayloadError, UsageError
 from redrive.service.reading import Reading
 from redrive.service.reading_views import ItemDifference, PayloadDiff
-from redrive.service.veil import Veil
 
 MOST_ITEMS: Final = 1_000_000
 MOST_DIFFERENCES: Final = 2_000
@@ -41,9 +40,8 @@ class Comparing(Reading):
         Errors: `payload.unknown`, `payload.expired`, `payload.invalid`, `payload.too_large`, `path.invalid`.
         """
         first, second = await self._payload(before), await self._payload(after)
-        for payload_id, payload in ((before, first), (after, second)):
-            await self._unveiled(payload, payload_id)
-            self._note("payload.view", payload_id, Veil(None), compared=True)
+        for payload in (first, second):
+            await self._unmasked(payload, "comparing payloads")
         old: list[Known] = []
         new: list[Known] = []
         if first.digest != second.digest:

@@ -17,7 +17,7 @@ import { Duration, Time } from '~/components/Values'
 import { useTitle } from '~/routes/hooks'
 import { CauseOf } from '~/run/CauseOf'
 import { type Entry, folded } from '~/run/model'
-import { RetryDialog } from '~/run/RetryDialog'
+import { RetrySlot } from '~/run/RetrySlot'
 import { DayChart } from './DayChart'
 import css from './home.module.css'
 
@@ -235,7 +235,7 @@ function Failures({ rows, error, onRetry, none }: FailuresProps) {
         )}
       </div>
       {body}
-      {retrying && <RetryDialog runs={retrying} onClose={() => setRetrying(null)} />}
+      {retrying && <RetrySlot runs={retrying} onClose={() => setRetrying(null)} />}
     </section>
   )
 }

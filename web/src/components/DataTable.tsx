@@ -1,7 +1,7 @@
 /** A table of any length: only the rows that are seen are drawn. Filters stand on the column heads. */
 
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
+import { type MouseEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { useKeys } from '~/shell/shortcuts'
 import { Checkbox } from './Field'
 import { Icon } from './Icon'
@@ -165,7 +165,7 @@ export function DataTable<Row>(props: Props<Row>) {
                   if (event.key === 'Enter' && event.target === event.currentTarget) props.onOpen?.(row)
                 }}
                 onClick={(event) => {
-                  if (!(event.target as HTMLElement).closest('a,button,input,label')) props.onOpen?.(row)
+                  if (isOwn(event)) props.onOpen?.(row)
                 }}
               >
                 {onSelect && (
@@ -198,6 +198,12 @@ export function DataTable<Row>(props: Props<Row>) {
       {props.foot}
     </div>
   )
+}
+
+/** Whether a row itself was pressed: not a control in it, nor a menu that it has opened elsewhere on the page. */
+export function isOwn(event: MouseEvent): boolean {
+  const target = event.target as HTMLElement
+  return event.currentTarget.contains(target) && target.closest('a,button,input,label') === null
 }
 
 function classes<Row>(column: Column<Row>): string | undefined {

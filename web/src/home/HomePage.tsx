@@ -7,6 +7,7 @@ import { call } from '~/api/client'
 import { useRunEvents } from '~/api/live'
 import type { RunRow } from '~/api/types'
 import { Button } from '~/components/Button'
+import { isOwn } from '~/components/DataTable'
 import { Empty } from '~/components/Empty'
 import { count, plural } from '~/components/format'
 import { Icon, type IconName } from '~/components/Icon'
@@ -247,7 +248,7 @@ function Failure({ entry, onOpen, onRetry }: { entry: Entry; onOpen(): void; onR
     <li
       className={css.failure}
       onClick={(event) => {
-        if (!(event.target as HTMLElement).closest('a,button')) onOpen()
+        if (isOwn(event)) onOpen()
       }}
     >
       <StatusIcon status={row.status} />

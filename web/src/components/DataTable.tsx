@@ -1,11 +1,12 @@
 /** A table of any length: only the rows that are seen are drawn. Filters stand on the column heads. */
 
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type MouseEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { useKeys } from '~/shell/shortcuts'
 import { Checkbox } from './Field'
 import { Icon } from './Icon'
 import { Popover } from './Popover'
+import { isOwn } from './press'
 
 export interface Column<Row> {
   id: string
@@ -198,12 +199,6 @@ export function DataTable<Row>(props: Props<Row>) {
       {props.foot}
     </div>
   )
-}
-
-/** Whether a row itself was pressed: not a control in it, nor a menu that it has opened elsewhere on the page. */
-export function isOwn(event: MouseEvent): boolean {
-  const target = event.target as HTMLElement
-  return event.currentTarget.contains(target) && target.closest('a,button,input,label') === null
 }
 
 function classes<Row>(column: Column<Row>): string | undefined {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,14 @@ async def up(
 
     Runs under way go on at the next start. A second `up` on the same home is an error.
     """
+    gc.disable()  # what is imported now stays: to look through it takes a seventh of the start
+    try:
+        await _up(session, host, port)
+    finally:
+        gc.enable()
+
+
+async def _up(session: Session, host: str | None, port: int | None) -> None:
     from redrive import log
     from redrive.client.connecting import home_of, live_server, settings_of
     from redrive.settings import load
@@ -48,7 +57,7 @@ async def up(
 async def serve_home(session: Session, home: Path, settings: Settings, host: str, port: int) -> None:
     """Serve a home until a signal; prints its address when it is ready."""
     from redrive.client.local import open_home
-    from redrive.server.serve import serve
+    from redrive.server.serve import Reach, serve
 
     output = session.output
 
@@ -57,7 +66,8 @@ async def serve_home(session: Session, home: Path, settings: Settings, host: str
             output.value({"url": address.url, "link": address.link, "home": str(home)})
             return
         output.text(f"Redrive runs at {address.url}")
-        output.text(f"Sign a browser in, once: {address.link}")
+        if address.link is not None:
+            output.text(f"Sign a browser in, once: {address.link}")
         output.bytes(b"")  # flushed: whoever waits for the address in a pipe has it now
 
     await serve(
@@ -67,4 +77,13 @@ async def serve_home(session: Session, home: Path, settings: Settings, host: str
         open_service=lambda: open_home(home, settings, serve=True),
         settings=settings,
         ready=ready,
+        reach=Reach(
+            public_url=settings.public_url,
+            host_names=_listed(settings.host_names),
+            proxies=_listed(settings.trusted_proxies),
+        ),
     )
+
+
+def _listed(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()

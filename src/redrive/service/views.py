@@ -210,7 +210,8 @@ class PayloadDetail(PayloadView):
 
     `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the
     content is not text. `edited_from` links an edited payload to its original, `patch` is the
-    JSON Patch between them.
+    JSON Patch between them. `masked`: masking rules hold for it, so its bytes are handed out without
+    what they hide, and `digest` is not that of its bytes.
     """
 
     run: str | None
@@ -224,6 +225,7 @@ class PayloadDetail(PayloadView):
     edited_from: str | None = None
     patch: list[dict[str, Any]] | None = None
     edit_reason: str | None = None
+    masked: OnlyTrue = False
 
 
 class ItemRange(View):
@@ -422,7 +424,8 @@ class RetryRequest(View):
 class RedriveRequest(View):
     """Where to start (`after` or `at`, one of them), with what, how.
 
-    `edits` maps payload ids of the start bucket to ids of uploads that replace them.
+    `edits` maps payload ids of the start bucket to ids of uploads that replace them; `item_edits`
+    payload ids to new texts of single items, by the item's number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -431,6 +434,7 @@ class RedriveRequest(View):
     at: str | None = None
     payloads: list[str] = []
     edits: dict[str, str] = {}
+    item_edits: dict[str, dict[str, str]] = {}
     items: str | None = None
     skips: list[str] = []
     variables: dict[str, Any] = {}
@@ -482,8 +486,12 @@ class CheckResult(View):
 
 
 class TokenView(View):
+    """`account` null: made in the home itself. `scopes`: roles and rights, side by side."""
+
     id: str
     name: str
+    account: str | None = None
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None = None
     last_used_at: datetime | None = None

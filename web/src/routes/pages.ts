@@ -17,5 +17,7 @@ export const PAGES: Page[] = [
   { path: '/', title: 'Home', nav: { group: 'watch', icon: 'home', order: 1 }, load: () => import('~/home/HomePage') },
   { path: '/runs', title: 'Run log', nav: { group: 'watch', icon: 'list', order: 2 }, load: () => import('~/run/RunsPage') },
   { path: '/runs/$run', title: 'Run', load: () => import('~/run/RunPage') },
+  { path: '/start', title: 'Run a flow', nav: { group: 'watch', icon: 'play', order: 3 }, load: () => import('~/initialise/StartPage') },
+  { path: '/payloads/$payload', title: 'Payload', load: () => import('~/payload/PayloadPage') },
   { path: '/find', title: 'Find', nav: { group: 'watch', icon: 'search', order: 4 }, load: () => import('~/find/FindPage') },
 ]

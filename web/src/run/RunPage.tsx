@@ -11,7 +11,7 @@ import { Icon } from '~/components/Icon'
 import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
 import { StatusIcon } from '~/components/StatusIcon'
-import { canRedrive, RedriveSlot } from '~/components/slots'
+import { RedriveSlot } from '~/components/slots'
 import { Duration, Time } from '~/components/Values'
 import { usePart, useTitle, useView } from '~/routes/hooks'
 import { useKeys } from '~/shell/shortcuts'
@@ -112,11 +112,9 @@ function Shown({ run }: { run: RunView }) {
               >
                 Retry
               </Button>
-              {canRedrive && (
-                <Button icon="redrive" onClick={() => setDialog('redrive')}>
-                  Redrive
-                </Button>
-              )}
+              <Button icon="redrive" onClick={() => setDialog('redrive')}>
+                Redrive
+              </Button>
             </>
           ) : (
             <Button icon="stop" onClick={() => setDialog('stop')}>

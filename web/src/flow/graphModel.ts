@@ -148,14 +148,11 @@ export function newStep(
     const used = new Set([...taken, id])
     const one = freeId('path-1', used)
     const two = freeId('path-2', new Set([...used, one]))
-    const when = shape === 'route' ? { when: { field: 'id', exists: true } } : {}
-    return {
-      ...step,
-      paths: [
-        { id: one, ...when, steps: [] },
-        { id: two, ...when, steps: [] },
-      ],
-    }
+    const path = (name: string): Plain =>
+      shape === 'route'
+        ? { id: name, when: { field: 'id', exists: true }, steps: [] }
+        : { id: name, steps: [] }
+    return { ...step, paths: [path(one), path(two)] }
   }
   const properties = isRecord(schema.properties as Plain) ? (schema.properties as Record<string, Plain>) : {}
   for (const name of (schema.required as string[] | undefined) ?? []) {

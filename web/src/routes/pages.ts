@@ -17,5 +17,7 @@ export const PAGES: Page[] = [
   { path: '/', title: 'Home', nav: { group: 'watch', icon: 'home', order: 1 }, load: () => import('~/home/HomePage') },
   { path: '/runs', title: 'Run log', nav: { group: 'watch', icon: 'list', order: 2 }, load: () => import('~/run/RunsPage') },
   { path: '/runs/$run', title: 'Run', load: () => import('~/run/RunPage') },
+  { path: '/flows', title: 'Flows', nav: { group: 'build', icon: 'flow', order: 1 }, load: () => import('~/flow/FlowsPage') },
+  { path: '/flows/$flow', title: 'Flow', load: () => import('~/flow/FlowPage') },
   { path: '/find', title: 'Find', nav: { group: 'watch', icon: 'search', order: 4 }, load: () => import('~/find/FindPage') },
 ]

@@ -209,7 +209,7 @@ def apply(
 ) -> Sequence[Imported]:
     """Write all of it. What each document did, in their order.
 
-    `based_on`: of flows, the tag of the draft that was edited. Errors: `draft.changed`.
+    `based_on`: of flows, the tag of the draft that was edited, "" where there was none. Errors: `draft.changed`.
     """
     for name, tag in (based_on or {}).items():
         _unchanged(transaction, name, tag)
@@ -234,7 +234,8 @@ def apply(
 
 def _unchanged(transaction: Transaction, name: str, tag: str) -> None:
     there = flow_store.get_flow(transaction, name)
-    if there is None or there.draft is None or text_tag(there.draft) != tag.strip('"'):
+    stored = text_tag(there.draft) if there is not None and there.draft is not None else ""
+    if stored != tag.strip('"'):
         raise StateConflict(
             f"the draft of {name!r} was changed since it was read",
             code="draft.changed",

@@ -28,7 +28,7 @@ interface Props {
   name: string
   initial: string
   isNew: boolean
-  tag: string | null
+  tag: string
   shapes: readonly ShapeView[]
 }
 

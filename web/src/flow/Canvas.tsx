@@ -67,6 +67,7 @@ function Drawing(props: CanvasProps) {
         width: box.width,
         height: box.height,
         className: 'nopan',
+        style: { pointerEvents: 'all' },
         data: { box },
       })),
     [made],

@@ -3,7 +3,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call } from '~/api/client'
-import { Problem } from '~/api/problem'
 import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
 import { usePart, useTitle, useView } from '~/routes/hooks'
@@ -28,15 +27,15 @@ function Opened({ name }: { name: string }) {
   // Read once: what is under edit is not replaced behind the user's back.
   const stored = useQuery({
     queryKey: ['flow-text', name],
+    enabled: !template,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
     retry: false,
     queryFn: ({ signal }) => readStored(name, signal),
   })
-  const missing = stored.error instanceof Problem && stored.error.code === 'flow.unknown'
-  const error = shapes.error ?? (missing && template ? null : stored.error)
+  const error = shapes.error ?? stored.error
   if (error) return <ProblemNote error={error} onRetry={() => void stored.refetch()} />
-  if (!shapes.data || stored.isPending) return <Loading what="Opening the flow" />
+  if (!shapes.data || (!template && !stored.data)) return <Loading what="Opening the flow" />
   const fresh = stored.data === undefined
   const text = stored.data?.text ?? (TEMPLATES[template ?? ''] ?? TEMPLATES.empty)?.text(name) ?? ''
   return (
@@ -44,7 +43,7 @@ function Opened({ name }: { name: string }) {
       name={name}
       initial={text}
       isNew={fresh}
-      tag={stored.data?.tag ?? null}
+      tag={stored.data?.tag ?? ''}
       shapes={shapes.data.items}
     />
   )

@@ -4,7 +4,7 @@ import { address, call, send } from '~/api/client'
 
 export interface Stored {
   text: string
-  tag: string | null
+  tag: string
 }
 
 /** The draft, else the deployed version. */
@@ -13,10 +13,10 @@ export async function readStored(name: string, signal?: AbortSignal): Promise<St
   const version = flow.draft ? 'draft' : undefined
   const url = address('/api/v1/flows/{name}/document', { name }, { version })
   const answer = await send(url, { signal })
-  return { text: await answer.text(), tag: flow.draft ? answer.headers.get('etag') : null }
+  return { text: await answer.text(), tag: flow.draft ? (answer.headers.get('etag') ?? '') : '' }
 }
 
-/** Makes the text the draft. `tag`: of the draft that was read; null overwrites whatever is there. */
+/** Makes the text the draft. `tag`: of the draft that was read, '' of none; null overwrites whatever is there. */
 export async function saveDraft(name: string, text: string, tag: string | null): Promise<string> {
   const done = await call('POST /api/v1/imports', {
     body: {
@@ -27,7 +27,7 @@ export async function saveDraft(name: string, text: string, tag: string | null):
   return done.items[0]?.name ?? name
 }
 
-export async function draftTag(name: string): Promise<string | null> {
+export async function draftTag(name: string): Promise<string> {
   const url = address('/api/v1/flows/{name}/document', { name }, { version: 'draft' })
-  return (await send(url, { method: 'GET' })).headers.get('etag')
+  return (await send(url, { method: 'GET' })).headers.get('etag') ?? ''
 }

@@ -21,8 +21,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.acceptance.product import TIMEOUT_S, Command
 from tests.structure.tree import ROOT
 
-# Taken out of what servers inherit: they know no such setting.
-SCREENSHOTS = os.environ.pop("REDRIVE_SCREENSHOTS", "")
 PICTURES = ROOT / "docs" / "images" / "ui"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 ARGUMENTS = [
@@ -149,6 +147,6 @@ def look_over(page: Page) -> None:
 def picture(page: Page, name: str) -> None:
     """The picture of the docs, written only where REDRIVE_SCREENSHOTS asks for it."""
     assert re.fullmatch(r"[a-z0-9-]+", name)
-    if SCREENSHOTS:
+    if os.environ.get("REDRIVE_SCREENSHOTS"):
         PICTURES.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")

@@ -36,7 +36,7 @@ export interface Layout {
 export function layout(steps: readonly Step[]): Layout {
   const made: Layout = { boxes: [], lines: [], width: listWidth(steps), height: 0 }
   const middle = made.width / 2
-  const start: Box = { id: 'start', kind: 'start', ...box(middle, 0, 150, 40) }
+  const start: Box = { id: 'start', kind: 'start', ...box(middle, 0, 190, 40) }
   made.boxes.push(start)
   const end = drawList(made, steps, ['steps'], middle, start)
   const last: Box = { id: 'end', kind: 'end', ...box(middle, bottom(end) + SIZE.gap, 60, 26) }

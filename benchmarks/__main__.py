@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -45,6 +46,10 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--payloads", type=int, default=1_000_000, help="payloads of the store that is searched (1,000,000)"
     )
+    parser.add_argument("--fill-minutes", type=float, default=math.inf, help="most time for filling it")
+    parser.add_argument(
+        "--store", type=Path, help="keep the store that is searched, or the run log, here and use it again"
+    )
     parser.add_argument("--folder", type=Path, help="where homes are made: the disk that is measured")
     parser.add_argument("--no-file", action="store_true", help="print only")
     return parser.parse_args(given)
@@ -62,11 +67,13 @@ def main(given: list[str]) -> None:  # noqa: C901 - one line for each benchmark
             elif name == "responsive":
                 lines = bench_responsive.main(folder, payload_mb=asked.payload_mb)
             elif name == "log":
-                lines = bench_log.main(folder, runs=asked.log_runs)
+                lines = bench_log.main(asked.store or folder, runs=asked.log_runs)
             elif name == "tree":
                 lines = bench_tree.main()
             elif name == "search":
-                lines = bench_search.main(folder, payloads=asked.payloads)
+                lines = bench_search.main(
+                    asked.store or folder, payloads=asked.payloads, within_s=asked.fill_minutes * 60
+                )
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
             elif name == "shapes":

@@ -49,7 +49,7 @@ async def test_of_two_commands_the_second_queues_and_is_executed(home, warehouse
                 async for _ in looking.client.runs.watch():
                     if len((await looking.client.runs.list()).items) == 2:
                         break
-                (waiting,) = (await looking.client.runs.queue()).items
+                (waiting,) = (await looking.client.queue.list()).items
                 assert waiting.reason
                 assert not looking.client._service.is_runner
             warehouse.let_go.set()

@@ -142,7 +142,7 @@ class Soak:
             raise Violation(f"these orders never arrived: {sorted(lost)[:20]}")
         if more := booked - expected:
             raise Violation(f"nobody has ordered {sorted(more)[:20]}")
-        queue = await self.life.call(lambda c: c.runs.queue())
+        queue = await self.life.call(lambda c: c.queue.list())
         if queue.items:
             raise Violation(f"the queue is not empty: {queue.items[:3]}")
         for finding in await self.life.call(lambda c: c.doctor()):

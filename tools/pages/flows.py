@@ -17,11 +17,7 @@ from tools.pages.markdown import Pages, as_yaml, code, page, properties, table
 
 # What is read and checked, and nothing of the engine uses yet. `tests/structure/test_use.py` holds the
 # list against the code, so that a part leaves it on the day it works.
-NOT_YET = {
-    "settings.overlap": "Runs of one flow run side by side.",
-    "settings.overlap_key": "As `overlap`.",
-    "settings.timeout": "A run has no time limit of its own; its steps have.",
-}
+NOT_YET: dict[str, str] = {}
 
 _TEST_TITLES = {
     "GivenForm": "A given payload",
@@ -139,9 +135,8 @@ def _flow() -> str:
         "## Triggers",
         "A list; each entry is a mapping with one name, its kind. A flow needs none to be started by hand. "
         "Triggers start runs while `redrive up` serves the home, of the deployed version of a flow that is "
-        "enabled. `event` triggers, and `overlap` and `overlap_key` of all of them, are read and checked, "
-        "and "
-        "not carried out yet.",
+        "enabled. `event` triggers are read and checked, and not carried out yet. [Queue runs and limit "
+        "them](../howto/queue-and-limit-runs.md) tells what `overlap` does.",
         *(_trigger(kind) for kind in triggers.TriggerForm.kinds),
         *(
             part
@@ -171,11 +166,25 @@ def _flow() -> str:
             for form, anchor in _TEST_PARTS.items()
             for part in (f"### {_TEST_TITLES[form]}", _table(getattr(flow_tests, form), linked=_TEST_PARTS))
         ),
-        "## Not carried out yet",
-        "These parts are read and checked, so that documents that have them can be imported. Nothing acts on "
-        "them yet:",
-        table(("name", "today"), [(f"`{name}`", text) for name, text in NOT_YET.items()]),
+        *_not_yet(),
     )
+
+
+_CIRCUITS = "[Queue runs and limit them](../howto/queue-and-limit-runs.md#a-target-that-is-down)"
+
+
+def _not_yet() -> list[str]:
+    if not NOT_YET:
+        return []
+    told = (
+        "These parts are read and checked, so that documents that have them can be imported. Nothing acts on "
+        "them yet:"
+    )
+    return [
+        "## Not carried out yet",
+        told,
+        table(("name", "today"), [(f"`{name}`", text) for name, text in NOT_YET.items()]),
+    ]
 
 
 def _connection() -> str:
@@ -187,7 +196,10 @@ def _connection() -> str:
         "secret can "
         "be mapped into a payload. A setting and a secret may not share a name.",
         code(document("connections"), "yaml"),
-        _table(grammar.ConnectionForm, linked={"SecretForm": "#secrets"}),
+        _table(grammar.ConnectionForm, linked={"SecretForm": "#secrets", "CircuitForm": "#circuit"}),
+        "## Circuit",
+        f"{_summary(grammar.CircuitForm)} `circuit: false` switches it off; {_CIRCUITS} tells what it does.",
+        _table(grammar.CircuitForm),
         "## Secrets",
         f"{_summary(grammar.SecretForm)} A text alone is the same as `value`.",
         _table(grammar.SecretForm),
@@ -227,6 +239,7 @@ def _table(model: type[BaseModel], *, linked: Mapping[str, str] | None = None) -
 
 _KEEP = {"KeepForm": "#retention", "LimitForm": "#retention"}
 _PLACES = {
+    "CircuitForm": "#circuit",
     "TriggerForm": "#triggers",
     "SettingsForm": "#settings",
     "VariableForm": "#variables",

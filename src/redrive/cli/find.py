@@ -21,6 +21,7 @@ _SPELT = {
     "behind": "catching up",
     "complete": "complete",
 }
+_COUNTED = 5_000  # what waits is counted no further
 
 
 async def find(
@@ -92,6 +93,10 @@ async def rebuild(*, session: Injected) -> None:
     _show(session, found)
 
 
+def _counted(runs: int) -> str:
+    return f"{runs} or more" if runs >= _COUNTED else str(runs)
+
+
 def _show(session: Injected, found: SearchStatus) -> None:
     if session.json:
         session.output.view(found)
@@ -99,10 +104,10 @@ def _show(session: Injected, found: SearchStatus) -> None:
     session.output.facts(
         [
             ("state", _SPELT[found.state]),
-            ("waiting runs", found.waiting_runs),
+            ("waiting runs", _counted(found.waiting_runs)),
             ("waiting payloads", found.waiting_payloads),
             ("waiting since", found.waiting_since),
-            ("older runs to take up", found.older_runs),
+            ("older runs to take up", _counted(found.older_runs)),
             ("documents", found.documents),
             ("size", size(found.size_bytes)),
         ]

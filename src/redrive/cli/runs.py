@@ -1,4 +1,4 @@
-"""The verbs run, runs, queue and stop."""
+"""The verbs run, runs and stop."""
 
 from __future__ import annotations
 
@@ -103,6 +103,9 @@ async def runs(
     text: Annotated[str | None, Parameter(help="Free text.")] = None,
     version: Annotated[int | None, Parameter(help="Only runs of this flow version.")] = None,
     warnings: Annotated[bool | None, Parameter(help="Only runs with warnings.")] = None,
+    until: Annotated[str | None, Parameter(help="Queued before this time; 2h, 7d mean ago.")] = None,
+    unhealed: Annotated[bool, Parameter(help="Without failures that a later run made good.")] = False,
+    oldest: Annotated[bool, Parameter(help="The oldest first.")] = False,
     limit: PageLimit = 50,
     cursor: PageCursor = None,
     session: Injected,
@@ -110,6 +113,7 @@ async def runs(
     """List runs, newest first."""
     page_size(limit)
     at = since_when(since, datetime.now(UTC))
+    before = since_when(until, datetime.now(UTC), "--until")
     async with session.connect() as client:
         rows, after = await gather(
             lambda most, place: client.runs.list(
@@ -120,6 +124,9 @@ async def runs(
                 text=text,
                 version=version,
                 warnings=warnings,
+                until=before,
+                unhealed=unhealed,
+                oldest=oldest,
                 limit=most,
                 cursor=place,
             ),
@@ -173,24 +180,6 @@ def _links(row: RunRow) -> str:
 def more(session: Session, cursor: str | None) -> None:
     if cursor is not None:
         session.output.note(f"More: --limit N, or --cursor {cursor}")
-
-
-async def queue(*, limit: PageLimit = 100, cursor: PageCursor = None, session: Injected) -> None:
-    """List what waits and why, in the order in which it would start."""
-    page_size(limit)
-    async with session.connect() as client:
-        items, after = await gather(
-            lambda most, place: client.runs.queue(limit=most, cursor=place), limit, cursor
-        )
-    if session.json:
-        session.output.page(items, after)
-        return
-    session.output.table(
-        ("run", "flow", "priority", "queued", "reason"),
-        [(item.run, item.flow, item.priority, item.queued_at, item.reason) for item in items],
-        empty="Nothing waits.",
-    )
-    more(session, after)
 
 
 async def stop(

@@ -165,11 +165,8 @@ def print_run(output: Output, run: RunView, *, payloads: bool = False) -> None:
     )
     for step in run.steps:
         if step.waits:
-            (what, which), *_ = step.waits.items()
             output.text()
-            output.text(
-                f"{visible(step.step)}: waits {'until' if what == 'until' else 'for run'} {visible(which)}"
-            )
+            output.text(f"{visible(step.step)}: waits {visible(_waits(step.waits))}")
         if step.called:
             output.text()
             output.text(f"{visible(step.step)}: started {', '.join(step.called)}")
@@ -276,3 +273,12 @@ def _print_exchanges(output: Output, calls: list[ExchangeView], said: dict[str, 
         output.text(f"{id} was answered: {visible(text)}")
     if cut:
         output.note("There are more exchanges; --step narrows them.")
+
+
+def _waits(waits: dict[str, str]) -> str:
+    """What a running step waits for."""
+    if "circuit" in waits:
+        return f"for the target of connection {waits['circuit']}, which is down; next try at {waits['until']}"
+    if "paused" in waits:
+        return f"because the {waits['paused']} is paused"
+    return f"for run {waits['run']}" if "run" in waits else f"until {waits['until']}"

@@ -39,8 +39,13 @@ class LocalClient:
         self.groups = service.groups
         self.secrets = service.secrets
         self.tokens = service.tokens
+        self.accounts = service.accounts
+        self.sessions = service.sessions
+        self.audit = service.audit
+        self.masks = service.masks
         self.tests = service.tests
         self.triggers = service.triggers
+        self.queue = service.queue
 
     async def health(self) -> Health:
         return await self._service.health()

@@ -41,6 +41,15 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.people_views import AccountChange, AccountRequest, AccountView, MaskRequest, MaskView
+from redrive.service.queue_views import (
+    CircuitView,
+    MoveRequest,
+    PauseKind,
+    PauseRequest,
+    PauseView,
+    QueueItem,
+)
 from redrive.service.reference_views import TableImported
 from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
@@ -72,8 +81,12 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "AccountChange",
+    "AccountRequest",
+    "AccountView",
     "BackupView",
     "Bundle",
+    "CircuitView",
     "ConnectionView",
     "ConnectorDetail",
     "ConnectorView",
@@ -107,12 +120,19 @@ __all__ = [
     "LogLine",
     "MadeFile",
     "MadeTest",
+    "MaskRequest",
+    "MaskView",
+    "MoveRequest",
     "Page",
+    "PauseKind",
+    "PauseRequest",
+    "PauseView",
     "PayloadDetail",
     "PayloadView",
     "PlanStep",
     "PlanView",
     "ProblemView",
+    "QueueItem",
     "RedriveRequest",
     "ReplayStep",
     "ReplayView",

@@ -116,11 +116,16 @@ class TriggerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`timeout_s` bounds a whole run; where `retention` says nothing the home's settings hold."""
+    """`timeout_s` bounds a whole run; where `retention` says nothing the home's settings hold.
+
+    `max_running`: most runs of the flow at the same time, `_per_key` most with the same overlap key.
+    """
 
     priority: Priority = "regular"
     overlap: Overlap | None = None
     overlap_key: str | None = None
+    max_running: int | None = None
+    max_running_per_key: int | None = None
     use_queued_time: bool = True
     timeout_s: float | None = None
     retention: Keep = Keep()

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from redrive.core.admission import turn_of
+
 RunStatus = Literal["queued", "running", "success", "partial_success", "failure", "stopped"]
 StepStatus = Literal[
     "pending", "running", "success", "partial_success", "failure", "skipped", "stopped", "kept"
@@ -124,6 +126,16 @@ class Run(msgspec.Struct, kw_only=True):
     """How many calls deep it stands; 0 where nobody called it."""
     family: int | None = None
     """Of a run in a called flow: the first run of the lineage of the outermost caller."""
+    turn: int = -1
+    """Its place in the queue (`core.admission.turn_of`)."""
+    overlap: str | None = None
+    """What it was to do if the flow ran already; None: nothing."""
+    lane: str | None = None
+    """The runs with which it overlaps (`core.admission.lane_of`); None: its flow asks for none."""
+
+    def __post_init__(self) -> None:
+        if self.turn == -1:
+            self.turn = turn_of(self.queued_at, self.priority)
 
     @property
     def lineage_since(self) -> int:
@@ -183,7 +195,8 @@ class StepRun(msgspec.Struct, kw_only=True):
     """JSON: buckets that the step hands on as they are: its input, or what a called flow put out. They
     come before `bucket`."""
     waits: str | None = None
-    """JSON: what a running step waits for: {"until": instant} or {"run": id}."""
+    """JSON: what a running step waits for: {"until": instant}, {"run": id}, {"paused": what} or
+    {"circuit": connection, "until": instant}."""
 
 
 class PayloadRow(msgspec.Struct, kw_only=True):

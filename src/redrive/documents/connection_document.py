@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from redrive.documents.forms import read_form
-from redrive.documents.grammar import ConnectionForm, SecretForm
+from redrive.documents.grammar import CircuitForm, ConnectionForm, SecretForm
 from redrive.documents.load import Document
 from redrive.documents.nodes import pointer_to
 from redrive.documents.problems import Findings, shown
@@ -33,6 +33,8 @@ class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     secrets: Mapping[str, SecretSource] = {}
     description: str = ""
+    limits: Mapping[str, Any] = {}
+    """`max_running`, and `circuit`: false, or its rules in seconds. What is not said is not in it."""
 
 
 def parse_connection(document: Document) -> ConnectionSpec:
@@ -60,7 +62,19 @@ def parse_connection(document: Document) -> ConnectionSpec:
         settings=form.settings,
         secrets={name: _source(secret) for name, secret in form.secrets.items()},
         description=form.description,
+        limits=_limits(form),
     )
+
+
+def _limits(form: ConnectionForm) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    if form.max_running is not None:
+        limits["max_running"] = form.max_running
+    if form.circuit is False:
+        limits["circuit"] = False
+    elif isinstance(form.circuit, CircuitForm) and (rules := form.circuit.model_dump(exclude_none=True)):
+        limits["circuit"] = rules
+    return limits
 
 
 def _source(secret: SecretForm | str) -> SecretSource:

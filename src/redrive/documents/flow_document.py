@@ -370,6 +370,8 @@ def _settings(form: SettingsForm) -> FlowSettings:
         priority=form.priority,
         overlap=form.overlap,
         overlap_key=form.overlap_key,
+        max_running=form.max_running,
+        max_running_per_key=form.max_running_per_key,
         use_queued_time=form.use_queued_time,
         timeout_s=form.timeout,
         retention=Keep(payloads=_by_state(form.retention.payloads), runs=_by_state(form.retention.runs)),

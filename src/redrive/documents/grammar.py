@@ -24,7 +24,7 @@ from redrive.core.retention import FOREVER, SIZE_EXPECTED, SIZE_PATTERN, size_of
 from redrive.documents.flow_tests import FlowTestForm
 from redrive.documents.forms import Form, FormError
 from redrive.documents.scalars import DurationS, EnvName, FlowName, Id, Name, Text, VariableName
-from redrive.documents.trigger_grammar import TriggerForm
+from redrive.documents.trigger_grammar import KeyTemplate, TriggerForm
 
 
 def _age(value: Any) -> float:
@@ -152,8 +152,16 @@ class SettingsForm(Form):
     overlap: Overlap | None = Field(
         None, description="What happens if the flow already runs, however started."
     )
-    overlap_key: Text | None = Field(
-        None, description="A template: only runs with the same value of it count as overlapping."
+    overlap_key: KeyTemplate | None = Field(
+        None,
+        description="A template of `payload`, `meta` and `vars` of the start: only runs with the same value "
+        "of it count as overlapping.",
+    )
+    max_running: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Most runs of the flow at the same time; further ones wait in the queue."
+    )
+    max_running_per_key: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Most runs at the same time with the same value of `overlap_key`."
     )
     use_queued_time: bool = Field(
         True, description="The run's clock stands at the time it was queued; false: at its start."
@@ -170,6 +178,14 @@ class SettingsForm(Form):
     labels: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = Field(
         [], description="Words to find the flow by."
     )
+
+    @model_validator(mode="after")
+    def _counted_by_a_key(self) -> Self:
+        if self.max_running_per_key is not None and self.overlap_key is None:
+            error = FormError("there is no key to count by", "overlap_key beside it; or max_running")
+            error.setting = "max_running_per_key"
+            raise error
+        return self
 
 
 class FlowForm(Form):
@@ -221,6 +237,20 @@ class SecretForm(Form):
         return self
 
 
+class CircuitForm(Form):
+    """When the target counts as down, and how long it is then left alone."""
+
+    failures: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="So many failures in a row open the circuit; default: `circuit_failures`."
+    )
+    within: DurationS | None = Field(None, description="Within such a span; default: `circuit_within_s`.")
+    wait: DurationS | None = Field(None, description="How long nothing is tried; default: `circuit_wait_s`.")
+    longest: DurationS | None = Field(
+        None,
+        description="It doubles with each try that fails, up to this; default: `circuit_longest_wait_s`.",
+    )
+
+
 class ConnectionForm(Form):
     """A connector with credentials and settings."""
 
@@ -230,6 +260,14 @@ class ConnectionForm(Form):
     settings: dict[VariableName, Any] = Field({}, description="Values that the connector's templates see.")
     secrets: dict[VariableName, SecretForm | str] = Field(
         {}, description="Secrets, or where each is to be read from."
+    )
+    max_running: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Most runs at the same time that use the connection; further ones wait in the queue.",
+    )
+    circuit: CircuitForm | bool = Field(
+        True,
+        description="What happens when the target is down; `false`: nothing, each run fails for itself.",
     )
 
 

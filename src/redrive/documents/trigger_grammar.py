@@ -18,6 +18,7 @@ from redrive.documents.scalars import DurationS, EnvName, Id, Name, Text, Timezo
 
 DEFAULT_MAX_BYTES: Final = 64 << 20
 MOST_BYTES: Final = 100 << 30
+KEY_ROOTS: Final = ("payload", "meta", "vars")
 ANSWER_ROOTS: Final = ("payload", "meta", "run", "now")
 SIGNED_PARTS: Final = re.compile(r"\{(body|timestamp|header\.[A-Za-z0-9-]+)\}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -52,6 +53,17 @@ def _path(text: str) -> str:
     return text
 
 
+def _key_template(text: str) -> str:
+    try:
+        made = compile_value(text, KEY_ROOTS)
+    except TemplateInvalid as error:
+        raise FormError(error.title, error.expected or "", error.nearest) from None
+    if made.constant:
+        raise FormError("the key is the same for every start", "a template such as {{ payload.id }}")
+    return text
+
+
+KeyTemplate = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_key_template)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Header = Annotated[str, AfterValidator(_header)]
 PathOf = Annotated[str, AfterValidator(_path)]
@@ -60,9 +72,15 @@ PathOf = Annotated[str, AfterValidator(_path)]
 class TriggerBody(Form):
     """What every trigger may say about its starts."""
 
-    overlap: Overlap | None = Field(None, description="What happens if the flow already runs.")
-    overlap_key: Text | None = Field(
-        None, description="A template: only runs with the same value of it count as overlapping."
+    overlap: Overlap | None = Field(
+        None,
+        description="What happens if the flow already runs. Default: as the flow's settings say, else "
+        "`queue` for schedules and `allow` for the others.",
+    )
+    overlap_key: KeyTemplate | None = Field(
+        None,
+        description="A template of `payload`, `meta` and `vars` of the start: only runs with the same value "
+        "of it count as overlapping. Default: the flow's.",
     )
 
 

@@ -17,7 +17,7 @@ from redrive.store.database import Reader, Rows
 PAGE = 500
 AHEAD_BYTES = 4 << 20
 MAX_YOUNG_PAYLOADS = 1000
-MAX_YOUNG_BYTES = 8 << 20
+MAX_YOUNG_BYTES = 4 << 20
 
 
 class YoungBucket:

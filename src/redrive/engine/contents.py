@@ -10,7 +10,6 @@ What holds items of another content in their order is stored as ranges of that o
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,6 +20,7 @@ from blake3 import blake3
 from redrive.core import ranges
 from redrive.core.ranges import Part, Parts, Segment, SegmentIndex, SegmentWriter
 from redrive.engine.dictionaries import Families
+from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, Found, all_joined, joined, worth
 from redrive.engine.packing import Packing
 from redrive.engine.recent import Recent
 from redrive.engine.sharing import Sharing, sharing_with
@@ -35,14 +35,14 @@ T = TypeVar("T")
 
 # Larger than this goes to the blob store without a try at compressing it into a row.
 MAX_ROW_PLAIN_BYTES: Final = 256 << 10
-LEAST_RECIPE_BYTES: Final = 512
-SMALL_BYTES: Final = 32 << 20
+SMALL_BYTES: Final = 8 << 20
 """Small contents that are answered from memory."""
-CHUNKS_BYTES: Final = 12 << 20
+CHUNKS_BYTES: Final = 8 << 20
 """Parts of large ones."""
 CHUNK_BYTES: Final = 1 << 20
+HELD_BYTES: Final = 4 << 20
+"""An object up to this size stays in memory for a moment after it was written."""
 _UNKNOWN: Final = -1
-_CHECK_BYTES: Final = 8
 _KEPT_POSITIONS: Final = 64
 
 Piece = tuple[bytes, Sequence[bytes]]
@@ -59,19 +59,9 @@ class StoredContent(Content):
     """
 
     __slots__ = (
-        "_index",
-        "_store",
-        "base",
-        "data",
-        "digest",
-        "form",
-        "offset",
-        "pins",
-        "recipe",
-        "rows",
-        "size_bytes",
-        "written",
-    )
+        "_index", "_store", "base", "data", "digest", "form", "offset", "pins", "recipe", "rows",
+        "size_bytes", "written",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -172,7 +162,8 @@ class ContentStore:
 
     def of(self, family: str) -> ContentStore:
         """This store for whoever puts contents that look alike: they are packed with a dictionary."""
-        view = copy.copy(self)
+        view = object.__new__(ContentStore)
+        view.__dict__.update(self.__dict__)
         view.family = family
         return view
 
@@ -227,7 +218,7 @@ class ContentStore:
         if sharing is None or first is None:
             return await self.put(_data_of(first, pieces))
         parts = await sharing.parts(*first)
-        if parts is None or parts.shared * 2 < len(first[0]):
+        if not worth(parts, len(first[0])):
             return await self.put(_data_of(first, pieces))
         hasher, writer = blake3(), SegmentWriter()
         size = 0
@@ -237,7 +228,7 @@ class ContentStore:
             hasher.update(data)
             size += len(data)
             to: list[Part] = [data] if parts is None else await sharing.translated(parts.to)
-            return writer.add(to, len(data), blake3(data).digest(length=_CHECK_BYTES))
+            return writer.add(to, len(data), blake3(data).digest(length=CHECK_BYTES))
 
         async def recipe() -> AsyncIterator[bytes]:
             yield await segment(first[0], parts)
@@ -250,6 +241,41 @@ class ContentStore:
         told = (hasher.digest(), size, SEGMENTS, written.digest)
         made = self._made_from(sharing, told, more=written.rows)
         made.written = written
+        return made
+
+    async def put_found(
+        self,
+        found: AsyncIterator[Found],
+        base: Content,
+        told: Callable[[], tuple[bytes, int]],
+        *,
+        whole: bool,
+    ) -> StoredContent:
+        """As `put_like` (`whole`: it is one segment) or `put_pieces`, of what was located already.
+
+        told: its hash and size, known when all of it was found.
+        """
+        sharing = await sharing_with(base) if isinstance(base, StoredContent) else None
+        if sharing is None:
+            return await self.put(all_joined(base, found))
+        if whole:
+            (one,) = [segment async for segment in found]
+            digest, size = told()
+            written = ranges.encode(await sharing.translated(one.parts))
+            if len(written) * ranges.LEAST_GAIN > size:
+                return await self.put(await joined(base, one.parts))
+            return self._made_from(sharing, (digest, size, RECIPE, written))
+        writer = SegmentWriter()
+
+        async def recipe() -> AsyncIterator[bytes]:
+            async for parts, size, check in found:
+                yield writer.add(await sharing.translated(parts), size, check)
+            yield writer.finish()
+
+        own = await self.put(recipe())
+        digest, size = told()
+        made = self._made_from(sharing, (digest, size, SEGMENTS, own.digest), more=own.rows)
+        made.written = own
         return made
 
     async def slice(self, content: Content, start: int, stop: int) -> StoredContent:
@@ -325,6 +351,7 @@ class ContentStore:
 
     async def _put_object(self, first: list[bytes], rest: AsyncIterable[bytes] | None) -> StoredContent:
         loop = asyncio.get_running_loop()
+        whole = first[0] if rest is None and len(first[0]) <= HELD_BYTES else b""
         writer = self._blobs.writer()
         try:
             for chunk in first:
@@ -337,6 +364,8 @@ class ContentStore:
         except BaseException:
             await asyncio.shield(loop.run_in_executor(self._threads, writer.abort))
             raise
+        for begin in range(0, len(whole), CHUNK_BYTES):  # who goes on with it finds it in memory
+            self._chunks.keep((blob.digest, begin), whole[begin : begin + CHUNK_BYTES])
         row: Row = (blob.digest, blob.size_bytes, OBJECT, None, None, None, None)
         return StoredContent(self, blob.digest, blob.size_bytes, OBJECT, rows=(row,))
 
@@ -446,7 +475,7 @@ class ContentStore:
             data = await self._cook(base, content.offset, await content.segment_parts(segment))
         except ValueError:
             raise damaged(content.digest, where) from None
-        if blake3(data).digest(length=_CHECK_BYTES) != segment.check:
+        if blake3(data).digest(length=CHECK_BYTES) != segment.check:
             raise damaged(content.digest, where)
         self._chunks.keep((content.digest, segment.start), data)
         return data

@@ -25,6 +25,7 @@ from redrive.engine.notices import putting
 from redrive.engine.pauses import Pauses
 from redrive.engine.references import EngineCache, EngineLookup, EnginePool, RunReferences
 from redrive.engine.roots import Roots
+from redrive.errors import RateLimited, RemoteUnavailable, StepError
 from redrive.sdk.answering import Answered, Reply
 from redrive.sdk.calling import Level
 from redrive.sdk.connection import Connection
@@ -122,6 +123,8 @@ class EngineContext:
         """The buckets of the step's input; None: a start without data."""
         self.row: tuple[PayloadRow, StoredContent] | None = None
         """The record of the payload at hand, in a step that works on one after the other."""
+        self._reports = False
+        self._trying: set[str] = set()
 
     @property
     def vars(self) -> Mapping[str, Any]:
@@ -158,6 +161,7 @@ class EngineContext:
     async def connection(self, name: str) -> Connection:
         opened = await self._deps.connections.get(name)
         info = opened.connection.info
+        self._reports = getattr(opened.connection, "reports", False)
         used = self._deps.used_connectors(self._journal.run)
         if used.get(info.connector) != opened.digest.hex():
             used[info.connector] = opened.digest.hex()
@@ -277,3 +281,35 @@ class EngineContext:
 
     async def sleep(self, seconds: float) -> None:
         await self._stop(self._deps.clock.waits(seconds))
+
+    # ---- the target of a connection
+
+    async def go_ahead(self, connection: str) -> None:
+        if connection in self._trying or self.preview:
+            return
+        if await self._deps.gates.go_ahead(connection, self.pauses):
+            self._trying.add(connection)
+
+    def heard(self, connection: str, down: str | None = None) -> None:
+        if self.preview:
+            return
+        self._deps.gates.heard(connection, down)
+        self._trying.discard(connection)
+
+    async def begin_attempt(self, connection: str) -> None:
+        """Before an attempt of a step with that connection; not within its time limit."""
+        self._reports = False
+        self.pauses.limit = None
+        await self.go_ahead(connection)
+
+    def end_attempt(self, connection: str, error: StepError | None, *, finished: bool) -> bool:
+        """After it. Whether it is to be made again without being counted: the target took nothing of it, and
+        is known to be down by now.
+        """
+        unreachable = isinstance(error, RemoteUnavailable) and not isinstance(error, RateLimited)
+        if finished and not self._reports and (unreachable or error is None):
+            self.heard(connection, error.detail if error is not None else None)
+        for name in self._trying:
+            self._deps.gates.let_go(name)
+        self._trying.clear()
+        return unreachable and not self.preview and self._deps.gates.is_open(connection)

@@ -24,6 +24,7 @@ class Control:
         self._event = asyncio.Event()
         self.stop = 0
         self.suspended = False
+        self.timed_out = False
         self._moved = moved
         self._working = 0
         self._waiting = 0
@@ -73,6 +74,11 @@ class Control:
     def request_stop(self, level: int) -> None:
         self.stop = max(self.stop, level)
         self._event.set()
+
+    def time_out(self) -> None:
+        """The time of the whole run is over: as a stop, but the run has failed."""
+        self.timed_out = True
+        self.request_stop(1)
 
     def suspend(self) -> None:
         """The worker ends: leave at the next payload boundary, go on in another life."""

@@ -15,6 +15,7 @@ from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.ends import Ends
+from redrive.engine.gates import Gates
 from redrive.engine.target import LedgerSignal
 from redrive.engine.waits import Waits
 from redrive.sandbox import Sandbox
@@ -39,6 +40,7 @@ class Deps(msgspec.Struct):
     clock: Clock
     signal: LedgerSignal
     settings: Settings
+    gates: Gates
     changed: Callable[[Run], None]
     """Told of every change of a run's own record."""
     apart: Apart = msgspec.field(default_factory=Apart)

@@ -97,6 +97,7 @@ class StepExecution:
         self._checkpoints = checkpoints
         self._key_field = key_field
         self._retries = retries
+        self._connection: str | None = node.settings.get("connection") if node.shape == "connector" else None
         self._check_stop = check_stop
         self._resumed = resumed
         self._caught = caught
@@ -335,43 +336,64 @@ class StepExecution:
         seen: dict[int, int] | None,
     ) -> StepError | None:
         """Try until it works or is not worth it. None: it worked."""
-        step, context = self._step, self._context
-        attempt = 0
+        step, context, connection, attempt = self._step, self._context, self._connection, 0
         while True:
             attempt += 1
             step.attempts = max(step.attempts, attempt)
             context.attempt = context.ledger.attempt = attempt
+            if connection is not None:
+                await context.begin_attempt(connection)
             context.state = self._state(number)
-            limit = context.pauses.limit = asyncio.timeout(self._node.timeout_s)
+            again = finished = False
+            caught: StepError | None = None
             try:
-                async with limit:
-                    await self._once(run, origins, seen)
-            except StepError as error:
-                caught = error
-            except TimeoutError:
-                if not limit.expired():
-                    caught = ShapeCrashed("the shape let a time-out through")
-                else:
-                    caught = StepTimeout(
-                        f"step {step.step} took longer than {self._node.timeout_s:g} s on one payload",
-                        hint="Raise `timeout` of the step, or make its payloads smaller.",
-                    )
-            except (Stopped, asyncio.CancelledError, Fault):
-                raise
-            except RedriveError as error:
-                caught = StepError(error.detail, code=error.code, at=error.at, hint=error.hint)
-                caught.title = error.title
-            except Exception as error:  # noqa: BLE001 - a shape may raise anything
-                _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
-                caught = crashed(error)
-            else:
+                caught = await self._attempt(run, origins, seen)
+                finished = True
+            finally:
+                if connection is not None:
+                    again = context.end_attempt(connection, caught, finished=finished)
+            if caught is None:
                 return None
             context.ledger.abandon(caught.detail)
+            if again and not context.preview:
+                # The target is down, and took nothing: the payload waits for it instead of failing.
+                context.log.info(f"the target is down, it is waited for: {caught.detail}", code=caught.code)
+                attempt -= 1
+                self._output.drop()
+                self._record()
+                continue
             last = caught.retry != "backoff" or attempt > self._retries or context.preview
             if last or self._is_too_long(caught):
                 return caught
             self._output.drop()
             await self._back_off(caught, attempt)
+
+    async def _attempt(self, run: Attempt, origins: Origins, seen: dict[int, int] | None) -> StepError | None:
+        """Once. What a shape can do wrong is the error that it gives. None: it worked."""
+        step = self._step
+        limit = self._context.pauses.limit = asyncio.timeout(self._node.timeout_s)
+        try:
+            async with limit:
+                await self._once(run, origins, seen)
+        except StepError as error:
+            return error
+        except TimeoutError:
+            if not limit.expired():
+                return ShapeCrashed("the shape let a time-out through")
+            return StepTimeout(
+                f"step {step.step} took longer than {self._node.timeout_s:g} s on one payload",
+                hint="Raise `timeout` of the step, or make its payloads smaller.",
+            )
+        except (Stopped, asyncio.CancelledError, Fault):
+            raise
+        except RedriveError as error:
+            caught = StepError(error.detail, code=error.code, at=error.at, hint=error.hint)
+            caught.title = error.title
+            return caught
+        except Exception as error:  # noqa: BLE001 - a shape may raise anything
+            _log.error("shape.crashed", run=step.run_id, step=step.step, error=error)
+            return crashed(error)
+        return None
 
     def _state(self, number: int) -> Any:
         if isinstance(self._output, RoutedOutput):
@@ -462,7 +484,10 @@ class StepExecution:
     def _record(self, within_s: float = 0.0) -> None:
         self._recorded_at = self._deps.clock.micros()
         self._journal.step(self._step)
-        self._journal.flush(within_s)
+        if within_s:
+            self._journal.soon(within_s)
+        else:
+            self._journal.flush()
 
 
 class _Again:

@@ -51,6 +51,13 @@ SHARED: tuple[str, ...] = (
 )
 """Points of what runs share: pools, caches, dictionaries."""
 
+CIRCUITS: tuple[str, ...] = (
+    "circuit.opened",  # a target is known to be down in memory, the record of it is on its way
+    "circuit.probing",  # it is tried again, and the store knows by whom
+    "circuit.closed",  # it answered, what says that it is down is on its way out of the store
+)
+"""Points that a target which is down makes runs pass."""
+
 RETENTION: tuple[str, ...] = (
     "retention.begun",  # a run is marked, nothing of it is gone
     "retention.bucket",  # a bucket of it is empty
@@ -87,7 +94,7 @@ SECRETS: tuple[str, ...] = (
 )
 
 
-GROUPS: tuple[tuple[str, ...], ...] = (NAMES, SHARED, RETENTION, BACKUP, ERASE, SEARCH, SECRETS)
+GROUPS: tuple[tuple[str, ...], ...] = (NAMES, SHARED, CIRCUITS, RETENTION, BACKUP, ERASE, SEARCH, SECRETS)
 """All of them. A structure test compares this with what the code passes."""
 
 

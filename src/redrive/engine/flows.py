@@ -34,13 +34,24 @@ class BuiltFlow(msgspec.Struct, frozen=True):
     shapes: dict[str, ShapeBase]
     positions: dict[str, int]
     """Of each step in document order."""
+    connections: dict[str, str] = {}
+    """Of each connector step that is not skipped its connection."""
+
+    def uses(self) -> frozenset[str]:
+        """The connections of all its steps."""
+        return frozenset(self.connections.values())
 
 
 def build(text: str, file: str | None, registry: Registry) -> BuiltFlow:
     """Errors: `document.invalid` with all problems."""
     flow = parse_flow(load_one(text, file), registry)
     positions = {step.id: n for n, step in enumerate(flow.walk())}
-    return BuiltFlow(flow, build_steps(flow, registry), positions)
+    connections = {
+        step.id: step.settings["connection"]
+        for step in flow.walk()
+        if step.shape == "connector" and not step.skip
+    }
+    return BuiltFlow(flow, build_steps(flow, registry), positions, connections)
 
 
 class FlowCache:

@@ -34,11 +34,11 @@ T = TypeVar("T")
 POLL_S: Final = 1.0
 AGAIN_S: Final = 5.0
 """Runs that have not ended, and a claim that another process holds, are looked at so often."""
-PART_S: Final = 10.0
+PART_S: Final = 30.0
 """A run that is under way for longer is taken up as far as it is."""
 RUNS: Final = 200
 BATCH_BYTES: Final = 4 << 20
-BATCH_TOKENS: Final = 200_000
+BATCH_TOKENS: Final = 100_000
 PAGE: Final = 500
 YIELD: Final = 3.0
 """While runs are under way, this pauses for so many times as long as it has worked."""

@@ -89,7 +89,7 @@ class Output:
         lineage = LineageBuilder()
         if writing.content is not None:
             content = await self._contents.adopt(writing.content)
-            if writing.unchanged is None:
+            if writing.unchanged is None and not writing.counted:
                 async for _ in writing.pieces():
                     pass
         elif writing.whole is not None:
@@ -111,13 +111,13 @@ class Output:
         return True
 
     async def _put_made(self, made: Making, default_origins: Origins) -> None:
-        if made.whole is not None and made.like is not None and made.items:
-            content = await self._contents.put_like(made.whole, made.items, made.like.content)
-        elif made.whole is not None:
-            content = await self._contents.put(made.whole)
+        if made.located:
+            assert made.like is not None
+            content = await self._contents.put_found(
+                made.found(), made.like.content, made.told, whole=made.whole is not None
+            )
         else:
-            base = made.like.content if made.like is not None else None
-            content = await self._contents.put_pieces(made.pieces(), base)
+            content = await self._contents.put(made.pieces() if made.whole is None else made.whole)
         end = made.end
         assert end is not None
         lineage = end.lineage
@@ -270,8 +270,7 @@ class RoutedOutput:
         if out.path is not None:
             return await self._outputs[out.path].put(out, default_origins)
         if isinstance(out, Making):
-            async for _ in out.pieces():
-                pass
+            await out.drain()
             self.unrouted += (out.end.count if out.end is not None else 0) or 0
             return False
         writing = await Writing.begin(out)

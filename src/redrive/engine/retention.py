@@ -286,16 +286,12 @@ class Retention:
 
     async def _forget_start_keys(self, counts: Counts) -> None:
         days = self._deps.settings.keep_start_keys_days
-        oldest = self._deps.clock.micros() - int(days * DAY_US) if days else None
-        after = ""
+        oldest, after = self._deps.clock.micros() - int(days * DAY_US) if days else None, ""
         while page := await self._read(partial(loose.start_keys, after=after, at_most=PAGE)):
             after = page[-1][0]
             # While its run goes on, a key is needed: the caller may be repeating that very start.
-            gone = [
-                key
-                for key, at, status in page
-                if status is None or (status in ENDED and oldest is not None and at < oldest)
-            ]
+            old = {key for key, at, state in page if state in ENDED and oldest is not None and at < oldest}
+            gone = [key for key, _, state in page if state is None or key in old]
             if gone:
                 await self._write(partial(loose.delete_start_keys, keys=gone))
                 counts.start_keys += len(gone)

@@ -10,16 +10,21 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from redrive.core.admission import Queued, UnderWay
 from redrive.core.run import Run
 from redrive.engine.control import Control, Stopped
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.lease import give_up, run_once
+from redrive.engine.queueing import Books, Picking, freed
 from redrive.errors import Fault, LeaseLost, RedriveError, ShapeCrashed
 from redrive.log import get_logger
+from redrive.store import queue
 from redrive.store import runs as store
+from redrive.store.database import Rows
 
 WATCH_S = 0.2
+LOOK_AGAIN_S = 5.0
 PRESSED_RUNS = 2
 """So many runs at a time while callers wait for their bodies to be taken: what is queued keeps."""
 
@@ -48,6 +53,11 @@ class Runner:
         self._controls: dict[int, Control] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._mine: set[int] = set()
+        self._books = Books(deps)
+        self._under_way = UnderWay()
+        self._scouts: dict[str, int] = {}
+        self._held = False
+        self._stale = False
         self._wake = asyncio.Event()
         self._closing = False
         # Runs with a lower id were there before this runner: one of them may have killed the last.
@@ -56,6 +66,7 @@ class Runner:
         self.halted: asyncio.Future[RedriveError] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         deps.committer.on_failure = self.give_up
+        deps.gates.moved = self._wake.set
 
     def give_up(self, error: RedriveError) -> None:
         """Stop executing at once: the store failed, or the lock is lost. From any thread."""
@@ -71,17 +82,26 @@ class Runner:
         """Something was queued or requested in this process."""
         self._wake.set()
 
+    def look(self) -> None:
+        """Something was paused or resumed, or a circuit closed by hand."""
+        self._stale = True
+        self._wake.set()
+
     async def main(self) -> None:
         """Runs until `close`, or until the store fails (`halted` then has the reason)."""
         watch = asyncio.create_task(self._watch())
         try:
+            self._deps.gates.take_over()
             await self._resume()
             while not self._closing:
                 self._wake.clear()
+                if self._stale:
+                    self._stale = False
+                    self._deps.gates.look()
                 await self._request_stops()
                 await self._tell_ends()
                 await self._admit()
-                await self._wake.wait()
+                await self._sleep()
         except RedriveError as error:
             self._halt(error)
         finally:
@@ -115,6 +135,11 @@ class Runner:
             task.cancel()
 
     @property
+    def working(self) -> int:
+        """How many runs hold a place: those that only wait do not."""
+        return sum(not control.parked for control in self._controls.values())
+
+    @property
     def running(self) -> frozenset[int]:
         return frozenset(self._tasks)
 
@@ -134,13 +159,31 @@ class Runner:
             version = self._deps.reader.data_version()
             if version != last:
                 last = version
-                self._wake.set()
+                self.look()
             await asyncio.sleep(WATCH_S)
 
+    async def _sleep(self) -> None:
+        """Until something happens, or a target that was down may be tried again."""
+        due = self._deps.gates.next_due()
+        if due is None or not self._held:
+            await self._wake.wait()
+            return
+        clock = self._deps.clock
+        left = clock.waits((due - clock.micros()) / 1_000_000) if due > clock.micros() else LOOK_AGAIN_S
+        timer = self._loop.call_later(min(left, LOOK_AGAIN_S), self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+
     async def _resume(self) -> None:
-        rows = await self._deps.reader.run(lambda rows: rows.all(store.RUNNING))
-        for (run_id,) in rows:
-            await self._start(run_id)
+        """They are all counted before anything is admitted beside them."""
+        found = await self._deps.reader.run(queue.running)
+        running = [self._books.queued(self._deps.reader.rows(), row) for row in found]
+        for queued in running:
+            self._under_way.add(queued)
+        for queued in running:
+            await self._start(queued.id)
 
     async def _request_stops(self) -> None:
         if not self._tasks:
@@ -162,42 +205,70 @@ class Runner:
         if self._pressed():
             free = min(free, PRESSED_RUNS - len(self._tasks))
         self._full = free <= 0
+        rows, now = self._deps.reader.rows(), self._deps.clock.micros()
+        self._scouts = {name: run for name, run in self._scouts.items() if run in self._tasks}
+        rules = self._deps.gates.rules(dict.fromkeys(self._scouts, True))
+        picking = Picking(self._books, self._under_way, rules, now)
         if self._up_to is not None:
-            free = await self._admit_called(free)
-            if self._up_to in self._tasks or self._ended(self._up_to):
-                return  # what was queued later is for whoever queued it
+            free = await self._admit_called(free, picking, rows)
+        if self._up_to is None or not (self._up_to in self._tasks or self._ended(self._up_to)):
+            # Else: what was queued later is for whoever queued it.
+            await self._admit_queued(free, picking, rows)
+        self._held = picking.held
+        if self._held and (calls := self._deps.waits.all()):
+            waiting = [
+                (row, self._books.queued(rows, row))
+                for row in queue.called(rows)
+                if row.id not in self._tasks
+            ]
+            for queued in freed(self._books, rows, waiting, self._under_way, rules, calls, now):
+                await self._begin(queued)
+
+    async def _admit_queued(self, free: int, picking: Picking, rows: Rows) -> None:
         if free <= 0:
             return
-        rows = self._deps.reader.rows().all(store.QUEUED, at_most=free + len(self._tasks))
-        for (run_id,) in rows:
-            if run_id in self._tasks:
+        for row in picking.rows(rows, free + len(self._tasks)):
+            if row.id in self._tasks:
                 continue
             if self._up_to is not None and self._ended(self._up_to):
                 return
             if free <= 0:
                 self._full = True
                 return
-            free -= 1
-            await self._start(run_id)
-            if run_id == self._up_to:
+            queued = picking.may_start(rows, row)
+            if queued is not None:
+                free -= 1
+                await self._begin(queued)
+                picking.began(queued)
+            if row.id == self._up_to:
                 return
+
+    async def _begin(self, queued: Queued) -> None:
+        gates = self._deps.gates
+        self._scouts.update({name: queued.id for name in queued.connections if gates.is_open(name)})
+        self._under_way.add(queued)
+        await self._start(queued.id)
+        if queued.id not in self._tasks:
+            self._under_way.remove(queued.id)
 
     def _places(self) -> int:
         """How many places are left, when those runs have got one that have waited and now go on."""
-        busy = sum(not control.parked for control in self._controls.values())
-        free = self._deps.settings.max_running_runs - busy
+        free = self._deps.settings.max_running_runs - self.working
         for control in self._controls.values():
             if free > 0 and control.wants_place:
                 control.give_place()
                 free -= 1
         return free
 
-    async def _admit_called(self, free: int) -> int:
+    async def _admit_called(self, free: int, picking: Picking, rows: Rows) -> int:
         """Runs that were called by those that this runner has executed; how many places are left."""
-        for run_id, parent in self._deps.reader.rows().all(store.QUEUED_CALLED):
-            if free > 0 and parent in self._mine and run_id not in self._tasks:
-                free -= 1
-                await self._start(run_id)
+        for row in queue.called(rows):
+            if free > 0 and row.parent_run in self._mine and row.id not in self._tasks:
+                queued = picking.may_start(rows, row)
+                if queued is not None:
+                    free -= 1
+                    await self._begin(queued)
+                    picking.began(queued)
         return free
 
     def _ended(self, run_id: int) -> bool:
@@ -240,7 +311,9 @@ class Runner:
             self._deps.ends.tell(run.id)
             if again and not self._closing:
                 await self._start(run.id)
-            if self._full or self._up_to is not None:
+            if run.id not in self._tasks:
+                self._under_way.remove(run.id)
+            if self._full or self._held or self._up_to is not None:
                 self._wake.set()
 
     async def _fail(self, run: Run, error: Exception) -> None:

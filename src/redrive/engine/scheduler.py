@@ -14,10 +14,12 @@ from datetime import datetime
 
 import msgspec
 
+from redrive.core.flow import TriggerSpec
 from redrive.core.run import PRIORITIES, Plan, Run
 from redrive.engine.clock import instant, micros_of
 from redrive.engine.deps import Deps
 from redrive.engine.draft import Draft
+from redrive.engine.overlap import Overlapping, overlapping
 from redrive.errors import Fault, RedriveError
 from redrive.log import get_logger
 from redrive.store import schedules as store
@@ -38,6 +40,7 @@ class _Timed(msgspec.Struct):
     key: store.Key
     version: int
     schedule: Schedule
+    spec: TriggerSpec
     next: datetime
 
 
@@ -51,7 +54,7 @@ class Scheduler:
         self._started = started
         self._refuse = refuse
         self._timed: dict[store.Key, _Timed] = {}
-        self._versions: dict[tuple[int, int], list[Schedule]] = {}
+        self._versions: dict[tuple[int, int], list[tuple[Schedule, TriggerSpec]]] = {}
         self._seen: int | None = None
         self._refused = False
 
@@ -88,9 +91,9 @@ class Scheduler:
         active, marks = await self._deps.reader.run(lambda rows: (store.active(rows), store.marks(rows)))
         now = self._deps.clock.micros()
         wanted = {
-            (flow_id, schedule.rule): (number, schedule)
+            (flow_id, schedule.rule): (number, schedule, spec)
             for flow_id, number in active
-            for schedule in self._schedules(flow_id, number)
+            for schedule, spec in self._schedules(flow_id, number)
         }
         self._versions = {key: held for key, held in self._versions.items() if key in set(active)}
         new = [key for key in wanted if key not in marks]
@@ -110,17 +113,17 @@ class Scheduler:
             await self._deps.committer.submit(work)
             marks.update(dict.fromkeys([*new, *ahead], now))
         self._timed = {
-            key: _Timed(key, number, schedule, next(schedule.after(instant(marks[key]))))
-            for key, (number, schedule) in wanted.items()
+            key: _Timed(key, number, schedule, spec, next(schedule.after(instant(marks[key]))))
+            for key, (number, schedule, spec) in wanted.items()
         }
 
-    def _schedules(self, flow_id: int, number: int) -> list[Schedule]:
+    def _schedules(self, flow_id: int, number: int) -> list[tuple[Schedule, TriggerSpec]]:
         held = self._versions.get((flow_id, number))
         if held is None:
             held = []
             with contextlib.suppress(RedriveError):  # a shape that is no longer installed: its runs fail too
                 flow = self._deps.flows.get(flow_id, number).flow
-                held = [Schedule(spec.settings) for spec in flow.triggers if spec.kind == "schedule"]
+                held = [(Schedule(spec.settings), spec) for spec in flow.triggers if spec.kind == "schedule"]
             self._versions[flow_id, number] = held
         return held
 
@@ -138,6 +141,7 @@ class Scheduler:
         self._refused = False
         now = self._deps.clock.micros()
         key, schedule = timed.key, timed.schedule
+        policy = await self._overlapping(timed, now)
 
         def work(transaction: Transaction) -> list[Run]:
             since = store.mark(transaction, key)
@@ -150,6 +154,7 @@ class Scheduler:
                 if store.started(transaction, key, due) is not None:
                     continue
                 draft = self._draft(key[0], number, moment, now)
+                draft.overlapping = policy
                 store.insert_start(transaction, key, due, draft.run.id)
                 draft.write(transaction, "schedule", now)
                 runs.append(draft.run)
@@ -162,6 +167,12 @@ class Scheduler:
         for run in runs:
             self._started(run)
         return True
+
+    async def _overlapping(self, timed: _Timed, now: int) -> Overlapping | None:
+        """What holds for all its runs: no data is different in any of them."""
+        flow = self._deps.flows.get(timed.key[0], timed.version).flow
+        like = self._draft(timed.key[0], timed.version, timed.next, now)
+        return await overlapping(self._deps, flow, like.run, like.plan, {}, spec=timed.spec)
 
     def _draft(self, flow_id: int, number: int, due: datetime, now: int) -> Draft:
         flow = self._deps.flows.get(flow_id, number).flow

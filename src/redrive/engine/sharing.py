@@ -7,40 +7,25 @@ followed to its end here, when it is written, so that reading takes one step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from redrive.core import ranges
-from redrive.core.ranges import Finder, Layout, Part, Parts
+from redrive.core.ranges import Layout, Part, Parts
+from redrive.engine.locating import Locating
 from redrive.errors import RedriveError
 from redrive.store.contents import OWN, RANGE, RECIPE, SEGMENTS
 
 if TYPE_CHECKING:
     from redrive.engine.contents import StoredContent
 
-CHUNK_BYTES: Final = 1 << 20
-AHEAD_BYTES: Final = 4 << 20
-"""How far an item is looked for. Whoever drops more than this in one piece keeps little."""
-MISSES: Final = 8
-"""Items in a row that are not found, before the others are not looked for."""
 
-
-class Sharing:
+class Sharing(Locating):
     """One output (or several, one after the other) beside the content that its items come from."""
 
     def __init__(self, base: StoredContent, position: int = 0) -> None:
+        super().__init__(base, position)
         self._base = base
-        self._finder = Finder(position)
-        self._misses = 0
         self._layouts: dict[int, Layout] = {}
-
-    @property
-    def position(self) -> int:
-        """Where the last item that was found ends."""
-        return self._finder.position
-
-    @property
-    def gave_up(self) -> bool:
-        return self._misses >= MISSES
 
     @property
     def root(self) -> StoredContent:
@@ -51,45 +36,6 @@ class Sharing:
     @property
     def shift(self) -> int:
         return self._base.offset
-
-    async def parts(self, data: bytes, items: Sequence[bytes], *, strict: bool = False) -> Parts | None:
-        """How these bytes, in which the items stand in order, are put together.
-
-        None: not from the base (`strict`: not all of the items).
-        """
-        finder, parts = self._finder, Parts()
-        at = 0
-        for item in items:
-            begin = ranges.find(data, item, at) if item else -1
-            if begin < 0 or self.gave_up:
-                break
-            found = await self._find(item)
-            if found < 0:
-                self._misses += 1
-                if strict:
-                    return None
-                parts.literal(data[at : begin + len(item)])
-            else:
-                self._misses = 0
-                finder.take(parts, data[at:begin], found, len(item))
-            at = begin + len(item)
-        finder.rest(parts, data[at:])
-        return parts if parts.shared else None
-
-    async def _find(self, item: bytes) -> int:
-        finder, base = self._finder, self._base
-        searched: int | None = None
-        while (found := finder.find(item, searched)) < 0:
-            end = finder.end
-            if end >= base.size_bytes or end - finder.position > AHEAD_BYTES + len(item):
-                return -1
-            searched = max(end - len(item) + 1, finder.position)
-            if base.data is not None:
-                finder.feed(base.data[end:])
-            else:
-                stop = (end // CHUNK_BYTES + 1) * CHUNK_BYTES
-                finder.feed(await base.read(end, stop))
-        return found
 
     async def translated(self, parts: Sequence[Part]) -> list[Part]:
         """Ranges of the base as ranges of what the base itself refers to."""

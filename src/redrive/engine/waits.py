@@ -23,6 +23,10 @@ class Waits:
             ahead = {run for one in ahead for held in self._waits.get(one, ()) for run in held} - seen
         return False
 
+    def all(self) -> dict[int, frozenset[int]]:
+        """Each run that waits, with all that it waits for."""
+        return {run: frozenset().union(*held) for run, held in self._waits.items()}
+
     @contextmanager
     def waiting(self, run_id: int, others: frozenset[int]) -> Iterator[None]:
         held = self._waits.setdefault(run_id, [])

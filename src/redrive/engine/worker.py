@@ -9,7 +9,8 @@ writes nothing, up to the first step that would reach out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +99,8 @@ class Execution:
         run, journal = self._run, self._journal
         status, error = "success", None
         try:
-            await self._walk()
+            with self._bounded():
+                await self._walk()
         except StepFailed as failed:
             status = "failure"
             error = failed.step
@@ -108,7 +110,7 @@ class Execution:
                 journal.run_changed()
                 await journal.barrier()
                 raise
-            status = "stopped"
+            status = "failure" if self._control.timed_out else "stopped"
         except asyncio.CancelledError:
             if self._control.suspended:
                 run.losses = LET_GO
@@ -125,6 +127,40 @@ class Execution:
         groups = self._built.flow.settings.notify_on_failure
         self._end(settle, at_end(self._deps, run, groups, status, run.summary, error))
         await journal.barrier()
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """The time limit of the whole run, from its begin: also while it waits, or nobody executes it."""
+        limit_s = self._built.flow.settings.timeout_s
+        if limit_s is None or self._run.started_at is None:
+            yield
+            return
+        clock, loop = self._deps.clock, asyncio.get_running_loop()
+        left = limit_s - (clock.micros() - self._run.started_at) / 1_000_000
+        task = asyncio.current_task()
+        timers: list[asyncio.TimerHandle] = []
+
+        def over() -> None:
+            if self._control.stop or self._control.suspended:
+                return
+            self._journal.log(-1, clock.micros(), "error", self._too_long(), {"code": "run.timeout"})
+            self._control.time_out()
+            timers.append(loop.call_later(self._deps.settings.stop_grace_s, at_once))
+
+        def at_once() -> None:
+            self._control.request_stop(2)
+            if task is not None:
+                task.cancel()
+
+        timers.append(loop.call_later(max(left, 0.0), over))
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _too_long(self) -> str:
+        return f"the run took longer than {self._built.flow.settings.timeout_s:g} s, the timeout of its flow"
 
     def _partial(self) -> bool:
         """Whether a `try` of this run ended so."""
@@ -156,6 +192,8 @@ class Execution:
         self._journal.run_changed()
 
     def _summary(self, status: str, failed: StepRun | None) -> str:
+        if self._control.timed_out and status == "failure" and failed is None:
+            return f"{self._too_long()}; it was at {self._at()}"[:500]
         if failed is not None and failed.error:
             error = decode(failed.error)
             return f"{failed.step}: {error['detail']}"[:500]

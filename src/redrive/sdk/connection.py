@@ -36,7 +36,11 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
 
 
 class Connection(Protocol):
-    """One open connection; lives as long as the worker and is shared by its runs."""
+    """One open connection; lives as long as the worker and is shared by its runs.
+
+    One whose class says `reports = True` awaits `ctx.go_ahead` before each request, and tells `ctx.heard` of
+    each; of any other, how an attempt ends says whether its target is down.
+    """
 
     info: ConnectionInfo
 

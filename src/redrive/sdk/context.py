@@ -112,6 +112,17 @@ class StepContext(Protocol):
     async def answer(self, reply: Reply) -> Answered:
         """Answers whoever waits for this run. Durable when this returns; the first answer is the one."""
 
+    async def go_ahead(self, connection: str) -> None:
+        """To be awaited before a request: waits while the connection is paused, or its target is down. The
+        time does not count as the step's. Ends early (with an error) on a stop.
+        """
+
+    def heard(self, connection: str, down: str | None = None) -> None:
+        """What a request told of the target: it answered, or (`down`) why it certainly took nothing.
+
+        A protocol that never says so is judged by how the attempt ends.
+        """
+
     async def sleep(self, seconds: float) -> None:
         """Waits on the wall clock; ends early (with an error) when the run is stopped."""
 

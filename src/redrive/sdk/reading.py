@@ -94,7 +94,8 @@ class RawReader:
             return [None if value is MISSING else bytes(value) for value in raws]
         found: list[Any] = [None] * self._count
         for number, start in self._plain:
-            if (value := raws[start]) is not MISSING:
+            value = raws[start]
+            if value is not MISSING:
                 found[number] = bytes(value)
         for start, numbers, inner in self._lists:
             if (parts := self._parts(raws[start])) is not None:

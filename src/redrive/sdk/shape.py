@@ -50,6 +50,8 @@ class Out:
     from_items: for `content` only: the input items that this payload was made from, as (payload
         position, first item, count). Default: every item of the input payload; in a GatherShape
         every item of the bucket. Each item of the output then counts as made from all of these.
+    count: for stored `content` only: how many items stand in it, where the shape has counted them; else it
+        is read to count them.
     path: for a shape with `tree = "route"`: the path that gets it, by its id, or by its name in the
         document where it has none (`otherwise`). Without a path its items go nowhere: the step
         reports how many there were.
@@ -68,6 +70,7 @@ class Out:
     items_path: str | None = None
     meta: Mapping[str, str] | None = None
     from_items: Iterable[tuple[int, int, int]] | None = None
+    count: int | None = None
     path: str | None = None
     checkpoint: Any = None
     envelope: Envelope | None = None

@@ -112,6 +112,7 @@ class MemoryContext:
         self.preview = preview
         self.exchanges: list[tuple[Request, Answer]] = []
         self.slept: list[float] = []
+        self.targets: dict[str, str | None] = {}
         self.waited: list[datetime] = []
         self.flows: dict[str, CalledFlow] = dict(flows or {})
         self.calls: list[Call] = []
@@ -215,6 +216,13 @@ class MemoryContext:
             reply = replace(reply, content=b"".join([chunk async for chunk in body]))
         self.replies.append(reply)
         return "answered" if len(self.replies) == 1 else "before"
+
+    async def go_ahead(self, connection: str) -> None:
+        """Nothing is paused in a test."""
+
+    def heard(self, connection: str, down: str | None = None) -> None:
+        """What is known of the target is in `targets`."""
+        self.targets[connection] = down
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -84,6 +84,7 @@ class Writing:
         every item of the input. Each item counts as made from all of them.
     count: the number of items; final once `whole` is there or `pieces` has ended. None where the
         content cannot be read as items; it is kept all the same.
+    counted: whether `count` is there already, so that `pieces` need not be read.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Writing:
         "_source",
         "content",
         "count",
+        "counted",
         "items",
         "items_path",
         "media_type",
@@ -114,6 +116,7 @@ class Writing:
         self.unchanged: Payload | None = None
         self.origins: tuple[tuple[int, int, int], ...] | None = None
         self.count: int | None = 0
+        self.counted = False
         self._like = like
         self._envelope = _ALONE
         self._head: Sequence[Item] = ()
@@ -156,6 +159,7 @@ class Writing:
         elif isinstance(out.content, Content):
             self.content = out.content
             self._source = out.content.stream()
+            self.count, self.counted = out.count, out.count is not None
             if out.like is not None and out.content is out.like.content and out.from_items is None:
                 self.unchanged = out.like
         else:

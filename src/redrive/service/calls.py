@@ -13,6 +13,7 @@ from redrive.engine.buckets import YoungBucket
 from redrive.engine.calling import Call, Starting
 from redrive.engine.draft import Draft
 from redrive.engine.flows import BuiltFlow
+from redrive.engine.overlap import overlapping
 from redrive.errors import StateConflict, StepError, UserError
 from redrive.service.chosen import freeze
 from redrive.service.kernel import Kernel
@@ -89,6 +90,7 @@ class CalledRuns:
         )
         if call.payload is not None:
             draft.plan.inputs = [self._alone(draft, *call.payload)]
+        draft.overlapping = await overlapping(deps, built.flow, run, draft.plan, draft.buckets)
         return self._starting(draft, call, lambda _: None)
 
     async def again(self, call: Call, run: Run) -> Starting:

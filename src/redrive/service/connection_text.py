@@ -35,6 +35,7 @@ def connection_text(connection: ConnectionRow) -> str:
     if connection.settings:
         lines.append("settings:")
         lines.extend(f"  {name}: {_value(value)}" for name, value in connection.settings.items())
+    lines.extend(f"{name}: {_value(value)}" for name, value in connection.limits.items())
     elsewhere = {name: where for name, where in connection.secrets.items() if "sealed" not in where}
     stored = [name for name in connection.secrets if name not in elsewhere]
     if elsewhere:

@@ -21,6 +21,7 @@ from redrive.engine.contents import ContentStore
 from redrive.errors import FlowInvalid, PayloadGone, RedriveError, StoreCorrupt
 from redrive.service.importing import endpoints_of
 from redrive.service.kernel import Kernel
+from redrive.service.search import at_least
 from redrive.service.views import Finding
 from redrive.store import checks
 from redrive.store import connections as connection_store
@@ -314,9 +315,9 @@ async def _search(kernel: Kernel) -> Sequence[Finding]:
     elif lag.complete:
         detail = f"the index is complete: {_count(lag.documents, 'document', 'documents')}"
     else:
-        runs = _count(lag.runs, "run", "runs")
+        runs = f"{at_least(lag.runs)} {'run' if lag.runs == 1 else 'runs'}"
         since = f" since {instant(lag.since):%Y-%m-%d %H:%M} UTC" if lag.since is not None else ""
-        older = f", {lag.older} older to take up" if lag.older else ""
+        older = f", {at_least(lag.older)} older to take up" if lag.older else ""
         detail = (
             f"the index lags: {runs} with {_count(lag.payloads, 'payload', 'payloads')} wait{since}{older}"
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from redrive.core.flow import Flow
+from redrive.core.flow import Flow, TriggerSpec
 from redrive.engine.flows import build
 from redrive.errors import ConfigInvalid, RedriveError
 from redrive.service.kernel import Kernel
@@ -41,6 +41,12 @@ class Door(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """What it is called where keys and tokens are made from it."""
         return f"{self.owner.flow_id}/{self.hook.kind}/{self.hook.name or ''}"
+
+    @property
+    def spec(self) -> TriggerSpec | None:
+        """As the document has it."""
+        wanted = (self.hook.kind, self.hook.name)
+        return next((s for s in self.flow.triggers if (s.kind, s.settings.get("name")) == wanted), None)
 
 
 class Doors:

@@ -19,6 +19,7 @@ from redrive.engine.clock import instant
 from redrive.engine.contents import MAX_ROW_PLAIN_BYTES, StoredContent
 from redrive.engine.draft import Draft
 from redrive.engine.failpoints import failpoints
+from redrive.engine.overlap import overlapping
 from redrive.errors import BodyTooLarge, ConfigInvalid, QueueFull, StateConflict, UsageError
 from redrive.log import get_logger
 from redrive.service.callbacks import answer_of
@@ -284,6 +285,9 @@ class Hooks:
         now = kernel.deps.clock.micros()
         draft = self._draft(door, body, meta, now)
         run = draft.run
+        draft.overlapping = await overlapping(
+            kernel.deps, door.flow, run, draft.plan, draft.buckets, spec=door.spec
+        )
         keys = _keys(door, body, key, now)
         forget = time.monotonic() - self._forgotten_at > FORGET_EVERY_S
         if forget:

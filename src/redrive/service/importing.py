@@ -313,6 +313,7 @@ def _import_connector(transaction: Transaction, kernel: Kernel, item: ConnectorI
     connection_store.put_connector(transaction, new, at=kernel.deps.clock.micros())
     # A version that was there before keeps its old spelling otherwise.
     connection_store.respell_connector(transaction, new)
+    transaction.after_commit.append(kernel.deps.connections.changed)
     kernel.audit(transaction, "connector.imported", new.name, digest=new.digest.hex())
     return Imported(kind="connector", name=new.name, result=_result(new=old is None))
 
@@ -331,6 +332,7 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
         old is not None
         and _settings(old.connector, old.settings) == _settings(spec.connector, spec.settings)
         and old.secrets == secrets
+        and old.limits == spec.limits
     ):
         return Imported(kind="connection", name=spec.name, result="unchanged")
     at = kernel.deps.clock.micros()
@@ -343,8 +345,10 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
             secrets=secrets,
             # Strictly later, whatever the clock does: open connections are made anew when it moves.
             updated_at=at if old is None else max(at, old.updated_at + 1),
+            limits=dict(spec.limits),
         ),
     )
+    transaction.after_commit.append(kernel.deps.connections.changed)
     changed = sorted(name for name, where in secrets.items() if kept.get(name) != where)
     kernel.audit(
         transaction, "connection.imported", spec.name, connector=spec.connector, secrets_changed=changed

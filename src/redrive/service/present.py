@@ -18,6 +18,7 @@ from redrive.service.views import (
     ExchangeView,
     LogLine,
     PayloadView,
+    RunBrief,
     RunRow,
     StepRunView,
 )
@@ -29,9 +30,11 @@ Lists = dict[str, Any]
 NO_LISTS: Lists = {"payloads_in": [], "payloads_out": [], "failed_payloads": []}
 
 
-def run_row(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> RunRow:
+def run_row(
+    run: Run, redrives: list[int], now: int, healed_by: int | None = None, brief: RunBrief | None = None
+) -> RunRow:
     """`now` ends the duration of a run that has not ended."""
-    return RunRow(**run_fields(run, redrives, now, healed_by))
+    return RunRow(**run_fields(run, redrives, now, healed_by), brief=brief)
 
 
 def run_fields(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> dict[str, Any]:
@@ -196,6 +199,12 @@ def exchange_view(row: ExchangeRow, names: dict[int, str]) -> ExchangeView:
         at=instant(row.at),
         duration_ms=row.duration_us / 1000 if row.duration_us is not None else None,
     )
+
+
+def media_type_of(side: bytes | None) -> str:
+    """What a request or an answer says that its body is."""
+    headers = decode(bytes(side)).get("headers", []) if side else []
+    return next((value for name, value in headers if name.lower() == "content-type"), "")
 
 
 def _instant(micros: int | None) -> Any:

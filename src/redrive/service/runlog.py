@@ -1,4 +1,4 @@
-"""The run log: which runs there are, what each did, and what waits."""
+"""The run log: which runs there are, and what each did."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from datetime import datetime
 from functools import partial
 from typing import Any, get_args
 
-from redrive.core.flow import Priority
 from redrive.core.ids import from_text, to_text
 from redrive.core.nearest import nearest
 from redrive.core.run import Run, StepRun
-from redrive.engine.clock import instant, micros_of
+from redrive.engine.clock import micros_of
 from redrive.engine.flows import BuiltFlow
 from redrive.errors import NotFound, PayloadGone, RedriveError, UsageError
-from redrive.service import present
+from redrive.service import present, veiled
+from redrive.service.briefs import brief_of
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.healing import Healing
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.overview import overview
+from redrive.service.veil import veil
 from redrive.service.views import (
     ExchangeView,
     LogLine,
+    Overview,
     Page,
     PayloadView,
-    QueueItem,
     RunRow,
     RunStatus,
     RunView,
@@ -42,7 +44,6 @@ LISTED = 100
 MOST_CALLED = 1000
 
 STATUSES: tuple[str, ...] = get_args(RunStatus)
-PRIORITIES: tuple[str, ...] = get_args(Priority)
 
 
 class RunLog:
@@ -63,14 +64,19 @@ class RunLog:
         text: str | None = None,
         version: int | None = None,
         warnings: bool | None = None,
+        until: datetime | None = None,
+        unhealed: bool = False,
+        oldest: bool = False,
+        brief: bool = False,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[RunRow]:
-        """Runs, newest first. `status` may name several, separated by commas; `since` counts from
-        when a run was queued; `text` stands in summary, flow name or id, in either case.
+        """Runs, newest first, or `oldest` first. `status` may name several, separated by commas; `since` and
+        `until` count from when a run was queued; `text` stands in summary, flow name or id, in either
+        case; `unhealed` leaves out the failures that a later run has made good. `brief` fills that field.
 
         No index finds a text or a version: in a long log a page of these may hold fewer runs than asked
-        for, or none, and still have a `next`.
+        for, or none, and still have a `next`; so may one without healed runs.
 
         Errors: `status.unknown`, `since.invalid`, `limit.invalid`, `cursor.invalid`.
         """
@@ -80,10 +86,12 @@ class RunLog:
             statuses=_statuses(status),
             flow=flow,
             trigger=trigger,
-            since=_since(since),
+            since=_moment("since", since),
+            until=_moment("until", until),
             text=text,
             version=version,
             warnings=warnings,
+            oldest=oldest,
         )
         if not storable(flow, trigger, text) or (version is not None and version >= 1 << 63):
             return Page(items=[])
@@ -95,15 +103,21 @@ class RunLog:
         now = self._kernel.deps.clock.micros()
         healing = Healing(self._kernel.deps)
         healed = {run.id: await healing.healed_by(run) for run in found if run.id in redrives}
+        briefs = await self._kernel.deps.reader.run(
+            lambda rows: {run.id: brief_of(rows, run) for run in found[:size]} if brief else {}
+        )
         made = page(
             found,
             size,
-            lambda run: present.run_row(run, redrives.get(run.id, []), now, healed.get(run.id)),
+            lambda run: present.run_row(
+                run, redrives.get(run.id, []), now, healed.get(run.id), briefs.get(run.id)
+            ),
             lambda run: cursor_of(run.id),
         )
-        if made.next is None and further is not None:
-            return Page(items=made.items, next=cursor_of(further))
-        return made
+        made = await veiled.runs(self._kernel, made)
+        after = made.next or (cursor_of(further) if further is not None else None)
+        items = [row for row in made.items if not unhealed or row.healed_by is None]
+        return Page(items=items, next=after)
 
     async def _walk(
         self, wanted: store.RunFilter, before: int | None, at_most: int
@@ -128,37 +142,9 @@ class RunLog:
             if loop.time() > until:
                 return found, before
 
-    async def queue(self, *, limit: int = 100, cursor: str | None = None) -> Page[QueueItem]:
-        """Queued runs in the order in which they would start, and why they wait."""
-        size = page_size(limit)
-        priority, after = place_of(cursor, int, int) or (-1, -1)
-
-        def read(rows: Rows) -> tuple[Any, int]:
-            queued = rows.all(store.QUEUE, priority=priority, after=after, at_most=size + 1)
-            return queued, (rows.one(store.COUNT_RUNNING) or (0,))[0]
-
-        queued, running = await self._kernel.deps.reader.run(read)
-        reason = self._why(running)
-
-        def view(row: Any) -> QueueItem:
-            run_id, flow, rank, queued_at = row
-            return QueueItem(
-                run=to_text("r", run_id),
-                flow=flow,
-                priority=PRIORITIES[rank] if 0 <= rank < len(PRIORITIES) else str(rank),
-                queued_at=instant(queued_at),
-                reason=reason,
-            )
-
-        return page(queued, size, view, lambda row: cursor_of(row[2], row[0]))
-
-    def _why(self, running: int) -> str:
-        most = self._kernel.deps.settings.max_running_runs
-        if running >= most:
-            return f"limit: {running} runs are running (max_running_runs is {most})"
-        if self._kernel.runner is None and not running:
-            return "no process executes the runs of this home; `redrive up` does"
-        return "starts next"
+    async def overview(self) -> Overview:
+        """The last day hour by hour, open failures, and what runs and waits now."""
+        return await overview(self._kernel)
 
     # ---- one run
 
@@ -170,10 +156,12 @@ class RunLog:
         if run is None:
             raise unknown("run", to_text("r", number))
         healed = await Healing(self._kernel.deps).healed_by(run) if redrives else None
-        return present.run_row(run, redrives, self._kernel.deps.clock.micros(), healed)
+        row = present.run_row(run, redrives, self._kernel.deps.clock.micros(), healed)
+        return await veiled.run(self._kernel, row)
 
-    async def get(self, run_id: str) -> RunView:
+    async def get(self, run_id: str, *, listed: int = LISTED) -> RunView:
         """A run with every step of its version in document order; one it did not reach is `pending`.
+        `listed` payloads stand in each list of a step, 100 at most.
 
         Errors: `run.unknown`.
         """
@@ -188,7 +176,7 @@ class RunLog:
             called: dict[str, list[int]] = {}
             for one, step in rows.all(run_store.CALLED_BY, run_id=number, after=0, at_most=MOST_CALLED):
                 called.setdefault(step, []).append(one)
-            return run, redrives, [(step, _lists(rows, step)) for step in steps], called
+            return run, redrives, [(step, _lists(rows, step, min(listed, LISTED))) for step in steps], called
 
         run, redrives, steps, called = await self._kernel.deps.reader.run(read)
         now = self._kernel.deps.clock.micros()
@@ -209,11 +197,12 @@ class RunLog:
             ]
         else:
             ordered = []  # its version cannot be read any more: what there is are the records
-        return RunView(
+        view = RunView(
             **present.run_fields(run, redrives, now, healed),
             steps=[*ordered, *views.values()],
             plan=present.plan_view(run),
         )
+        return await veiled.run(self._kernel, view)
 
     def _built(self, run: Run) -> BuiltFlow | None:
         try:
@@ -229,12 +218,16 @@ class RunLog:
         """Log lines, oldest first. Errors: `run.unknown`, `step.unknown`."""
         size = page_size(limit)
         after = (place_of(cursor, int) or (-1,))[0]
-        number, position, names = await self._place(run_id, step)
+        number, position, names, flow = await self._place(run_id, step)
         found = await self._kernel.deps.reader.run(
             lambda rows: store.log_page(rows, number, position, after, size + 1)
         )
+        over = await veil(self._kernel, flow)
         return page(
-            found, size, lambda row: present.log_line(row, names), lambda row: cursor_of(row.sequence)
+            found,
+            size,
+            lambda row: veiled.log_line(present.log_line(row, names), over),
+            lambda row: cursor_of(row.sequence),
         )
 
     async def exchanges(
@@ -243,14 +236,16 @@ class RunLog:
         """Requests and answers in the order of the steps. Errors: `run.unknown`, `step.unknown`."""
         size = page_size(limit)
         position_after, id_after = place_of(cursor, int, int) or (-2, -1)
-        number, position, names = await self._place(run_id, step)
+        number, position, names, flow = await self._place(run_id, step)
+        over = await veil(self._kernel, flow)
+        self._kernel.note("exchange.view", run_id, {"revealed": over.revealed})
         found = await self._kernel.deps.reader.run(
             lambda rows: store.exchanges_page(rows, number, position, (position_after, id_after), size + 1)
         )
         return page(
             found,
             size,
-            lambda row: present.exchange_view(row, names),
+            lambda row: veiled.exchange(present.exchange_view(row, names), over),
             lambda row: cursor_of(row.position, row.id),
         )
 
@@ -267,7 +262,8 @@ class RunLog:
             )
         size = page_size(limit)
         start = max(0, (place_of(cursor, int) or (0,))[0])
-        number, position, _ = await self._place(run_id, step)
+        number, position, _, flow = await self._place(run_id, step)
+        over = await veil(self._kernel, flow)
         healed = await self._healed(number, step) if side == "failed" else {}
 
         def read(rows: Rows) -> Any:
@@ -278,7 +274,7 @@ class RunLog:
         return page(
             found,
             size,
-            lambda row: present.payload_view(row[1], healed.get(row[1].id)),
+            lambda row: veiled.payloads([present.payload_view(row[1], healed.get(row[1].id))], over)[0],
             lambda row: cursor_of(row[0] + 1),
         )
 
@@ -289,7 +285,8 @@ class RunLog:
         return healed.get(step, {})
 
     async def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
-        """The exact bytes of a request or an answer; none where it had no body.
+        """The exact bytes of a request or an answer, without what masking rules hide; none where it had no
+        body.
 
         Errors: `exchange.unknown`, `payload.expired`.
         """
@@ -302,7 +299,7 @@ class RunLog:
                 code="exchange.unknown",
                 hint="`redrive show RUN --exchanges` lists them.",
             )
-        digest, size = found[:2] if which == "request" else found[2:]
+        digest, size = found[:2] if which == "request" else found[2:4]
         if digest is None and size:
             raise PayloadGone(
                 f"the body of the {which} of exchange {exchange_id} has expired or was erased",
@@ -310,11 +307,18 @@ class RunLog:
                 hint="Logs outlive payloads; the setting keep_payloads_success_days says how long they stay.",
             )
         if digest is not None:
-            async for chunk in self._kernel.deps.contents.known(digest, size).stream():
+            chunks = self._kernel.deps.contents.known(digest, size).stream()
+            run_id, request, response = found[4:]
+            names = await reader.run(lambda rows: store.names_of_runs(rows, [run_id]))
+            over = await veil(self._kernel, names.get(run_id, (None, 0))[0])
+            told = {"which": which, "revealed": over.revealed}
+            self._kernel.note("exchange.download", exchange_id, told)
+            kind = present.media_type_of(request if which == "request" else response)
+            async for chunk in over.stream(chunks, kind):
                 yield chunk
 
-    async def _place(self, run_id: str, step: str | None) -> tuple[int, int | None, dict[int, str]]:
-        """The run's number, the step's position in it, and the names of its steps by position."""
+    async def _place(self, run_id: str, step: str | None) -> tuple[int, int | None, dict[int, str], str]:
+        """The run's number, the step's position in it, the names of its steps by position, and its flow."""
         number = number_of("r", run_id, "run")
 
         def read(rows: Rows) -> tuple[Run | None, dict[int, str]]:
@@ -324,7 +328,7 @@ class RunLog:
         if run is None:
             raise unknown("run", run_id)
         if step is None:
-            return number, None, names
+            return number, None, names, run.flow
         positions = {name: position for position, name in names.items()}
         if step not in positions and (built := self._built(run)) is not None:
             positions |= built.positions
@@ -336,7 +340,7 @@ class RunLog:
                 at=step,
                 hint=f"Did you mean {near!r}?" if near else "`redrive show RUN` lists its steps.",
             )
-        return number, positions[step], names
+        return number, positions[step], names, run.flow
 
 
 def _statuses(text: str | None) -> tuple[str, ...]:
@@ -353,14 +357,14 @@ def _statuses(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def _since(moment: datetime | None) -> int | None:
+def _moment(name: str, moment: datetime | None) -> int | None:
     if moment is None:
         return None
     if moment.utcoffset() is None:
         raise UsageError(
-            "`since` needs a time zone",
+            f"`{name}` needs a time zone",
             code="since.invalid",
-            at="since",
+            at=name,
             hint="2026-01-31T12:00:00Z is in UTC.",
         )
     return micros_of(moment)
@@ -373,15 +377,17 @@ def _page(rows: Rows, step: StepRun, side: str, start: int, at_most: int) -> Any
     return store.payloads_page(rows, buckets, start, at_most)
 
 
-def _lists(rows: Rows, step: StepRun) -> present.Lists:
+def _lists(rows: Rows, step: StepRun, listed: int) -> present.Lists:
+    if listed <= 0:
+        return present.NO_LISTS
     lists: present.Lists = {}
     for name, side in (("payloads_in", "in"), ("payloads_out", "out"), ("failed_payloads", "failed")):
         if side == "failed" and not step.failed:
             lists[name] = []
             continue
         found = page(
-            _page(rows, step, side, 0, LISTED + 1),
-            LISTED,
+            _page(rows, step, side, 0, listed + 1),
+            listed,
             lambda row: present.payload_view(row[1]),
             lambda row: cursor_of(row[0] + 1),
         )

@@ -12,12 +12,14 @@ from redrive.engine.indexer import Indexer, Lag
 from redrive.engine.searching import EVERYWHERE, Hit, Searching
 from redrive.engine.searching import Spot as SearchSpot
 from redrive.errors import StateConflict, UsageError
+from redrive.service import veiled
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
 from redrive.service.outcomes import TooFar, Tracing
 from redrive.service.views import FindItem, FindPage, SearchStatus
 from redrive.store import payloads as payload_store
 from redrive.store import search as store
+from redrive.store import search_queue as queue
 from redrive.store.database import Rows
 from redrive.store.runlog import names_of_runs
 from redrive.store.search import KeyedDelivery, Place
@@ -55,9 +57,17 @@ class Search:
         First those whose tracked value or delivery key it is, exactly: `delivery` is what became of
         the item in that run, also where it was delivered under another key at a later step. Where
         there is none, or `everywhere`, then those in any payload that is kept. A page may hold fewer
-        than `limit` although it has a `next`: a call reads so much and no more.
+        than `limit` although it has a `next`: a call reads so much and no more. What masking rules hide
+        from who asks is not found.
         Errors: `limit.invalid`, `cursor.invalid`.
         """
+        self._kernel.note("find", value[:MOST_SHOWN], {"field": field})
+        page = await self._find(value, field, everywhere=everywhere, limit=limit, cursor=cursor)
+        return await veiled.found(self._kernel, page)
+
+    async def _find(
+        self, value: str, field: str | None, *, everywhere: bool, limit: int, cursor: str | None
+    ) -> FindPage:
         size = page_size(limit)
         exact, place = _places(cursor)
         if not storable(value, field) or not value:
@@ -167,10 +177,18 @@ def _note(lag: Lag) -> str | None:
         return None
     if not lag.built:
         return "The search index is not built yet: the answer may be incomplete."
-    parts = [f"{lag.runs} newer" if lag.runs else "", f"{lag.older} older" if lag.older else ""]
+    parts = [
+        f"{at_least(lag.runs)} newer" if lag.runs else "",
+        f"{at_least(lag.older)} older" if lag.older else "",
+    ]
     waiting = " and ".join(filter(None, parts))
     runs = "run is" if lag.runs + lag.older == 1 else "runs are"
     return f"The answer may be incomplete: {waiting} {runs} not in the search index yet."
+
+
+def at_least(number: int) -> str:
+    """How many wait, as it is told: what is counted no further than this is so many or more."""
+    return f"{number:,} or more" if number >= queue.COUNTED else str(number)
 
 
 def _described(rows: Rows, hits: Sequence[Hit]) -> list[FindItem]:

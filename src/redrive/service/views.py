@@ -100,9 +100,45 @@ class StepRunView(View):
     healed_by: OnlySet = None
     """The last of the runs by which all its failed payloads were made good. Written only where they were."""
     waits: dict[str, str] | None = None
-    """What a running step waits for: `{"until": instant}`, or `{"run": id}` of a called run."""
+    """What a running step waits for: `{"until": instant}`, `{"run": id}` of a called run, `{"paused": what}`,
+    or `{"circuit": connection, "until": instant}` of a target that is down."""
     called: list[str] = []
     """Runs that the step has started, the first 100."""
+
+
+class Cause(View):
+    """Why a run failed: the first step that did, and the first record that it failed on."""
+
+    step: str
+    code: str
+    title: str
+    detail: str
+    hint: str | None = None
+    key: str | None = None
+    """The delivery key of the record, where the step sends with one."""
+    keys: int = 0
+    """How many records were rejected, or may have been sent, in that step."""
+    payload: str | None = None
+    item: int | None = None
+    payloads: int = 0
+    """How many payloads failed in that step."""
+
+
+class RunBrief(View):
+    """What a list tells of a run beyond its row: how much went through it, and why it failed.
+
+    Counted are the payloads that its own steps put out, and what stands in them.
+    """
+
+    payloads: int
+    items: int
+    size_bytes: int
+    delivered: int = 0
+    cause: Cause | None = None
+
+
+OnlyBrief = Annotated[RunBrief | None, Field(exclude_if=lambda value: value is None)]
+"""Written only where it was asked for."""
 
 
 class RunRow(View):
@@ -132,6 +168,7 @@ class RunRow(View):
     pinned: OnlyTrue = False
     payloads_expired: OnlyTrue = False
     """These two are written only where they are so."""
+    brief: OnlyBrief = None
 
 
 class RunView(RunRow):
@@ -173,7 +210,8 @@ class PayloadDetail(PayloadView):
 
     `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the
     content is not text. `edited_from` links an edited payload to its original, `patch` is the
-    JSON Patch between them.
+    JSON Patch between them. `masked`: masking rules hold for it, so its bytes are handed out without
+    what they hide, and `digest` is not that of its bytes.
     """
 
     run: str | None
@@ -187,6 +225,7 @@ class PayloadDetail(PayloadView):
     edited_from: str | None = None
     patch: list[dict[str, Any]] | None = None
     edit_reason: str | None = None
+    masked: OnlyTrue = False
 
 
 class ItemRange(View):
@@ -218,7 +257,9 @@ class FindPage(Page[FindItem]):
 
 
 class SearchStatus(View):
-    """The search index: what it holds, and what it has not taken up yet."""
+    """The search index: what it holds, and what it has not taken up yet: counted as far as 5,000 runs,
+    so that asking costs the same however many there are.
+    """
 
     enabled: bool
     state: Literal["off", "missing", "building", "behind", "complete"]
@@ -332,12 +373,27 @@ class Imported(View):
     warnings: list[str] = []
 
 
-class QueueItem(View):
-    run: str
-    flow: str
-    priority: str
-    queued_at: datetime
-    reason: str
+class Hour(View):
+    """What became of the runs that were queued in one hour."""
+
+    at: datetime
+    counts: dict[RunStatus, int]
+
+
+class Overview(View):
+    """What there is to see to: the runs of the last day, hour by hour, and what runs and waits now.
+
+    `open_failures` are those of the day that no later run has made good; where `more_failures`, the older
+    of them were not looked at.
+    """
+
+    since: datetime
+    hours: list[Hour]
+    counts: dict[RunStatus, int]
+    running: int
+    queued: int
+    open_failures: int
+    more_failures: bool = False
 
 
 class StartRequest(View):
@@ -368,7 +424,8 @@ class RetryRequest(View):
 class RedriveRequest(View):
     """Where to start (`after` or `at`, one of them), with what, how.
 
-    `edits` maps payload ids of the start bucket to ids of uploads that replace them.
+    `edits` maps payload ids of the start bucket to ids of uploads that replace them; `item_edits`
+    payload ids to new texts of single items, by the item's number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -377,6 +434,7 @@ class RedriveRequest(View):
     at: str | None = None
     payloads: list[str] = []
     edits: dict[str, str] = {}
+    item_edits: dict[str, dict[str, str]] = {}
     items: str | None = None
     skips: list[str] = []
     variables: dict[str, Any] = {}
@@ -428,8 +486,12 @@ class CheckResult(View):
 
 
 class TokenView(View):
+    """`account` null: made in the home itself. `scopes`: roles and rights, side by side."""
+
     id: str
     name: str
+    account: str | None = None
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None = None
     last_used_at: datetime | None = None

@@ -160,6 +160,13 @@ class Compiled:
                 else:
                     self.templates.append((number, field, field.value))
         self.reader = RawReader(paths)
+        # Where no field has several sources: what is found takes the place of what a record starts with.
+        self.singles = (
+            [number for number, _ in self.sources]
+            if all(len(start) == 1 for start in self.start) and not self.queries
+            else None
+        )
+        self.changing = [number for number, _, _ in self.templates]
         # Each field has one source, in order, and nothing else is asked: what is read is what is found.
         self.plain = (
             bool(self.sources)
@@ -167,6 +174,22 @@ class Compiled:
             and not self.strict
             and self.sources == [(number, 0) for number in range(len(fields))]
         )
+
+    def found(self, values: Sequence[Found]) -> list[list[Found]]:
+        """What the sources of each field found, by what the reader gives."""
+        if self.plain:
+            return [[value] for value in values]
+        if self.singles is None:
+            found = [[*start] for start in self.start]
+            for (number, place), value in zip(self.sources, values, strict=True):
+                found[number][place] = value
+            return found
+        found = [*self.start]
+        for number, value in zip(self.singles, values, strict=True):
+            found[number] = [value]
+        for number in self.changing:
+            found[number] = [None]
+        return found
 
 
 class Mapper:
@@ -190,13 +213,7 @@ class Mapper:
         self._item = item
         self._asked = False
         compiled = self._compiled
-        values = compiled.reader.read(item.raw)
-        if compiled.plain:
-            self._found = found = [[value] for value in values]
-        else:
-            self._found = found = [[*start] for start in compiled.start]
-            for (number, place), value in zip(compiled.sources, values, strict=True):
-                found[number][place] = value
+        self._found = found = compiled.found(compiled.reader.read(item.raw))
         if self._reads_item:
             decoded = decode(item.raw)
             self._scope["item"] = decoded

@@ -56,10 +56,12 @@ class Leaf:
 class Record:
     """An object with named members. Over an object that is there already it changes these only."""
 
-    __slots__ = ("_form", "members")
+    __slots__ = ("_flat", "_form", "members")
 
     def __init__(self) -> None:
         self.members: dict[str, Node] = {}
+        self._flat: list[tuple[int, Leaf | Series | None]] = []
+        """The slots of `form`: a plain leaf as its field and None, others with -1."""
         self._form: tuple[bytes, list[Leaf | Series]] | None = None
 
     def add(self, segments: Sequence[Segment], leaf: Leaf) -> None:
@@ -73,7 +75,15 @@ class Record:
         there = None if base is None else members(base)
         if there is None:
             form, slots = self.form()
-            return form % tuple([slot.write(found, places, write, None) for slot in slots])
+            if places:
+                return form % tuple([slot.write(found, places, write, None) for slot in slots])
+            # Most leaves of most records are plain: without a call for each.
+            return form % tuple(
+                [
+                    (found[field][0] or NULL) if slot is None else slot.write(found, places, write, None)
+                    for field, slot in self._flat
+                ]
+            )
         parts = []
         for name, raw in there.items():
             node = self.members.get(name)
@@ -100,6 +110,9 @@ class Record:
                     slots.append(node)
                 parts.append(encode(name).replace(b"%", b"%%") + b":" + inner)
             self._form = b"{" + b",".join(parts) + b"}", slots
+            self._flat = [
+                (slot.field, None) if isinstance(slot, Leaf) and slot.plain else (-1, slot) for slot in slots
+            ]
         return self._form
 
     @property

@@ -36,6 +36,7 @@ class ConnectionRow(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any]
     secrets: dict[str, dict[str, str]]
     updated_at: int
+    limits: dict[str, Any] = {}
 
 
 _CONNECTOR = select(_n.c.name, _n.c.digest, _v.c.document, _v.c.file).join_from(
@@ -94,13 +95,14 @@ def get_connection(source: Source, name: str) -> ConnectionRow | None:
 
 
 def _connection(found: Sequence[Any]) -> ConnectionRow:
-    name, connector, settings, secrets, updated_at = found
+    name, connector, settings, secrets, updated_at, limits = found
     return ConnectionRow(
         name=name,
         connector=connector,
         settings=decode(settings),
         secrets=decode(secrets),
         updated_at=updated_at,
+        limits=msgspec.json.decode(bytes(limits)) if limits is not None else {},
     )
 
 
@@ -113,6 +115,7 @@ def put_connection(transaction: Transaction, connection: ConnectionRow) -> None:
             encode(connection.settings),
             encode(_sorted(connection.secrets)),
             connection.updated_at,
+            encode(connection.limits) if connection.limits else None,
         ),
     )
 

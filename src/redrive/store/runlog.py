@@ -26,8 +26,10 @@ _ID_DIGITS = 13
 # Shorter words stand in many ids by chance.
 _LEAST_DIGITS = 4
 _MANY = 5_000
-WALK = 20_000
-"""Runs that are read for one page where no index finds them: some hundredths of a second."""
+WALK = 4_000
+"""Runs that are read at once for a page where no index finds them: some thousandths of a second."""
+WALK_APART = 1_500
+"""The same for runs of a flow or in a state: they stand apart in the table, and each costs more."""
 _MOST = (1 << 63) - 1
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -62,16 +64,6 @@ STEP_NAME = Statement(
     select(_s.c.step).where(_s.c.run_id == bindparam("run_id"), _s.c.position == bindparam("position"))
 )
 REDRIVES = Statement(select(_r.c.id).where(_r.c.source_run == bindparam("source")).order_by(_r.c.id))
-COUNT_RUNNING = Statement(select(func.count()).where(_r.c.status == "running"))
-QUEUE = Statement(
-    select(_r.c.id, _r.c.flow, _r.c.priority, _r.c.queued_at)
-    .where(
-        _r.c.status == "queued",
-        tuple_(_r.c.priority, _r.c.id) > tuple_(bindparam("priority"), bindparam("after")),
-    )
-    .order_by(_r.c.priority, _r.c.id)
-    .limit(bindparam("at_most"))
-)
 _FAILED = Statement(
     select(_f.c.number, _p)
     .select_from(_f.join(_p, _p.c.id == _f.c.payload_id))
@@ -84,9 +76,15 @@ _FAILED = Statement(
     .limit(bindparam("at_most"))
 )
 BODY = Statement(
-    select(_x.c.request_body, _x.c.request_bytes, _x.c.response_body, _x.c.response_bytes).where(
-        _x.c.id == bindparam("exchange_id")
-    )
+    select(
+        _x.c.request_body,
+        _x.c.request_bytes,
+        _x.c.response_body,
+        _x.c.response_bytes,
+        _x.c.run_id,
+        _x.c.request,
+        _x.c.response,
+    ).where(_x.c.id == bindparam("exchange_id"))
 )
 
 
@@ -100,6 +98,9 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
     version: int | None = None
     warnings: bool | None = None
+    until: int | None = None
+    oldest: bool = False
+    """The oldest first: then `before` and `down_to` are read from the other end."""
 
 
 class LogRow(msgspec.Struct, frozen=True):
@@ -135,21 +136,34 @@ def horizon(rows: Rows, wanted: RunFilter, before: int | None) -> int | None:
     """How far one page may look back where no index finds what is wanted: every run down to this one
     is read. None: to the end.
     """
-    by_index = wanted.text is None and wanted.version is None and not _trigger_is_second(wanted)
+    by_index = wanted.text is None and wanted.version is None and not _is_second(wanted)
     if by_index or _whole_id(rows, wanted) is not None:
         return None
-    older = [] if before is None else [_r.c.id < before]
+    order = _r.c.id.asc() if wanted.oldest else _r.c.id.desc()
+    further = [] if before is None else [_beyond(wanted, before)]
     found = [
-        rows.query(select(_r.c.id).where(*part[:1], *older).order_by(_r.c.id.desc()).limit(1).offset(WALK))
+        rows.query(
+            select(_r.c.id)
+            .where(*part[:1], *further)
+            .order_by(order)
+            .limit(1)
+            .offset(WALK_APART if part else WALK)
+        )
         for part in _parts(rows, wanted)
     ]
-    return max((int(one[0][0]) for one in found if one), default=None)
+    nearest = min if wanted.oldest else max
+    return nearest((int(one[0][0]) for one in found if one), default=None)
+
+
+def _beyond(wanted: RunFilter, place: int) -> ColumnElement[bool]:
+    """What follows a place in the order that is wanted."""
+    return _r.c.id > place if wanted.oldest else _r.c.id < place
 
 
 def runs_page(
     rows: Rows, wanted: RunFilter, before: int | None, at_most: int, *, down_to: int | None = None
 ) -> list[Run]:
-    """The newest runs that fit, newest first, older than the run `before`, as far as `down_to`.
+    """The runs that fit, newest first, older than the run `before`, as far as `down_to`.
 
     One query for each flow or each status that is asked for: an index then gives its runs in
     order, and no query reads more than it shows unless a filter without an index asks for it.
@@ -158,16 +172,16 @@ def runs_page(
     if (whole := _whole_id(rows, wanted)) is not None:
         conditions.append(_r.c.id == whole)  # no text has to be looked through
     if before is not None:
-        conditions.append(_r.c.id < before)
+        conditions.append(_beyond(wanted, before))
     if down_to is not None:
-        conditions.append(_r.c.id >= down_to)
+        conditions.append(_r.c.id <= down_to if wanted.oldest else _r.c.id >= down_to)
     parts = _parts(rows, wanted)
     found: list[tuple[Any, ...]] = []
     for part in parts:
-        query = select(_r).where(*part, *conditions).order_by(_r.c.id.desc()).limit(at_most)
-        found += rows.query(query)
+        order = _r.c.id.asc() if wanted.oldest else _r.c.id.desc()
+        found += rows.query(select(_r).where(*part, *conditions).order_by(order).limit(at_most))
     if len(parts) > 1:
-        found.sort(key=lambda row: -row[0])
+        found.sort(key=lambda row: int(row[0]), reverse=not wanted.oldest)
     return [run_record(row) for row in found[:at_most]]
 
 
@@ -180,6 +194,12 @@ def _whole_id(rows: Rows, wanted: RunFilter) -> int | None:
 def _trigger_is_second(wanted: RunFilter) -> bool:
     """Whether another index leads to the runs, and the trigger is looked at in each."""
     return wanted.trigger is not None and (wanted.flow is not None or bool(wanted.statuses))
+
+
+def _is_second(wanted: RunFilter) -> bool:
+    """Whether something is looked at in each run that another index leads to."""
+    second = wanted.warnings is not None and (wanted.flow is not None or bool(wanted.statuses))
+    return second or _trigger_is_second(wanted)
 
 
 def _parts(rows: Rows, wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
@@ -219,6 +239,9 @@ def _conditions(wanted: RunFilter) -> Sequence[ColumnElement[bool]]:
         # The id says it too, up to the slack, and ends the walk through the index there.
         conditions.append(_r.c.id >= lowest_at(wanted.since // 1000 - _SLACK_MS))
         conditions.append(_r.c.queued_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(_r.c.id < lowest_at(wanted.until // 1000 + 1 + _SLACK_MS))
+        conditions.append(_r.c.queued_at < wanted.until)
     if wanted.text:
         conditions.append(_holds(wanted.text))
     return conditions

@@ -24,7 +24,6 @@ INSERT_LOG = Insert(tables.log_lines)
 INSERT_TRACKED = Insert(tables.tracked, conflict="ignore")
 INSERT_EXCHANGE = Insert(tables.exchanges)
 INSERT_EDIT = Insert(tables.edits)
-INSERT_AUDIT = Insert(tables.audit)
 
 ANSWER_EXCHANGE = Statement(
     update(tables.exchanges)
@@ -70,24 +69,12 @@ STOP_QUEUED = Statement(
 CONNECTOR_DIGESTS = Statement(select(tables.connectors.c.name, tables.connectors.c.digest))
 RECENT = Statement(select(_r.c.id).order_by(_r.c.id.desc()).limit(bindparam("at_most")))
 STOPS = Statement(select(_r.c.id, _r.c.stop).where(_r.c.status == "running", _r.c.stop > 0))
-QUEUED = Statement(
-    select(_r.c.id)
-    .where(_r.c.status == "queued")
-    .order_by(_r.c.priority, _r.c.id)
-    .limit(bindparam("at_most"))
-)
-QUEUED_CALLED = Statement(
-    select(_r.c.id, _r.c.parent_run)
-    .where(_r.c.status == "queued", _r.c.parent_run.is_not(None))
-    .order_by(_r.c.priority, _r.c.id)
-)
 CALLED_BY = Statement(
     select(_r.c.id, _r.c.parent_step)
     .where(_r.c.parent_run == bindparam("run_id"), _r.c.id > bindparam("after"))
     .order_by(_r.c.id)
     .limit(bindparam("at_most"))
 )
-RUNNING = Statement(select(_r.c.id).where(_r.c.status == "running").order_by(_r.c.id))
 GET_RUN = Statement(select(_r).where(_r.c.id == bindparam("run_id")))
 GET_STEP_RUNS = Statement(select(_s).where(_s.c.run_id == bindparam("run_id")).order_by(_s.c.position))
 DROP_PAYLOADS = Statement(

@@ -9,7 +9,7 @@ be deleted at any time, and says by its generation and mark what it holds.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -65,7 +65,7 @@ class Entry(NamedTuple):
 
     run_id: int
     parts: Parts
-    tokens: set[int]
+    tokens: Collection[int]
     old: bool
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-from sqlalchemy import bindparam, delete, func, or_, select
+from sqlalchemy import bindparam, delete, exists, func, or_, select
 
 from redrive.core.run import ENDED, PayloadRow
 from redrive.store import tables
@@ -27,6 +27,8 @@ Source: TypeAlias = Rows | Transaction
 NEW: Final = 0
 AGAIN: Final = 1
 ERASED: Final = 2
+COUNTED: Final = 5_000
+"""How far is counted what waits: that many are told as that many or more."""
 _ONE: Final = 1
 
 _q, _r, _s, _b, _p, _w = (
@@ -53,17 +55,25 @@ _WAITING = Statement(
     .order_by(_q.c.run_id)
     .limit(bindparam("at_most"))
 )
-_LEFT = Statement(
-    select(func.count(), func.min(_r.c.finished_at))
-    .select_from(_q.join(_r, _r.c.id == _q.c.run_id))
-    .where(_r.c.status != "queued")
-)
-_PAYLOADS_LEFT = Statement(
+# The runs that wait are cut off first and then looked up one by one: planned as a join, it may begin
+# with all the runs there are.
+_first = select(_q.c.run_id).order_by(_q.c.run_id).limit(bindparam("at_most")).subquery("first")
+_begun = exists().where(_r.c.id == _first.c.run_id, _r.c.status != "queued").correlate(_first)
+_ended_at = select(_r.c.finished_at).where(_r.c.id == _first.c.run_id).correlate(_first).scalar_subquery()
+_put_out = (
     select(func.sum(_s.c.payloads_out))
-    .select_from(_q.join(_r, _r.c.id == _q.c.run_id).join(_s, _s.c.run_id == _q.c.run_id))
-    .where(_r.c.status != "queued", _s.c.bucket.is_not(None))
+    .where(_s.c.run_id == _first.c.run_id, _s.c.bucket.is_not(None))
+    .correlate(_first)
+    .scalar_subquery()
 )
-_OLDER_LEFT = Statement(select(func.count()).select_from(_r).where(_r.c.id < bindparam("before")))
+_LEFT = Statement(
+    select(func.count(), func.min(_ended_at), func.sum(_put_out)).select_from(_first).where(_begun)
+)
+_OLDER_LEFT = Statement(
+    select(func.count()).select_from(
+        select(_r.c.id).where(_r.c.id < bindparam("before")).limit(bindparam("at_most")).subquery()
+    )
+)
 _DONE = Statement(delete(_q).where(_q.c.run_id == bindparam("run_id"), _q.c.again == bindparam("again")))
 _EMPTY = Statement(
     delete(_q).where(
@@ -159,15 +169,16 @@ def waiting(source: Source, after: int, at_most: int) -> list[Waiting]:
 
 
 def left(source: Source) -> tuple[int, int, int | None]:
-    """Runs and payloads that wait, and when the first run that ended did."""
-    found = source.one(_LEFT) or (0, None)
-    payloads = source.one(_PAYLOADS_LEFT) if found[0] else None
-    return int(found[0]), int(payloads[0] or 0) if payloads else 0, found[1]
+    """Of the oldest `COUNTED` runs that wait: how many have begun, their payloads, and when the first of them
+    ended.
+    """
+    runs, since, payloads = source.one(_LEFT, at_most=COUNTED) or (0, None, None)
+    return int(runs), int(payloads or 0), since
 
 
 def count_older(source: Source, before: int) -> int:
-    """Runs made before that one."""
-    found = source.one(_OLDER_LEFT, before=before) if before else None
+    """Runs made before that one, as far as `COUNTED`."""
+    found = source.one(_OLDER_LEFT, before=before, at_most=COUNTED) if before else None
     return int(found[0]) if found else 0
 
 

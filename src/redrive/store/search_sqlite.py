@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -257,7 +257,7 @@ class SqliteSearchIndex(SearchIndex):
             return int(facts["mark"])
 
     def _add(
-        self, connection: sqlite3.Connection, number: int, run_id: int, parts: bytes, tokens: set[int]
+        self, connection: sqlite3.Connection, number: int, run_id: int, parts: bytes, tokens: Collection[int]
     ) -> None:
         shelf = number // self._shelf
         changed = connection.execute(

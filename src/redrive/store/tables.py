@@ -106,6 +106,34 @@ connections = Table(
     Column("settings", LargeBinary, nullable=False),
     Column("secrets", LargeBinary, nullable=False),  # JSON: name -> {env|file|sealed: text}
     Column("updated_at", BigInteger, nullable=False),
+    Column("limits", LargeBinary),  # JSON: max_running, circuit; null: as the home's settings say
+)
+
+# What a person has paused: everything, a flow, a connection.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("kind", Text, nullable=False),  # all, flow, connection
+    Column("name", Text, nullable=False),  # "" of all
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+    sqlite_with_rowid=False,
+)
+
+# Connections whose target is down, until a request succeeds.
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("wait_us", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("probe", Text),  # the process that tries it just now, and since when
+    Column("probe_at", BigInteger),
 )
 
 connection_tokens = Table(
@@ -153,9 +181,28 @@ runs = Table(
     Column("parent_step", Text),
     Column("depth", SmallInteger, nullable=False),
     Column("family", BigInteger),
+    # Its place in the queue: `core.admission`.
+    Column("turn", BigInteger, nullable=False),
+    Column("overlap", Text),
+    Column("lane", Text),
     Index(None, "flow_id", "id"),
     Index(None, "status", "id"),
     Index(None, "trigger", "id"),
+)
+Index(
+    "ix_runs_queue",
+    runs.c.turn,
+    runs.c.id,
+    runs.c.flow_id,
+    sqlite_where=runs.c.status == text("'queued'"),
+    postgresql_where=runs.c.status == text("'queued'"),
+)
+Index(
+    "ix_runs_lane",
+    runs.c.lane,
+    runs.c.status,
+    sqlite_where=runs.c.lane.is_not(None),
+    postgresql_where=runs.c.lane.is_not(None),
 )
 Index(
     "ix_runs_warned",
@@ -493,6 +540,41 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("data", LargeBinary),
+    Column("via", Text),  # session, token NAME, local token, process
+    Column("address", Text),
+    Column("result", Text, nullable=False),  # ok, or the code of what went wrong
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False, unique=True),  # the name as it is looked up
+    Column("role", Text, nullable=False),
+    Column("reveal", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("password", Text),  # its hash, with salt and costs
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("signed_in_at", BigInteger),
+    UniqueConstraint("issuer", "subject"),
+)
+
+# A session of no account is the local administrator's, made by a one-time link.
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("account_id", BigInteger, index=True),
+    Column("way", Text, nullable=False),  # password, link, oidc
+    Column("address", Text),
+    Column("agent", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
 )
 
 tokens = Table(
@@ -503,6 +585,21 @@ tokens = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
+    Column("account_id", BigInteger),  # whose it is; none: made in the home itself
+    Column("scopes", LargeBinary, nullable=False),
+    Column("last_used_at", BigInteger),
+)
+
+masks = Table(
+    "masks",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("flow", Text),
+    Column("fields", LargeBinary, nullable=False),
+    Column("pattern", Text),
+    Column("note", Text),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 start_keys = Table(

@@ -92,16 +92,6 @@ async def test_runs_since(here: Store) -> None:
     assert len(await ids(here, since=at)) == 2
 
 
-async def test_the_queue_in_pages(here: Store) -> None:
-    for number, priority in ((1, 3), (2, 1), (3, 2), (4, 1)):
-        await here.run(id=number, priority=priority, status="queued")
-    await here.run(id=9, status="running")
-    first = await here.all(store.QUEUE, priority=-1, after=0, at_most=3)
-    assert [one[0] for one in first] == [2, 4, 3]
-    assert [one[0] for one in await here.all(store.QUEUE, priority=1, after=2, at_most=9)] == [4, 3, 1]
-    assert await here.all(store.COUNT_RUNNING) == [(1,)]
-
-
 async def test_runs_made_from_a_run(here: Store) -> None:
     await here.run(id=1)
     for number, source in ((4, 1), (3, 1), (5, 2)):
@@ -148,6 +138,7 @@ async def test_failed_payloads_and_payloads_of_several_buckets(here: Store) -> N
 
 async def test_a_page_looks_back_so_far_where_no_index_helps(here: Store, monkeypatch: Any) -> None:
     monkeypatch.setattr(store, "WALK", 2)
+    monkeypatch.setattr(store, "WALK_APART", 2)
     await some_runs(here)
 
     async def horizon(before: int | None = None, **wanted: Any) -> int | None:
@@ -160,6 +151,8 @@ async def test_a_page_looks_back_so_far_where_no_index_helps(here: Store, monkey
     assert await horizon(text="no", statuses=("failure", "success")) is None
     assert await horizon(trigger="schedule", flow="orders") == 1
     assert await horizon(trigger="schedule") is None
+    assert await horizon(warnings=True, flow="orders") == 1
+    assert await horizon(warnings=False) is None
     assert await horizon(text=to_text("r", 4)) is None
     found = await here.read(lambda rows: store.runs_page(rows, RunFilter(text="no"), None, 9, down_to=3))
     assert found == []

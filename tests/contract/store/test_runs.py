@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from redrive.core.run import Run, StepRun
+from redrive.store import queue
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
 from redrive.store.statements import row
@@ -65,9 +66,13 @@ async def test_the_queue_is_by_priority_then_age(here: Store) -> None:
     for number, priority in wanted:
         await here.run(id=number, priority=priority, status="queued", epoch=0)
     await here.run(id=5, priority=0, status="running")
-    assert await here.all(store.QUEUED, at_most=10) == [(2,), (3,), (1,), (4,)]
-    assert await here.all(store.QUEUED, at_most=2) == [(2,), (3,)]
-    assert await here.all(store.RUNNING) == [(5,)]
+    first, *more = [row[:2] for row in await here.all(queue.QUEUED, turn=-1, after=0, at_most=10)]
+    assert [first[0], *(row[0] for row in more)] == [2, 3, 1, 4]
+    assert [row[0] for row in await here.all(queue.QUEUED, turn=first[1], after=first[0], at_most=2)] == [
+        3,
+        1,
+    ]
+    assert [row[0] for row in await here.all(queue.RUNNING, status="running")] == [5]
     assert await here.all(store.RECENT, at_most=2) == [(5,), (4,)]
 
 

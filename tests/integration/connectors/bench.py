@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -20,6 +20,8 @@ from redrive.sdk import (
     Decision,
     Entry,
     LeftOut,
+    MemoryContent,
+    Out,
     Outcome,
     Payload,
     Request,
@@ -58,8 +60,10 @@ Answering = Callable[[Seen], web.StreamResponse | Awaitable[web.StreamResponse]]
 
 
 @contextlib.asynccontextmanager
-async def served(answer: Answering) -> AsyncIterator[Site]:
-    """An HTTP server that answers each request by calling `answer`."""
+async def served(answer: Answering, *, cuts: bool = False) -> AsyncIterator[Site]:
+    """An HTTP server that answers each request by calling `answer`; `cuts`: which is cancelled when it
+    is not waited for any more.
+    """
     site = Site("")
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -76,7 +80,7 @@ async def served(answer: Answering) -> AsyncIterator[Site]:
 
     app = web.Application(client_max_size=1 << 30)
     app.router.add_route("*", "/{tail:.*}", handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=cuts)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -249,6 +253,11 @@ class Bench:
         return MemoryContext(
             ledger=ledger or MemoryLedger(keyed=False), connections={"site": self.connection}, **given
         )
+
+    def outs(self) -> AsyncGenerator[Out]:
+        """What the step puts out for a start without data, one by one."""
+        shape = Connector.model_validate({"connection": "site", "endpoint": "it"})
+        return cast("AsyncGenerator[Out]", shape.run(Payload(MemoryContent(b"")), self.context()))
 
     async def run(
         self,

@@ -3,6 +3,7 @@
 # ruff: noqa: SIM117 - first the server, then the connection to it
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 
 import pytest
@@ -529,3 +530,50 @@ async def test_a_plan_pulls_nothing():
     async with served(lambda _: reply({"orders": [{"id": 1}]})) as site, bench(site, listing()) as at:
         result = await at.run(ctx=at.context(preview=True))
     assert (site.seen, result.values, result.error) == ([], [], None)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_next_page_is_asked_for_while_one_is_kept_where_that_changes_nothing(method):
+    asked = asyncio.Event()
+
+    def answer(seen: Seen):
+        number = int(seen.query["page"])
+        if number == 2:
+            asked.set()
+        return reply({"orders": [{"id": number}] if number <= 2 else []})
+
+    endpoint = listing(paginate={"by": "page_number"}, request={"method": method, "path": "/orders"})
+    async with served(answer) as site, bench(site, endpoint) as at:
+        outs = at.outs()
+        first = await anext(outs)
+        assert first.checkpoint["page"] == 1
+        if method == "GET":
+            async with asyncio.timeout(5):
+                await asked.wait()
+        assert [seen.query["page"] for seen in site.seen] == (["1", "2"] if method == "GET" else ["1"])
+        assert [out.checkpoint["page"] async for out in outs] == [2]
+        assert [seen.query["page"] for seen in site.seen] == ["1", "2", "3"]
+
+
+async def test_a_page_that_was_asked_for_and_is_not_wanted_is_let_go():
+    asked, cut = asyncio.Event(), asyncio.Event()
+
+    async def answer(seen: Seen):
+        if seen.query["page"] == "2":
+            asked.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cut.set()
+                raise
+        return reply({"orders": [{"id": 1}]})
+
+    async with served(answer, cuts=True) as site:
+        async with bench(site, listing(paginate={"by": "page_number"})) as at:
+            outs = at.outs()
+            await anext(outs)
+            async with asyncio.timeout(5):
+                await asked.wait()
+                await outs.aclose()
+                await cut.wait()
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "page ahead"]

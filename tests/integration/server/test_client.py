@@ -65,7 +65,7 @@ async def test_runs(client, service):
     assert (await client.runs.payloads("r1", "send", "out")).items[0].id == "p1"
     assert await joined(client.runs.exchange_body("x1", "request")) == b"body of request"
     assert (await client.runs.stop("r3", force=True)).status == "stopped"
-    assert (await client.runs.queue()).items[0].run == "r9"
+    assert (await client.queue.list()).items[0].run == "r9"
 
 
 async def test_a_run_of_a_document(client, service):

@@ -19,6 +19,7 @@ from redrive.engine.clock import Clock
 from redrive.server.app import create_app
 from redrive.server.auth import Access
 from redrive.service.app import open_service
+from redrive.service.queue_views import PauseRequest
 from redrive.service.views import RetryRequest, StartRequest
 from redrive.settings import load
 from redrive.store.flows import get_flow
@@ -50,7 +51,7 @@ class World:
     def __init__(self, service, clock) -> None:
         self.service = service
         self.clock = clock
-        app = create_app(service, FixedSettings(), access=Access("local", service.tokens.verify))
+        app = create_app(service, FixedSettings(), access=Access("local", service))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url=BASE)
 
@@ -459,3 +460,17 @@ async def test_signatures_of_others_as_the_guide_describes_them(world, monkeypat
 
 def test_the_guide_knows_these_senders():
     assert len(SENDERS) == 5
+
+
+async def test_calls_with_the_same_key_do_not_overlap(world):
+    await world.deploy('open: true, overlap: skip, overlap_key: "{{ payload.order }}/{{ meta.shop }}", '
+                       "meta: {shop: {query: shop}}")  # fmt: skip
+    await world.service.queue.pause(PauseRequest(kind="flow", name="intake"))
+    calls = [(1, "uk"), (1, "de"), (1, "uk"), (2, "uk")]
+    runs = [
+        (await world.http.post(f"/hooks/intake?shop={shop}", json={"order": order})).json()["run"]
+        for order, shop in calls
+    ]
+    rows = {row.id: row for row in await world.runs()}
+    assert [rows[run].status for run in runs] == ["queued", "queued", "stopped", "queued"]
+    assert rows[runs[2]].summary == f"skipped: run {runs[0]} waits in the queue (overlap: skip)"

@@ -283,3 +283,27 @@ steps:
         assert hourly.active
         assert hourly.last == datetime(2026, 5, 1, 13, tzinfo=UTC)
         assert hourly.last_run == (await service.runs.list(limit=1)).items[0].id
+
+
+@pytest.mark.parametrize(
+    ("overlap", "statuses"),
+    [
+        ("", ["queued"] * 3),
+        (", overlap: skip", ["queued", "stopped", "stopped"]),
+        (", overlap: cancel_running", ["stopped", "stopped", "queued"]),
+        (", overlap: allow", ["queued"] * 3),
+    ],
+)
+async def test_what_a_schedule_does_while_its_flow_waits_or_runs(settings, clock, overlap, statuses):
+    async with opened(settings, clock) as service:
+        await deploy(service, f"every: 30m{overlap}")
+        ticking = scheduler(service)
+        await ticking.tick()
+        for _ in range(3):
+            clock.go(timedelta(minutes=30))
+            await ticking.tick()
+        rows = (await service.runs.list()).items
+        assert [row.status for row in reversed(rows)] == statuses
+        kinds = [item.kind for item in (await service.queue.list()).items]
+        held = overlap not in {", overlap: allow", ", overlap: skip", ", overlap: cancel_running"}
+        assert kinds == ["runner", *(["overlap"] * 2 if held else kinds[1:])]

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from redrive.engine.failpoints import failpoints
-from redrive.errors import DeliveryUnknown, RemoteRejected, StepError
+from redrive.errors import DeliveryUnknown, RemoteRejected, RemoteUnavailable, StepError
 from redrive.registry import Registry
 from redrive.sdk import (
     Answer,
@@ -111,7 +111,11 @@ class Endpoint:
             if claim is None:
                 continue
             WORLD.requests.append(keys)
-            answer = "delivered" if WORLD.answer is None else await WORLD.answer(keys)
+            try:
+                answer = "delivered" if WORLD.answer is None else await WORLD.answer(keys)
+            except RemoteUnavailable as error:  # it certainly took nothing
+                claim.settle(Answer(error=error.detail), "rejected")
+                raise
             outcomes = answer if isinstance(answer, dict) else dict.fromkeys(keys, answer)
             # What may have arrived has arrived here: the worst case for who sends it again.
             arrived = [entry for entry in decision.send if outcomes[entry.key] not in {"rejected", "lost"}]

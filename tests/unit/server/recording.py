@@ -11,7 +11,6 @@ from typing import Any
 from redrive.errors import (
     ConfirmationNeeded,
     FlowInvalid,
-    Forbidden,
     NotFound,
     PayloadGone,
     Problem,
@@ -21,6 +20,7 @@ from redrive.errors import (
     StoreFull,
     UserError,
 )
+from redrive.service.actors import Actor
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
 from redrive.service.flowtest_views import (
     Difference,
@@ -47,6 +47,8 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.queue_views import CircuitView, MoveRequest, PauseRequest, PauseView, QueueItem
+from redrive.service.reference_views import Removed
 from redrive.service.views import (
     AuthorizationView,
     CheckResult,
@@ -67,13 +69,13 @@ from redrive.service.views import (
     ItemRange,
     LogLine,
     NewToken,
+    Overview,
     Page,
     PayloadDetail,
     PayloadView,
     PlanStep,
     PlanView,
     ProblemView,
-    QueueItem,
     RunRow,
     RunView,
     SearchStatus,
@@ -82,6 +84,7 @@ from redrive.service.views import (
     UploadView,
 )
 from redrive.triggers.signature import refused
+from tests.unit.server.recording_people import Doors, NoAccounts, NoAudit, OneSession
 
 AT = datetime(2026, 11, 20, 9, 15, 2, tzinfo=UTC)
 CONTENT = b'[{"id": 1042, "total": 19.90}, {"id": 1043, "note": "\\u001b[31mred"}, {"id": 1044}]'
@@ -330,8 +333,11 @@ class Runs(Noun):
         after = start + limit
         return Page[RunRow](items=rows[start:after], next=str(after) if after < len(rows) else None)
 
-    async def get(self, run_id: str) -> RunView:
+    async def get(self, run_id: str, *, listed: int = 100) -> RunView:
         return view(self.service.run(run_id))
+
+    async def overview(self) -> Overview:
+        return Overview(since=AT, hours=[], counts={"failure": 1}, running=0, queued=1, open_failures=1)
 
     async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
         self.note("wait", run_id, timeout_s)
@@ -398,19 +404,54 @@ class Runs(Noun):
             raise StateConflict(f"Run {run_id} has ended", code="run.ended", at=run_id)
         return found.model_copy(update={"status": "stopped"})
 
-    async def queue(self, **kwargs: Any) -> Page[QueueItem]:
-        self.note("queue", **kwargs)
-        item = QueueItem(run="r9", flow="orders", priority="high", queued_at=AT, reason="overlap: r8 runs")
-        return Page[QueueItem](items=[item])
-
     async def watch(self, run_id: str | None = None) -> AsyncGenerator[RunRow, None]:
         self.note("watch", run_id)
         for change in self.service.changes:
             yield change
 
 
+class Queue(Noun):
+    item = QueueItem(
+        position=1, run="r9", flow="orders", priority="high", queued_at=AT, reason="overlap: r8 runs",
+        kind="overlap", waits_for="r8",
+    )  # fmt: skip
+
+    async def list(self, **kwargs: Any) -> Page[QueueItem]:
+        self.note("list", **kwargs)
+        return Page[QueueItem](items=[self.item])
+
+    async def move(self, run_id: str, request: MoveRequest) -> QueueItem:
+        self.note("move", run_id, request)
+        self.service.known(run_id, "r9", "run")
+        return self.item.model_copy(update={"priority": request.priority or "high"})
+
+    async def pauses(self) -> Page[PauseView]:
+        self.note("pauses")
+        pause = PauseView(kind="connection", name="erp", reason="moving", actor="ann", at=AT)
+        return Page[PauseView](items=[pause])
+
+    async def pause(self, request: PauseRequest) -> PauseView:
+        self.note("pause", request)
+        return PauseView(kind=request.kind, name=request.name, reason=request.reason, actor="ann", at=AT)
+
+    async def resume(self, kind: str, name: str = "") -> Removed:
+        self.note("resume", kind, name)
+        return Removed(removed=1 if name == "erp" else 0)
+
+    async def circuits(self) -> Page[CircuitView]:
+        self.note("circuits")
+        one = CircuitView(
+            connection="erp", opened_at=AT, until=AT, failures=10, error="no connection", trying=False
+        )
+        return Page[CircuitView](items=[one])
+
+    async def reset(self, connection: str) -> Removed:
+        self.note("reset", connection)
+        return Removed(removed=1 if connection == "erp" else 0)
+
+
 class Payloads(Noun):
-    async def get(self, payload_id: str) -> PayloadDetail:
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
         if payload_id == "gone":
             raise PayloadGone("Payload gone was kept until yesterday", at="gone")
         found = self.service.details.get(payload_id)
@@ -733,23 +774,21 @@ class Tests(Noun):
 
 
 class Tokens(Noun):
-    async def create(self, name: str, *, days: int | None = None) -> NewToken:
-        self.note("create", name, days=days)
-        return NewToken(id="t1", name=name, created_at=AT, token="rd_secret")
+    async def create(
+        self, name: str, *, days: int | None = None, scopes: Sequence[str] | None = None
+    ) -> NewToken:
+        self.note("create", name, days=days, scopes=scopes)
+        return NewToken(id="t1", name=name, scopes=["admin"], created_at=AT, token="rd_secret")
 
     async def list(self) -> Page[TokenView]:
-        return Page[TokenView](items=[TokenView(id="t1", name="ci", created_at=AT)])
+        return Page[TokenView](items=[TokenView(id="t1", name="ci", scopes=["admin"], created_at=AT)])
 
     async def revoke(self, token_id: str) -> None:
         self.note("revoke", token_id)
         self.service.known(token_id, "t1", "token")
 
-    async def verify(self, token: str) -> str:
-        if token == "store-busy":
-            raise StoreBusy("Another process holds the store")
-        if token != "rd_secret":
-            raise Forbidden("The token is not known")
-        return "ci"
+    async def verify(self, token: str, address: str | None = None) -> Actor:
+        return await self.service.doors.verify(token, address)
 
 
 class ClosedHooks:
@@ -781,10 +820,17 @@ class RecordingService:
         self.erasures = Erasures(self)
         self.tests = Tests(self)
         self.tokens = Tokens(self)
+        self.doors = self.sign_ins = Doors()
+        self.sessions = OneSession(self.doors)
+        self.oidc = self.doors
+        self.accounts = NoAccounts()
+        self.audit = NoAudit()
+        self.masks = None  # tested on a home of their own
         self.connectors = None
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.hooks = ClosedHooks()
         self.triggers = self.secrets = None  # tested on a home of their own
+        self.queue = Queue(self)
         self.runner = True
         self.halting = asyncio.Event()
         self.findings = [Finding(ok=True, name="disk", detail="40 % free")]

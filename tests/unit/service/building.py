@@ -19,6 +19,7 @@ from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
+from redrive.engine.gates import Gates
 from redrive.engine.target import LedgerSignal
 from redrive.registry import Registry
 from redrive.service.kernel import Kernel
@@ -270,10 +271,11 @@ async def open_home(folder: Path, **settings: Any) -> AsyncIterator[Home]:
         clock=clock,
         signal=signal,
         settings=Settings(**settings),
+        gates=Gates(reader, committer, clock, Settings(**settings)),
         changed=lambda _run: None,
     )
     kernel = Kernel(
-        deps=deps, home=folder, actor="ann", registry=registry, secrets=secrets, blobs=contents._blobs
+        deps=deps, home=folder, owner="ann", registry=registry, secrets=secrets, blobs=contents._blobs
     )
     try:
         yield Home(kernel, clock)

@@ -14,6 +14,7 @@ from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.deps import Deps
 from redrive.engine.flows import FlowCache
+from redrive.engine.gates import Gates
 from redrive.engine.target import LedgerSignal
 from redrive.registry import Registry
 from redrive.service.home import OBJECTS
@@ -65,10 +66,11 @@ async def opened(home: Path, registry: Registry | None = None) -> AsyncIterator[
         clock=clock,
         signal=LedgerSignal(),
         settings=Settings(free_disk_percent=0.0),
+        gates=Gates(reader, committer, clock, Settings()),
         changed=lambda _run: None,
     )
     try:
-        yield Kernel(deps=deps, home=home, actor="tester", registry=registry, secrets=secrets, blobs=blobs)
+        yield Kernel(deps=deps, home=home, owner="tester", registry=registry, secrets=secrets, blobs=blobs)
     finally:
         await connections.close()
         await asyncio.to_thread(committer.close)

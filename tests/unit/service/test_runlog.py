@@ -56,6 +56,7 @@ async def test_a_run_that_comes_between_two_pages_shifts_nothing(home, log):
 @pytest.mark.parametrize("time_s", [-1.0, 60.0], ids=["no time", "time enough"])
 async def test_a_long_log_is_looked_through_page_by_page(home, log, monkeypatch, time_s):
     monkeypatch.setattr("redrive.store.runlog.WALK", 2)
+    monkeypatch.setattr("redrive.store.runlog.WALK_APART", 2)
     monkeypatch.setattr("redrive.service.runlog.WALK_S", time_s)
     runs = [await home.run(summary="wanted" if n in (0, 4) else "") for n in range(7)]
     pages = [await log.list(text="wanted")]
@@ -422,27 +423,3 @@ async def test_a_body_that_has_expired_is_gone(home, log):
     await home.forget_contents()
     with pytest.raises(PayloadGone):
         await anext(log.exchange_body(to_text("x", number), "request"))
-
-
-# ---- the queue
-
-
-async def test_the_queue_is_in_the_order_of_starts(home, log):
-    low = await home.run(status="queued", priority=4)
-    first, second = [await home.run(status="queued") for _ in range(2)]
-    urgent = await home.run(status="queued", priority=0)
-    await home.run()
-    head = await log.queue(limit=3)
-    assert [item.run for item in head.items] == [rid(urgent), rid(first), rid(second)]
-    assert head.items[0].priority == "highest"
-    assert "redrive up" in head.items[0].reason
-    tail = await log.queue(limit=3, cursor=head.next)
-    assert [item.run for item in tail.items] == [rid(low)]
-    assert tail.next is None
-
-
-async def test_the_queue_says_when_a_limit_holds_it(home, log):
-    await home.run(status="queued")
-    for _ in range(home.kernel.deps.settings.max_running_runs):
-        await home.run(status="running")
-    assert "max_running_runs" in (await log.queue()).items[0].reason

@@ -2,6 +2,48 @@
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
+/** What is left out stays. */
+export interface AccountChange {
+  role?: 'viewer' | 'operator' | 'builder' | 'admin' | null
+  reveal?: boolean | null
+  enabled?: boolean | null
+  password?: string | null
+}
+
+/** A new account. Without a password it can only be signed in to by OIDC. */
+export interface AccountRequest {
+  name: string
+  role?: 'viewer' | 'operator' | 'builder' | 'admin'
+  password?: string | null
+  reveal?: boolean
+}
+
+/** One person. `password` says whether there is one; `issuer` who else vouches for the person. */
+export interface AccountView {
+  id: string
+  name: string
+  role: 'viewer' | 'operator' | 'builder' | 'admin'
+  reveal: boolean
+  enabled: boolean
+  password: boolean
+  issuer?: string | null
+  created_at: string
+  signed_in_at?: string | null
+}
+
+/** Who did what, when, from where, to what, and how it ended: `ok`, or the code of the refusal. */
+export interface AuditLine {
+  id: string
+  at: string
+  actor: string
+  via?: string | null
+  address?: string | null
+  action: string
+  subject: string
+  result: string
+  data?: Record<string, Json>
+}
+
 /** `url` is the page on which a person agrees; `authorized` says that it is done. */
 export interface AuthorizationView {
   connection: string
@@ -80,6 +122,20 @@ export interface CacheView {
   created_at: string
 }
 
+/** Why a run failed: the first step that did, and the first record that it failed on. */
+export interface Cause {
+  step: string
+  code: string
+  title: string
+  detail: string
+  hint?: string | null
+  key?: string | null
+  keys?: number
+  payload?: string | null
+  item?: number | null
+  payloads?: number
+}
+
 export interface CheckBody {
   documents: DocumentBody[]
 }
@@ -89,6 +145,30 @@ export interface CheckResult {
   problems: ProblemView[]
   warnings?: string[]
   times?: ScheduleTimes[]
+}
+
+/** A connection whose target is down: nothing goes to it but one try at `until`. */
+export interface CircuitView {
+  connection: string
+  opened_at: string
+  until: string
+  failures: number
+  error: string
+  trying: boolean
+}
+
+/** Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong together by their key, else by their order. */
+export interface Comparison {
+  before: string
+  after: string
+  same: boolean
+  equal: number
+  changed: number
+  added: number
+  removed: number
+  key: string | null
+  differences: ItemDifference[]
+  more?: boolean
 }
 
 export interface ConnectionView {
@@ -455,7 +535,32 @@ export interface Health {
   home: string
 }
 
-/** `rename` maps names of connections in the documents to those of this home. `based_on` gives, of flows, the ETag of the draft that was edited: where that is not the draft any more, nothing is stored. */
+/** Where a text stands: its place in bytes, the item that holds it, and what stands around it. */
+export interface Hit {
+  offset: number
+  length: number
+  item: number | null
+  before: string
+  text: string
+  after: string
+}
+
+/** Hits in the order of the bytes. `next` is where the search goes on, null at the end. */
+export interface HitPage {
+  payload: string
+  hits: Hit[]
+  searched_bytes: number
+  size_bytes: number
+  next: number | null
+}
+
+/** What became of the runs that were queued in one hour. */
+export interface Hour {
+  at: string
+  counts: Record<string, number>
+}
+
+/** `rename` maps names of connections in the documents to those of this home. `based_on` gives, of flows, the ETag of the draft that was edited ("" where there was none): where that is not the draft any more, nothing is stored. */
 export interface ImportBody {
   documents: DocumentBody[]
   deploy?: boolean
@@ -474,6 +579,14 @@ export interface Imported {
   warnings?: string[]
 }
 
+/** One item that is not in both payloads alike; a number is null where one has none for it. */
+export interface ItemDifference {
+  kind: 'changed' | 'added' | 'removed'
+  before: number | null
+  after: number | null
+  key?: string | null
+}
+
 /** Items `start` to before `stop` of a payload, each as its own text, in order. */
 export interface ItemRange {
   payload: string
@@ -481,6 +594,34 @@ export interface ItemRange {
   stop: number
   total: number | null
   items: string[]
+}
+
+/** One item as stored. A text longer than was asked for is cut and ends in `[trimmed]`. */
+export interface ItemText {
+  number: number
+  size_bytes: number
+  text: string
+  trimmed?: boolean
+}
+
+/** From where an item came, and what became of it in its run, in the order of the steps. */
+export interface ItemWay {
+  payload: string
+  item: number
+  before: Waypoint[]
+  after: Waypoint[]
+  more?: boolean
+}
+
+/** Items `start` to before `stop`. `single`: the document is no list, and its one item the whole of it. `head` is what stands before the rows of a CSV document. */
+export interface ItemWindow {
+  payload: string
+  start: number
+  stop: number
+  total: number | null
+  single: boolean
+  head?: string | null
+  items: ItemText[]
 }
 
 /** A key that is at hand. `sealed`: what it opens; `seals`: new secrets are sealed with it. */
@@ -563,10 +704,49 @@ export interface MakeTestBody {
   store?: boolean
 }
 
+/** Fields by name from their end (`email`, `customer.phone`, `*card*`), and a pattern of values. `flow` null: in data of all flows. */
+export interface MaskRequest {
+  fields?: string[]
+  pattern?: string | null
+  flow?: string | null
+  note?: string | null
+}
+
+/** A masking rule: what it hides from all who lack the right `reveal`. */
+export interface MaskView {
+  name: string
+  flow?: string | null
+  fields: string[]
+  pattern?: string | null
+  note?: string | null
+  created_at: string
+}
+
+/** Who the caller is; answered to those who have not signed in too. `account` is null for the local administrator. `first_start`: there is no account yet. */
+export interface Me {
+  signed_in: boolean
+  name?: string | null
+  account?: string | null
+  role?: 'viewer' | 'operator' | 'builder' | 'admin' | null
+  rights?: string[]
+  via?: string | null
+  session?: SessionView | null
+  first_start: boolean
+  ways_in: WaysIn
+}
+
+/** Another place in the queue: another priority, or before all that waits. */
+export interface MoveRequest {
+  priority?: 'highest' | 'high' | 'regular' | 'low' | 'lowest' | null
+  front?: boolean
+}
+
 /** The one time that the text of a token is shown; only its hash is kept. */
 export interface NewToken {
   id: string
   name: string
+  account?: string | null
+  scopes: string[]
   created_at: string
   expires_at?: string | null
   last_used_at?: string | null
@@ -592,6 +772,27 @@ export interface NoticeView {
   sent_at: string | null
 }
 
+/** What there is to see to: the runs of the last day, hour by hour, and what runs and waits now. `open_failures` are those of the day that no later run has made good; where `more_failures`, the older of them were not looked at. */
+export interface Overview {
+  since: string
+  hours: Hour[]
+  counts: Record<string, number>
+  running: number
+  queued: number
+  open_failures: number
+  more_failures?: boolean
+}
+
+export interface PageAccountView {
+  items: AccountView[]
+  next?: string | null
+}
+
+export interface PageAuditLine {
+  items: AuditLine[]
+  next?: string | null
+}
+
 export interface PageBackupView {
   items: BackupView[]
   next?: string | null
@@ -609,6 +810,11 @@ export interface PageCachePageView {
 
 export interface PageCacheView {
   items: CacheView[]
+  next?: string | null
+}
+
+export interface PageCircuitView {
+  items: CircuitView[]
   next?: string | null
 }
 
@@ -677,8 +883,18 @@ export interface PageLookupView {
   next?: string | null
 }
 
+export interface PageMaskView {
+  items: MaskView[]
+  next?: string | null
+}
+
 export interface PageNoticeView {
   items: NoticeView[]
+  next?: string | null
+}
+
+export interface PagePauseView {
+  items: PauseView[]
   next?: string | null
 }
 
@@ -707,6 +923,11 @@ export interface PageRunRow {
   next?: string | null
 }
 
+export interface PageSessionView {
+  items: SessionView[]
+  next?: string | null
+}
+
 export interface PageSettingView {
   items: SettingView[]
   next?: string | null
@@ -727,7 +948,28 @@ export interface PageTriggerView {
   next?: string | null
 }
 
-/** A payload with where it stands and, as far as it is bounded, its text. `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the content is not text. `edited_from` links an edited payload to its original, `patch` is the JSON Patch between them. */
+/** One's own password. All other sessions of the account end. */
+export interface PasswordChange {
+  current: string
+  password: string
+}
+
+/** What to pause; `name` of a flow or connection. */
+export interface PauseRequest {
+  kind: 'all' | 'flow' | 'connection'
+  name?: string
+  reason?: string
+}
+
+export interface PauseView {
+  kind: 'all' | 'flow' | 'connection'
+  name: string
+  reason: string
+  actor: string
+  at: string
+}
+
+/** A payload with where it stands and, as far as it is bounded, its text. `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the content is not text. `edited_from` links an edited payload to its original, `patch` is the JSON Patch between them. `masked`: masking rules hold for it, so its bytes are handed out without what they hide, and `digest` is not that of its bytes. */
 export interface PayloadDetail {
   id: string
   items: number | null
@@ -747,6 +989,7 @@ export interface PayloadDetail {
   edited_from?: string | null
   patch?: (Record<string, Json>)[] | null
   edit_reason?: string | null
+  masked?: boolean
 }
 
 /** One payload in a list. `items` is null where the payload's form is not known. */
@@ -758,6 +1001,15 @@ export interface PayloadView {
   meta: Record<string, string>
   expired?: boolean
   healed_by?: string | null
+}
+
+/** Which items a selection takes. `ranges` may end before all of them: `more` says so. */
+export interface Picked {
+  payload: string
+  count: number
+  total: number | null
+  ranges: number[][]
+  more?: boolean
 }
 
 /** What one send step would do. A count that cannot be known before it runs is null. */
@@ -825,12 +1077,18 @@ export interface ProblemView {
   nearest?: string | null
 }
 
+/** A run that waits. `reason` tells why in words, `kind` for programs. */
 export interface QueueItem {
+  position: number
   run: string
   flow: string
   priority: string
   queued_at: string
   reason: string
+  kind: 'paused' | 'circuit' | 'overlap' | 'key_limit' | 'flow_limit' | 'connection_limit' | 'system_limit' | 'turn' | 'next' | 'runner'
+  waits_for?: string | null
+  connection?: string | null
+  until?: string | null
 }
 
 /** Nothing is sent from `start` to `end`, HH:MM; what comes up meanwhile is sent at `end`. */
@@ -840,12 +1098,13 @@ export interface QuietHoursView {
   timezone?: string
 }
 
-/** Where to start (`after` or `at`, one of them), with what, how. `edits` maps payload ids of the start bucket to ids of uploads that replace them. */
+/** Where to start (`after` or `at`, one of them), with what, how. `edits` maps payload ids of the start bucket to ids of uploads that replace them; `item_edits` payload ids to new texts of single items, by the item's number. */
 export interface RedriveRequest {
   after?: string | null
   at?: string | null
   payloads?: string[]
   edits?: Record<string, string>
+  item_edits?: Record<string, Record<string, string>>
   items?: string | null
   skips?: string[]
   variables?: Record<string, Json>
@@ -964,6 +1223,15 @@ export interface Rotated {
   unreadable: string[]
 }
 
+/** What a list tells of a run beyond its row: how much went through it, and why it failed. Counted are the payloads that its own steps put out, and what stands in them. */
+export interface RunBrief {
+  payloads: number
+  items: number
+  size_bytes: number
+  delivered?: number
+  cause?: Cause | null
+}
+
 /** A run as the run log lists it: the run object without its steps. */
 export interface RunRow {
   id: string
@@ -987,6 +1255,7 @@ export interface RunRow {
   healed_by?: string | null
   pinned?: boolean
   payloads_expired?: boolean
+  brief?: RunBrief | null
 }
 
 export interface RunView {
@@ -1011,6 +1280,7 @@ export interface RunView {
   healed_by?: string | null
   pinned?: boolean
   payloads_expired?: boolean
+  brief?: RunBrief | null
   steps: StepRunView[]
   plan?: Record<string, Json> | null
 }
@@ -1022,7 +1292,7 @@ export interface ScheduleTimes {
   next: string[]
 }
 
-/** The search index: what it holds, and what it has not taken up yet. */
+/** The search index: what it holds, and what it has not taken up yet: counted as far as 5,000 runs, so that asking costs the same however many there are. */
 export interface SearchStatus {
   enabled: boolean
   state: 'off' | 'missing' | 'building' | 'behind' | 'complete'
@@ -1042,6 +1312,19 @@ export interface SecretsStatus {
   sealed: number
   keys: KeyView[]
   unreadable: string[]
+}
+
+/** A browser that is signed in. `account` null: as the local administrator, by a one-time link. */
+export interface SessionView {
+  id: string
+  account: string | null
+  way: 'password' | 'link' | 'oidc'
+  address?: string | null
+  agent?: string | null
+  created_at: string
+  seen_at: string
+  expires_at: string
+  current?: boolean
 }
 
 /** One setting that differs: its place (`fields[2].to`), what it was, what it is. */
@@ -1085,6 +1368,11 @@ export interface ShapeView {
   examples: (Record<string, Json>)[]
 }
 
+export interface SignInRequest {
+  name: string
+  password: string
+}
+
 /** A start of a flow document that need not be imported. */
 export interface StartDocumentBody {
   variables?: Record<string, Json>
@@ -1097,6 +1385,15 @@ export interface StartDocumentBody {
   document: DocumentBody
 }
 
+/** What a start of a flow version can be given: variables, and steps that may be skipped. `version` null: the draft. `deployed_skips`: steps that the deployed version skips in every run. */
+export interface StartForm {
+  flow: string
+  version: number | null
+  variables: StartVariable[]
+  steps: StartStep[]
+  deployed_skips: string[]
+}
+
 /** How to start a run without a source. `payloads` are ids of stored payloads or uploads. */
 export interface StartRequest {
   variables?: Record<string, Json>
@@ -1106,6 +1403,22 @@ export interface StartRequest {
   delivery?: 'send_changed' | 'skip_delivered' | 'send_all' | null
   reason?: string | null
   clock?: string | null
+}
+
+export interface StartStep {
+  step: string
+  shape: string
+  name?: string | null
+  skip?: boolean
+  depth?: number
+}
+
+export interface StartVariable {
+  name: string
+  type: string
+  default?: Json
+  description?: string
+  required?: boolean
 }
 
 /** One step that differs. Places read `first`, `after STEP`, and ` in STEP/PATH` inside a path. */
@@ -1173,11 +1486,16 @@ export interface TestsBody {
 export interface TokenBody {
   name: string
   days?: number | null
+  /** Roles and rights, side by side. */
+  scopes?: string[] | null
 }
 
+/** `account` null: made in the home itself. `scopes`: roles and rights, side by side. */
 export interface TokenView {
   id: string
   name: string
+  account?: string | null
+  scopes: string[]
   created_at: string
   expires_at?: string | null
   last_used_at?: string | null
@@ -1323,7 +1641,30 @@ export interface Url {
   file?: string | null
 }
 
+/** One place that an item passed: `depth` steps before (negative) or after the item asked for. */
+export interface Waypoint {
+  depth: number
+  run: string
+  step: string | null
+  side: 'in' | 'out' | 'failed'
+  payload: string
+  item: number
+  expired?: boolean
+}
+
+/** How a person can sign in here. `oidc` is the name to show on the button, or null. */
+export interface WaysIn {
+  password: boolean
+  oidc?: string | null
+}
+
 export interface Routes {
+  'GET /api/v1/accounts': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageAccountView }
+  'POST /api/v1/accounts': { query: Record<string, never>; body: AccountRequest; answer: AccountView }
+  'DELETE /api/v1/accounts/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
+  'GET /api/v1/accounts/{name}': { query: Record<string, never>; body: undefined; answer: AccountView }
+  'PATCH /api/v1/accounts/{name}': { query: Record<string, never>; body: AccountChange; answer: AccountView }
+  'GET /api/v1/audit': { query: { who?: string | null; what?: string | null; subject?: string | null; since?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageAuditLine }
   'GET /api/v1/backups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageBackupView }
   'POST /api/v1/backups': { query: { name?: string; secrets?: boolean }; body: undefined; answer: undefined }
   'GET /api/v1/caches': { query: { scope?: 'run' | 'flow' | 'company' | null; name?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageCacheView }
@@ -1335,6 +1676,8 @@ export interface Routes {
   'GET /api/v1/caches/{cache}/entries': { query: { text?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageCacheEntryView }
   'GET /api/v1/caches/{cache}/pages': { query: { entry: string }; body: undefined; answer: PageCachePageView }
   'POST /api/v1/checks': { query: Record<string, never>; body: CheckBody; answer: CheckResult }
+  'GET /api/v1/circuits': { query: Record<string, never>; body: undefined; answer: PageCircuitView }
+  'POST /api/v1/circuits/{connection}/reset': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connections': { query: Record<string, never>; body: undefined; answer: PageConnectionView }
   'POST /api/v1/connections/{name}/authorizations': { query: Record<string, never>; body: AuthorizeBody; answer: AuthorizationView }
   'POST /api/v1/connections/{name}/authorizations/complete': { query: Record<string, never>; body: AuthorizedBody; answer: AuthorizationView }
@@ -1364,6 +1707,7 @@ export interface Routes {
   'GET /api/v1/flows/{name}/document': { query: { version?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/flows/{name}/restore': { query: Record<string, never>; body: RestoreBody; answer: Restored }
   'POST /api/v1/flows/{name}/runs': { query: { trigger?: 'api' | 'manual' }; body: StartRequest; answer: RunRow }
+  'GET /api/v1/flows/{name}/start-form': { query: { version?: string | null }; body: undefined; answer: StartForm }
   'POST /api/v1/flows/{name}/tests': { query: Record<string, never>; body: FlowTestsBody; answer: FlowTestReport }
   'GET /api/v1/flows/{name}/versions': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageFlowVersionView }
   'GET /api/v1/groups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageGroupView }
@@ -1384,11 +1728,28 @@ export interface Routes {
   'GET /api/v1/lookups/{name}/export': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/lookups/{name}/find': { query: { value: string; direction?: 'forward' | 'backward'; match?: 'exact' | 'trimmed' | 'case_insensitive' | 'loose' | 'prefix' }; body: undefined; answer: LookupAnswer }
   'POST /api/v1/lookups/{name}/import': { query: { duplicates?: 'refuse' | 'first' | 'last'; header?: 'auto' | 'yes' | 'no'; column?: string[] | null; delimiter?: string | null; encoding?: string; filename?: string }; body: undefined; answer: TableImported }
+  'GET /api/v1/masks': { query: Record<string, never>; body: undefined; answer: PageMaskView }
+  'DELETE /api/v1/masks/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
+  'GET /api/v1/masks/{name}': { query: Record<string, never>; body: undefined; answer: MaskView }
+  'PUT /api/v1/masks/{name}': { query: Record<string, never>; body: MaskRequest; answer: MaskView }
+  'GET /api/v1/me': { query: Record<string, never>; body: undefined; answer: Me }
+  'PUT /api/v1/me/password': { query: Record<string, never>; body: PasswordChange; answer: undefined }
   'GET /api/v1/notices': { query: { group?: string | null; status?: 'waiting' | 'sent' | 'failed' | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageNoticeView }
   'POST /api/v1/notices/{notice}/send': { query: Record<string, never>; body: undefined; answer: NoticeView }
-  'GET /api/v1/payloads/{payload_id}': { query: Record<string, never>; body: undefined; answer: PayloadDetail }
+  'GET /api/v1/oidc/callback': { query: Record<string, never>; body: undefined; answer: undefined }
+  'GET /api/v1/oidc/start': { query: { to?: string }; body: undefined; answer: undefined }
+  'GET /api/v1/overview': { query: Record<string, never>; body: undefined; answer: Overview }
+  'DELETE /api/v1/pauses': { query: { kind: 'all' | 'flow' | 'connection'; name?: string }; body: undefined; answer: Removed }
+  'GET /api/v1/pauses': { query: Record<string, never>; body: undefined; answer: PagePauseView }
+  'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
+  'GET /api/v1/payloads/{payload_id}': { query: { text?: boolean }; body: undefined; answer: PayloadDetail }
   'GET /api/v1/payloads/{payload_id}/content': { query: { items?: string | null }; body: undefined; answer: undefined }
+  'GET /api/v1/payloads/{payload_id}/diff': { query: { after: string; key?: string | null }; body: undefined; answer: Comparison }
   'GET /api/v1/payloads/{payload_id}/items': { query: { start?: number; stop?: number | null }; body: undefined; answer: ItemRange }
+  'GET /api/v1/payloads/{payload_id}/items/{item}/way': { query: Record<string, never>; body: undefined; answer: ItemWay }
+  'GET /api/v1/payloads/{payload_id}/search': { query: { text: string; start?: number; limit?: number; items?: boolean }; body: undefined; answer: HitPage }
+  'GET /api/v1/payloads/{payload_id}/selection': { query: { items: string; run?: string | null; step?: string | null; after?: boolean }; body: undefined; answer: Picked }
+  'GET /api/v1/payloads/{payload_id}/window': { query: { start?: number; stop?: number | null; item_bytes?: number }; body: undefined; answer: ItemWindow }
   'GET /api/v1/pools': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PagePoolView }
   'DELETE /api/v1/pools/{name}': { query: { flow?: string | null }; body: undefined; answer: Removed }
   'GET /api/v1/pools/{name}': { query: { flow?: string | null }; body: undefined; answer: PoolView }
@@ -1399,13 +1760,14 @@ export interface Routes {
   'GET /api/v1/pools/{name}/export': { query: { flow?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/pools/{name}/import': { query: { flow?: string | null; header?: 'auto' | 'yes' | 'no'; column?: string[] | null; delimiter?: string | null; encoding?: string; filename?: string }; body: undefined; answer: TableImported }
   'GET /api/v1/queue': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageQueueItem }
+  'PATCH /api/v1/queue/{run_id}': { query: Record<string, never>; body: MoveRequest; answer: QueueItem }
   'GET /api/v1/retention': { query: Record<string, never>; body: undefined; answer: RetentionPlan }
   'POST /api/v1/retention': { query: Record<string, never>; body: RetentionBody; answer: RetentionResult }
-  'GET /api/v1/runs': { query: { status?: 'queued' | 'running' | 'success' | 'partial_success' | 'failure' | 'stopped' | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
+  'GET /api/v1/runs': { query: { status?: string | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; until?: string | null; unhealed?: boolean; oldest?: boolean; brief?: boolean; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
   'POST /api/v1/runs': { query: { trigger?: 'api' | 'manual' }; body: StartDocumentBody; answer: RunRow }
   'POST /api/v1/runs/delete': { query: Record<string, never>; body: DeleteRequest; answer: Deleted }
   'GET /api/v1/runs/events': { query: Record<string, never>; body: undefined; answer: undefined }
-  'GET /api/v1/runs/{run_id}': { query: Record<string, never>; body: undefined; answer: RunView }
+  'GET /api/v1/runs/{run_id}': { query: { listed?: number }; body: undefined; answer: RunView }
   'GET /api/v1/runs/{run_id}/answer': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/runs/{run_id}/events': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/runs/{run_id}/exchanges': { query: { step?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageExchangeView }
@@ -1427,9 +1789,12 @@ export interface Routes {
   'GET /api/v1/secrets': { query: Record<string, never>; body: undefined; answer: SecretsStatus }
   'POST /api/v1/secrets/rotate': { query: Record<string, never>; body: RotateRequest; answer: Rotated }
   'DELETE /api/v1/session': { query: Record<string, never>; body: undefined; answer: undefined }
+  'GET /api/v1/sessions': { query: { all?: boolean }; body: undefined; answer: PageSessionView }
+  'DELETE /api/v1/sessions/{session_id}': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/settings': { query: Record<string, never>; body: undefined; answer: PageSettingView }
   'GET /api/v1/shapes': { query: Record<string, never>; body: undefined; answer: PageShapeView }
   'GET /api/v1/shapes/{kind}': { query: Record<string, never>; body: undefined; answer: ShapeView }
+  'POST /api/v1/sign-in': { query: Record<string, never>; body: SignInRequest; answer: Me }
   'POST /api/v1/tests': { query: Record<string, never>; body: TestsBody; answer: FlowTestReport }
   'GET /api/v1/tokens': { query: Record<string, never>; body: undefined; answer: PageTokenView }
   'POST /api/v1/tokens': { query: Record<string, never>; body: TokenBody; answer: NewToken }

@@ -19,5 +19,7 @@ export const PAGES: Page[] = [
   { path: '/runs/$run', title: 'Run', load: () => import('~/run/RunPage') },
   { path: '/flows', title: 'Flows', nav: { group: 'build', icon: 'flow', order: 1 }, load: () => import('~/flow/FlowsPage') },
   { path: '/flows/$flow', title: 'Flow', load: () => import('~/flow/FlowPage') },
+  { path: '/start', title: 'Run a flow', nav: { group: 'watch', icon: 'play', order: 3 }, load: () => import('~/initialise/StartPage') },
+  { path: '/payloads/$payload', title: 'Payload', load: () => import('~/payload/PayloadPage') },
   { path: '/find', title: 'Find', nav: { group: 'watch', icon: 'search', order: 4 }, load: () => import('~/find/FindPage') },
 ]

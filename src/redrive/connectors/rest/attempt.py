@@ -253,6 +253,7 @@ class Attempts:
         try:
             try:
                 reply = await client.send(outgoing, ctx, timeouts=self._endpoint.timeouts)
+                client.heard(reply, ctx, reads=False)
             except StepError as error:  # it never left
                 answer, outcomes = Answer(error=error.detail), "rejected"
                 raise

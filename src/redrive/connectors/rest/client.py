@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from redrive.connectors.rest.network import proxy_of, session
 from redrive.connectors.rest.oauth2 import AuthorizationCode, ClientCredentials
 from redrive.connectors.rest.parts import Timeouts
 from redrive.connectors.rest.render import Body, Rendered, Renderer, check_base_url
-from redrive.connectors.rest.rules import spent_s
+from redrive.connectors.rest.rules import spent_s, status_text
 from redrive.connectors.rest.scope import Scopes
 from redrive.connectors.rest.tokens import MOST_ANSWER_BYTES, Keeper, Private, TokenContext
 from redrive.errors import StateConflict
@@ -51,6 +51,9 @@ PLAYED: Final[dict[PlayedFailure, str]] = {
     "cut": "the connection was cut before an answer came",
 }
 
+_NO_ANSWER: Final = frozenset({"timeout", "cut"})
+_UNAVAILABLE: Final = 503
+_GATEWAY: Final = frozenset({502, 504})
 _NOTHING: Final = Sealed(b"", hashlib.sha256().digest(), hashlib.md5(usedforsecurity=False).digest())
 _LIMITS: Final = re.compile("limit-remaining|^ratelimit$", re.IGNORECASE)
 _AUTOMATIC: Final = (("Accept", "*/*"), ("Accept-Encoding", ACCEPTED), ("User-Agent", "redrive"))
@@ -128,9 +131,23 @@ class Client:
         """Its credentials were not accepted: the next `ready` gets other ones."""
         self._auth.refused(reply.serial)
 
-    def place(self, ctx: StepContext) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def place(self, ctx: StepContext) -> AsyncIterator[None]:
         """A place among the requests under way, kept while the context lasts."""
-        return self._gate.place(ctx)
+        await ctx.go_ahead(self.name)
+        async with self._gate.place(ctx):
+            yield
+
+    def heard(self, reply: Reply, ctx: StepContext, *, reads: bool) -> None:
+        """Tell how the target is. `reads`: an answer that did not come is one that nothing came of."""
+        failure = reply.failure
+        if failure is not None:
+            if failure.kind == "unsent" or (reads and failure.kind in _NO_ANSWER):
+                ctx.heard(self.name, failure.sentence)
+        elif reply.status == _UNAVAILABLE or (reads and reply.status in _GATEWAY):
+            ctx.heard(self.name, f"it answered {status_text(reply.status)}")
+        else:
+            ctx.heard(self.name)
 
     async def again(self, ctx: StepContext) -> None:
         """Waits until a further request within a place may leave."""

@@ -92,6 +92,8 @@ class RestEndpoint:
 class RestConnection:
     """Shared by all runs of the process: its session, pace and concurrency are one."""
 
+    reports = True
+
     def __init__(self, info: ConnectionInfo, model: ConnectorModel) -> None:
         self.info = info
         self._model = model

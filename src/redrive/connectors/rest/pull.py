@@ -41,6 +41,11 @@ class Pull:
         self._judge = Judge(endpoint)
         self._items_path = items_path
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether a request changes nothing there, so that it may be made and not be used."""
+        return self._renderer.method in {"GET", "HEAD"}
+
     async def page(
         self,
         scope: Mapping[str, Any],
@@ -69,6 +74,7 @@ class Pull:
                 reply = await client.send(
                     outgoing, ctx, items_path=self._items_path, timeouts=self._endpoint.timeouts
                 )
+                client.heard(reply, ctx, reads=True)
                 ctx.exchange(outgoing.shown, reply.answer(client.masker), payload=payload)
                 reply = await self._redirected(rendered, reply, ctx, payload)
                 if reply.failure is not None:

@@ -1,9 +1,13 @@
-"""A receive endpoint: one payload per page, each durable before the next is asked for."""
+"""A receive endpoint: one payload per page. While a page is being kept the next is asked for, where asking
+changes nothing (GET, HEAD); a crash asks for that one again.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections import ChainMap
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
 from redrive.connectors.rest.answer import Reply
@@ -57,21 +61,27 @@ class Receiver:
         whole = await self._scope(payload, parameters, ctx)
         # A request that reads `page` by itself needs no parameter for it.
         by_itself = "page" in self.pull.roots
+
+        async def page(place: Place | None, number: int) -> tuple[Mapping[str, Any], Reply]:
+            scope = ChainMap({"page": self._paginator.seen(place, number)}, cast("dict[str, Any]", whole))
+            reply = await self.pull.page(
+                scope,
+                ctx,
+                payload,
+                url=self._paginator.url(place),
+                parameters=() if by_itself else self._paginator.parameters(place),
+            )
+            assert reply is not None
+            return scope, reply
+
+        ahead = _Ahead(page, self.pull.is_safe)
         while True:
             number += 1
-            scope = ChainMap({"page": self._paginator.seen(place, number)}, cast("dict[str, Any]", whole))
             try:
-                reply = await self.pull.page(
-                    scope,
-                    ctx,
-                    payload,
-                    url=self._paginator.url(place),
-                    parameters=() if by_itself else self._paginator.parameters(place),
-                )
+                scope, reply = await ahead.take(place, number)
             except SkipItem as skipped:
                 ctx.log.warning(f"nothing was pulled: {skipped.path} finds nothing")
                 return
-            assert reply is not None
             content, count = await self._page(reply, ctx)
             xml = reply.is_xml
             following = await self._following(place, reply, count, number, scope, ctx)
@@ -83,13 +93,16 @@ class Receiver:
                 digest = seen or digest
             following = self._capped(following, number, ctx)
             if content is not None:
-                yield Out(
+                out = Out(
                     content=content,
                     media_type=JSON if self._items is not None and not xml else reply.media_type or JSON,
                     items_path=self._items if xml and self._items else "",
                     meta=payload.meta,
+                    count=count if self._items is not None else None,
                     checkpoint=self._checkpoint(following, number, digest, cycle),
                 )
+                async with ahead.while_kept(following, number + 1):
+                    yield out
             if following is None:
                 return
             place = following
@@ -207,6 +220,42 @@ class Receiver:
             at=self._items,
             hint="Mend `items` of the endpoint; the exchange shows the answer.",
         )
+
+
+class _Ahead:
+    """Asks for the next page while the one before it is being kept."""
+
+    def __init__(
+        self,
+        page: Callable[[Place | None, int], Coroutine[Any, Any, tuple[Mapping[str, Any], Reply]]],
+        allowed: bool,
+    ) -> None:
+        self._page = page
+        self._allowed = allowed
+        self._asked: asyncio.Task[tuple[Mapping[str, Any], Reply]] | None = None
+
+    @asynccontextmanager
+    async def while_kept(self, following: Place | None, number: int) -> AsyncIterator[None]:
+        """Ask for that page; what goes on elsewhere meanwhile may fail, and nobody wants the page then."""
+        if self._allowed and following is not None:
+            self._asked = asyncio.create_task(self._page(following, number), name="page ahead")
+        try:
+            yield
+        except BaseException:
+            if self._asked is not None:
+                self._asked.cancel()
+                await asyncio.gather(self._asked, return_exceptions=True)
+            raise
+
+    async def take(self, place: Place | None, number: int) -> tuple[Mapping[str, Any], Reply]:
+        """The page, whether it was asked for or not. Errors: those of `Pull.page`."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return await self._page(place, number)
+        try:
+            return await asked
+        finally:
+            asked.cancel()
 
 
 async def _is_null(reply: Reply, items_path: str) -> bool:

@@ -15,17 +15,21 @@ import sys
 import threading
 import time
 import traceback
-from array import array
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
+from blake3 import blake3
+
+from redrive.core import ranges
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING
 from redrive.core.lineage import LineageBuilder
 from redrive.engine.apart import wire
 from redrive.engine.crashes import crashed
+from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, Locating, worth
 from redrive.engine.roots import Roots
 from redrive.errors import RedriveError
 from redrive.sdk.content import CHUNK_BYTES, Content
@@ -37,6 +41,8 @@ from redrive.sdk.writing import Writing
 # The processes that answer and commit come first.
 NICER = 5
 WATCH_S = 1.0
+# Pieces of an input payload that stay at hand: items of the output are looked up in them.
+PASSED = 6
 
 
 class Asking:
@@ -92,11 +98,16 @@ class AskedContent(Content):
         self.position = facts.position
         self.digest = facts.digest
         self.size_bytes = facts.size_bytes
+        self.data: bytes | None = None
+        self._passed: deque[tuple[int, bytes]] = deque(maxlen=PASSED)
 
     async def read(self, start: int = 0, stop: int | None = None) -> bytes:
         end = self.size_bytes if stop is None else min(stop, self.size_bytes)
         if start >= end:
             return b""
+        for begin, data in self._passed:
+            if begin <= start and end <= begin + len(data):
+                return data[start - begin : end - begin]
         return self._asking.answer(self._asking.read(self.position, start, end))[1]
 
     async def stream(
@@ -113,6 +124,7 @@ class AskedContent(Content):
                 data = asking.answer(ticket)[1]
                 if upto < end:  # read while this chunk is worked on
                     ahead = asking.read(position, upto, min(upto + chunk_bytes, end))
+                self._passed.append((start, data))
                 yield data
                 start = upto
         finally:
@@ -175,6 +187,7 @@ class Work:
         self._job = job
         self._asking = Asking(pipe)
         self._passes = itertools.count()
+        self._locating: dict[int, Locating | None] = {}
 
     async def run(self) -> None:
         job = self._job
@@ -224,47 +237,86 @@ class Work:
             self._pipe.send(wire.Nothing(out.checkpoint))
             return
         lineage = LineageBuilder()
-        whole = writing.whole
-        end = None
-        if whole is not None:
+        if writing.whole is not None:
             lineage.add_items(writing.items)
-            end = self._end(writing, out, lineage)
-        items = places(whole, writing.items, like) if whole is not None else b""
-        made = wire.Made(like, writing.media_type, writing.items_path, dict(writing.meta), out.path,
-                         out.checkpoint, end, items)  # fmt: skip
-        self._pipe.send(made, whole or b"")
-        if whole is None:
-            async with aclosing(writing.pieces()) as pieces:
-                async for piece in pieces:
-                    lineage.add_items(piece.items)
-                    self._pipe.send(wire.Part(places(piece.data, piece.items, like)), piece.data)
-            self._pipe.send(self._end(writing, out, lineage))
+            await self._put_whole(out, writing, writing.whole, lineage)
+        else:
+            await self._put_pieces(out, writing, lineage)
+
+    async def _put_whole(self, out: Out, writing: Writing, whole: bytes, lineage: LineageBuilder) -> None:
+        located = await self._locate(whole, writing.items, out.like)
+        if located is None:
+            self._pipe.send(_made(out, writing, self._end(writing, out, lineage)), whole)
+            return
+        end = self._end(writing, out, lineage, blake3(whole).digest(), len(whole))
+        self._pipe.send(_made(out, writing, end, located=True), located)
+
+    async def _locate(self, whole: bytes, items: Sequence[Item], like: Payload | None) -> bytes | None:
+        """The recipe of an output, where it is much smaller than that. Outputs that follow each other begin
+        where the last one ended.
+        """
+        if len(whole) < LEAST_RECIPE_BYTES or not items or like is None or not _from(like, items):
+            return None
+        place = like.position
+        if place not in self._locating:
+            self._locating.clear()
+            self._locating[place] = Locating(like.content) if isinstance(like.content, AskedContent) else None
+        locating = self._locating[place]
+        if locating is None:
+            return None
+        parts = await locating.parts(whole, [item.raw for item in items], strict=True)
+        if parts is None:
+            self._locating[place] = None
+            return None
+        recipe = ranges.encode(parts.to)
+        return recipe if len(recipe) * ranges.LEAST_GAIN <= len(whole) else None
+
+    async def _put_pieces(self, out: Out, writing: Writing, lineage: LineageBuilder) -> None:
+        like = out.like
+        content = like.content if like is not None else None
+        locating = Locating(content) if isinstance(content, AskedContent) else None
+        hasher, size, number = blake3(), 0, 0
+        async with aclosing(writing.pieces()) as pieces:
+            async for data, items in pieces:
+                lineage.add_items(items)
+                parts = None
+                if locating is not None:
+                    raws = [item.raw for item in items] if like is not None and _from(like, items) else ()
+                    parts = await locating.parts(data, raws)
+                if not number:
+                    locating = locating if worth(parts, len(data)) else None
+                    self._pipe.send(_made(out, writing, None, located=locating is not None))
+                number += 1
+                if locating is None:
+                    self._pipe.send(wire.Part(), data)
+                elif data:
+                    hasher.update(data)
+                    size += len(data)
+                    to: list[ranges.Part] = [data] if parts is None else parts.to
+                    check = blake3(data).digest(length=CHECK_BYTES)
+                    self._pipe.send(wire.Part(len(data), check), ranges.encode(to))
+        if not number:
+            self._pipe.send(_made(out, writing, None))
+        told = (hasher.digest(), size) if locating is not None else (b"", 0)
+        self._pipe.send(self._end(writing, out, lineage, *told))
 
     @staticmethod
-    def _end(writing: Writing, out: Out, lineage: LineageBuilder) -> wire.End:
+    def _end(
+        writing: Writing, out: Out, lineage: LineageBuilder, digest: bytes = b"", size_bytes: int = 0
+    ) -> wire.End:
         if out.content is not None:
-            return wire.End(writing.count, None, from_content=True, origins=writing.origins)
-        return wire.End(writing.count, lineage.encode())
+            return wire.End(writing.count, None, True, writing.origins, digest, size_bytes)
+        return wire.End(writing.count, lineage.encode(), digest=digest, size_bytes=size_bytes)
 
 
-def places(data: bytes, items: Sequence[Item], like: int | None) -> bytes:
-    """Where the items stand in some bytes, if all of them come from the payload `like`: begin and
-    end of each.
-    """
-    if like is None or not items or any(item.payload != like for item in items):
-        return b""
-    found = array("Q")
-    at = 0
-    for item in items:
-        raw = item.raw
-        if data.startswith(raw, at + 1):  # behind a separator of one byte
-            at += 1
-        elif (at := data.find(raw, at)) < 0:
-            return b""
-        found.append(at)
-        at += len(raw)
-        found.append(at)
-    return found.tobytes()
+def _made(out: Out, writing: Writing, end: wire.End | None, *, located: bool = False) -> wire.Made:
+    like = out.like.position if out.like is not None else None
+    return wire.Made(like, writing.media_type, writing.items_path, dict(writing.meta), out.path,
+                     out.checkpoint, end, located)  # fmt: skip
+
+
+def _from(like: Payload, items: Sequence[Item]) -> bool:
+    return all(item.payload == like.position for item in items)
 
 
 class _Again:

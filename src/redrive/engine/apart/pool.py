@@ -85,8 +85,8 @@ class Apart:
     """The helper processes of one engine: at most `processes`. Closed by `close`."""
 
     def __init__(self, processes: int | None = None, *, idle_s: float = IDLE_S) -> None:
-        cores = os.cpu_count() or 1
-        self.processes = max(1, min(cores - 1, 4)) if processes is None else processes
+        # As many as cores, though this process needs one: it mostly waits for them, and they are nicer.
+        self.processes = min(os.cpu_count() or 1, 4) if processes is None else processes
         self._idle_s = idle_s
         self._places = asyncio.Semaphore(max(1, self.processes))
         self._free: list[Helper] = []

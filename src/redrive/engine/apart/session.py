@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from array import array
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
+from redrive.core import ranges
 from redrive.core.items import Item
 from redrive.engine.apart import wire
 from redrive.engine.apart.pool import Apart, Helper, Unable
 from redrive.engine.context import EngineContext
+from redrive.engine.locating import Found
 from redrive.errors import RedriveError
 from redrive.log import get_logger
 from redrive.sdk.payload import Bucket, Payload
@@ -38,20 +39,40 @@ class Making:
         self.path = made.path
         self.checkpoint = made.checkpoint
         self.end = made.end
+        self.located = made.located
+        """Whether it is told by where it stands in `like`: `found` gives it, not `whole` or `pieces`."""
         self.whole = body if made.end is not None else None
-        self.items = _cut(body, made.items)
         self._more = more
 
-    async def pieces(self) -> AsyncIterator[tuple[bytes, Sequence[bytes]]]:
-        """All of its bytes, and the items in them where all come from `like`. Once only."""
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """All of its bytes. Once only."""
+        async for body, _ in self._bodies():
+            yield body
+
+    async def found(self) -> AsyncIterator[Found]:
+        """Its segments. Once only."""
+        async for body, part in self._bodies():
+            yield Found(ranges.decode(body), part.size_bytes, part.check)
+
+    def told(self) -> tuple[bytes, int]:
+        """Hash and size of what was located, at the end."""
+        assert self.end is not None
+        return self.end.digest, self.end.size_bytes
+
+    async def drain(self) -> None:
+        """Let it pass: nobody wants it."""
+        async for _ in self._bodies():
+            pass
+
+    async def _bodies(self) -> AsyncIterator[tuple[bytes, wire.Part]]:
         if self.whole is not None:
-            yield self.whole, self.items
+            yield self.whole, wire.Part()
             return
         async for head, body in self._more:
             if isinstance(head, wire.End):
                 self.end = head
                 return
-            yield body, _cut(body, head.items)
+            yield body, head
 
 
 class Messages:
@@ -245,10 +266,3 @@ class Session:
             items_path=payload.items_path,
             meta=dict(payload.meta),
         )
-
-
-def _cut(data: bytes, places: bytes) -> Sequence[bytes]:
-    if not places:
-        return ()
-    found = array("Q", places)
-    return [data[begin:end] for begin, end in zip(found[::2], found[1::2], strict=True)]

@@ -119,7 +119,10 @@ class PassedOn(msgspec.Struct, frozen=True):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A payload to put out. The body is all of its bytes, or `Part`s follow, and an `End`."""
+    """A payload to put out. The body is all of its bytes, or `Part`s follow, and an `End`.
+
+    located: instead of bytes each body is a recipe: where they stand in the payload `like`.
+    """
 
     like: int | None
     media_type: str
@@ -128,13 +131,14 @@ class Made(msgspec.Struct, frozen=True):
     path: str | None
     checkpoint: Any
     end: End | None
-    items: bytes = b""
+    located: bool = False
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Further bytes, as the body. `items`: see `places`."""
+    """Further bytes, as the body. `size_bytes`, `check`: of the bytes that a recipe stands for."""
 
-    items: bytes = b""
+    size_bytes: int = 0
+    check: bytes = b""
 
 
 class End(msgspec.Struct, frozen=True):
@@ -142,12 +146,15 @@ class End(msgspec.Struct, frozen=True):
 
     lineage: of items that keep their origins; `from_content`: all were made from `origins`, or
         from all of the input where that is None.
+    digest, size_bytes: of all bytes, where they were located.
     """
 
     count: int | None
     lineage: bytes | None
     from_content: bool = False
     origins: tuple[tuple[int, int, int], ...] | None = None
+    digest: bytes = b""
+    size_bytes: int = 0
 
 
 class Nothing(msgspec.Struct, frozen=True):

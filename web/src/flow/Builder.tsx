@@ -2,7 +2,7 @@
 
 import { useQueryClient } from '@tanstack/react-query'
 import { useBlocker, useNavigate } from '@tanstack/react-router'
-import { useCallback, useMemo, useState } from 'react'
+import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
 import { call } from '~/api/client'
 import { asProblem } from '~/api/problem'
 import type { ShapeView } from '~/api/types'
@@ -23,6 +23,8 @@ import { draftTag, readStored, saveDraft } from './storing'
 import { useEditor } from './useEditor'
 import { useFlow } from './useFlow'
 import { DeployDialog, Versions } from './Versions'
+
+const Initialise = lazy(() => import('~/initialise/InitialiseDialog'))
 
 interface Props {
   name: string
@@ -51,13 +53,16 @@ export function Builder({ name, initial, isNew, tag: firstTag, shapes }: Props) 
   const [conflict, setConflict] = useState(false)
   const [deploying, setDeploying] = useState<number | 'draft' | null>(null)
   const [starting, setStarting] = useState<string | null>(null)
+  const [giving, setGiving] = useState(false)
   const flow = useFlow(name, exists)
   const tab = TABS.some(([id]) => id === view.tab) ? view.tab : 'build'
   const run = view.run
   const refresh = useCallback(
     () =>
       Promise.all(
-        ['flow', 'flows', 'versions', 'diff'].map((key) => queries.invalidateQueries({ queryKey: [key] })),
+        ['flow', 'flows', 'flow-versions', 'flow-diff', 'versions'].map((key) =>
+          queries.invalidateQueries({ queryKey: [key] }),
+        ),
       ),
     [queries],
   )
@@ -211,6 +216,12 @@ export function Builder({ name, initial, isNew, tag: firstTag, shapes }: Props) 
               act: () => void start('deployed', null),
             },
             {
+              label: 'Run with data…',
+              icon: 'upload',
+              disabled: editor.problems.length > 0,
+              act: () => void save().then((stored) => stored && setGiving(true)),
+            },
+            {
               label: 'Export',
               icon: 'download',
               href: `/api/v1/flows/${encodeURIComponent(name)}/document?version=draft`,
@@ -278,6 +289,11 @@ export function Builder({ name, initial, isNew, tag: firstTag, shapes }: Props) 
           onClose={() => setDeploying(null)}
           onDeploy={(note) => deploy(deploying === 'draft' ? null : deploying, note)}
         />
+      )}
+      {giving && (
+        <Suspense fallback={null}>
+          <Initialise flow={name} onClose={() => setGiving(false)} />
+        </Suspense>
       )}
       {starting !== null && (
         <StartDialog

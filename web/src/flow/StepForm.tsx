@@ -263,13 +263,13 @@ function ConnectorSettings({
   properties: [string, Schema][]
 }) {
   const connections = useQuery({
-    queryKey: ['connections'],
+    queryKey: ['canvas', 'connections'],
     queryFn: ({ signal }) => call('GET /api/v1/connections', { signal }),
   })
   const chosen = String(step.data.connection ?? '')
   const connector = connections.data?.items.find((one) => one.name === chosen)?.connector
   const shown = useQuery({
-    queryKey: ['connector', connector],
+    queryKey: ['canvas', 'connector', connector],
     enabled: connector !== undefined,
     queryFn: ({ signal }) =>
       call('GET /api/v1/connectors/{name}', { path: { name: connector ?? '' }, signal }),

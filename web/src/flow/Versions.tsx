@@ -24,7 +24,7 @@ interface Props {
 export function Versions({ flow, hasDraft, onRestore, onDeploy, onRun }: Props) {
   const [view, change] = useView()
   const found = useInfiniteQuery({
-    queryKey: ['versions', flow],
+    queryKey: ['flow-versions', flow],
     queryFn: ({ pageParam, signal }) =>
       call('GET /api/v1/flows/{name}/versions', {
         path: { name: flow },
@@ -137,7 +137,7 @@ const SIGN = { added: '+', removed: '−', changed: '~', moved: '>' } as const
 
 export function Comparison({ flow, before, after }: { flow: string; before?: string; after?: string }) {
   const found = useQuery({
-    queryKey: ['diff', flow, before, after],
+    queryKey: ['flow-diff', flow, before, after],
     queryFn: ({ signal }) =>
       call('GET /api/v1/flows/{name}/diff', { path: { name: flow }, query: { before, after }, signal }),
   })

@@ -106,7 +106,11 @@ export function BuildView({ editor, shapes, known, run }: Props) {
     ['Backspace', drop],
     ['s', skip],
     ['d', (one) => done(duplicate(editor.text, one, known))],
-    ['Enter', () => document.querySelector<HTMLElement>('[data-panel] input, [data-panel] select')?.focus()],
+    [
+      'Enter',
+      () =>
+        document.querySelector<HTMLElement>('[data-panel] .field input, [data-panel] .field select')?.focus(),
+    ],
   ]
   const keys: Record<string, () => void> = {
     a: ask,

@@ -172,7 +172,8 @@ function Comparison({
               value={valueText(value[operator])}
               onText={(next) => {
                 const read = valueFrom(next)
-                if (read !== null) context.set([...path, operator], read.value ?? '')
+                if (read === null) return false
+                context.set([...path, operator], read.value ?? '')
               }}
             />
           )}

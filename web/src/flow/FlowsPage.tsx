@@ -79,7 +79,11 @@ export default function FlowsPage() {
       head: 'Deployed',
       width: '110px',
       cell: (flow) =>
-        flow.deployed === null ? <span className="quiet">no</span> : `version ${flow.deployed}`,
+        flow.deployed === null ? (
+          <span className="quiet">{flow.draft ? 'draft only' : 'no'}</span>
+        ) : (
+          `version ${flow.deployed}`
+        ),
     },
     {
       id: 'enabled',
@@ -96,7 +100,7 @@ export default function FlowsPage() {
       cell: (flow) =>
         (flow.warnings ?? []).map((one) => (
           <span key={one} className="badge warn" title={one}>
-            <Icon name="warning" size={13} /> {one}
+            <Icon name="warning" size={13} /> {one.replace(/^\S+:\d+: /, '')}
           </span>
         )),
     },

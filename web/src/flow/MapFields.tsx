@@ -62,7 +62,8 @@ export function MapFields({ value, path, context }: { value: Plain[]; path: Path
                     value={valueText(isValue ? field.value : field.from)}
                     onText={(next) => {
                       const read = valueFrom(next)
-                      if (read !== null) context.set([...at, isValue ? 'value' : 'from'], read.value ?? '')
+                      if (read === null) return false
+                      context.set([...at, isValue ? 'value' : 'from'], read.value ?? '')
                     }}
                   />
                 </div>
@@ -72,7 +73,8 @@ export function MapFields({ value, path, context }: { value: Plain[]; path: Path
                   value={valueText(field.do)}
                   onText={(next) => {
                     const read = valueFrom(next)
-                    if (read !== null) context.set([...at, 'do'], read.value)
+                    if (read === null) return false
+                    context.set([...at, 'do'], read.value)
                   }}
                 />
                 {fault && (

@@ -7,6 +7,9 @@ import { Icon } from '~/components/Icon'
 import { shapeIcon } from './boxes'
 import css from './flow.module.css'
 
+/** What is needed most stands first. */
+const ORDER = ['systems', 'items', 'payload', 'flow control', 'paths', 'checks']
+
 interface Props {
   shapes: readonly ShapeView[]
   /** Takes the focus when it is shown. */
@@ -84,5 +87,6 @@ function grouped(shapes: readonly ShapeView[], text: string): [string, ShapeView
     .sort((a, b) => score(a) - score(b))
   const groups = new Map<string, ShapeView[]>()
   for (const one of found) groups.set(one.group, [...(groups.get(one.group) ?? []), one])
-  return [...groups]
+  const rank = (group: string): number => (ORDER.includes(group) ? ORDER.indexOf(group) : ORDER.length)
+  return wanted === '' ? [...groups].sort(([a], [b]) => rank(a) - rank(b)) : [...groups]
 }

@@ -164,7 +164,8 @@ export function Setting(props: SettingProps) {
             mono={name === 'payload'}
             onText={(next) => {
               const read = valueFrom(next)
-              if (read !== null) set(read.value)
+              if (read === null) return false
+              set(read.value)
             }}
           />
         </Field>
@@ -193,7 +194,7 @@ export function faultOf(context: Context, path: Path, exact = false): string {
 
 function helpOf(given: Schema, full: Schema): string {
   const text = given.description ?? full.description
-  return typeof text === 'string' ? text : ''
+  return typeof text === 'string' ? text.replaceAll('`', '') : ''
 }
 
 /** Keeps what is typed while it is typed, and takes what comes from elsewhere. */
@@ -206,7 +207,8 @@ export function Draft({
   ...rest
 }: {
   value: string
-  onText(text: string): void
+  /** Gives false where the text cannot be read (yet): then it says so, and nothing is changed. */
+  onText(text: string): unknown
   long?: boolean
   mono?: boolean
   numeric?: boolean
@@ -219,6 +221,7 @@ export function Draft({
 }) {
   const [text, setText] = useState(value)
   const [told, setTold] = useState(value)
+  const [bad, setBad] = useState(false)
   if (told !== value) {
     setTold(value)
     // What came back may be spelt otherwise than it was typed (`1.` and `1`): it stays while it means the same.
@@ -227,9 +230,9 @@ export function Draft({
   }
   const change = (next: string): void => {
     setText(next)
-    onText(next)
+    setBad(onText(next) === false)
   }
-  return long ? (
+  const control = long ? (
     <TextArea
       {...rest}
       value={text}
@@ -245,6 +248,16 @@ export function Draft({
       inputMode={numeric ? 'decimal' : undefined}
       onChange={(event) => change(event.target.value)}
     />
+  )
+  return bad ? (
+    <>
+      {control}
+      <p className="fault" role="alert">
+        This cannot be read yet: a bracket or a quote is missing.
+      </p>
+    </>
+  ) : (
+    control
   )
 }
 

@@ -115,12 +115,14 @@ class _Flows(_Noun):
         deploy: bool = False,
         rename: Mapping[str, str] | None = None,
         note: str | None = None,
+        based_on: Mapping[str, str] | None = None,
     ) -> Sequence[Imported]:
         body = {
             "documents": _texts(documents),
             "deploy": deploy,
             "rename": dict(rename or {}),
             "note": note,
+            "based_on": dict(based_on or {}),
         }
         return (await self._to.post(Page[Imported], "imports", body=body)).items
 

@@ -546,11 +546,12 @@ export interface Hour {
   counts: Record<string, number>
 }
 
-/** `rename` maps names of connections in the documents to those of this home. */
+/** `rename` maps names of connections in the documents to those of this home. `based_on` gives, of flows, the ETag of the draft that was edited ("" where there was none): where that is not the draft any more, nothing is stored. */
 export interface ImportBody {
   documents: DocumentBody[]
   deploy?: boolean
   rename?: Record<string, string>
+  based_on?: Record<string, string>
   /** Why; kept with the version. */
   note?: string | null
 }

@@ -101,6 +101,8 @@ JSON = {
     "flows delete": "`{flow, deleted}`",
     "connectors": "list of ConnectorView",
     "connectors connections": "list of ConnectionView",
+    "connectors uses": "list of ConnectionUse",
+    "connectors delete": "Removed",
     "connectors show": "`{name, document}`; with `--endpoint` EndpointView",
     "connectors import": "DescriptionImported",
     "connectors try": "TryView",

@@ -17,5 +17,9 @@ export const PAGES: Page[] = [
   { path: '/', title: 'Home', nav: { group: 'watch', icon: 'home', order: 1 }, load: () => import('~/home/HomePage') },
   { path: '/runs', title: 'Run log', nav: { group: 'watch', icon: 'list', order: 2 }, load: () => import('~/run/RunsPage') },
   { path: '/runs/$run', title: 'Run', load: () => import('~/run/RunPage') },
+  { path: '/queue', title: 'Queue', nav: { group: 'watch', icon: 'queue', order: 3 }, load: () => import('~/queue/QueuePage') },
   { path: '/find', title: 'Find', nav: { group: 'watch', icon: 'search', order: 4 }, load: () => import('~/find/FindPage') },
+  { path: '/connections', title: 'Connections', nav: { group: 'build', icon: 'plug', order: 2 }, load: () => import('~/connections/ConnectionsPage') },
+  { path: '/connections/$connection', title: 'Connection', load: () => import('~/connections/ConnectionPage') },
+  { path: '/connectors/$connector', title: 'Connector', load: () => import('~/connections/ConnectorPage') },
 ]

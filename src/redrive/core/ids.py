@@ -23,7 +23,9 @@ _END = 1 << (_TIME_BITS + _RANDOM_BITS)
 _LENGTH = 13
 # Crockford's base 32: no i, l, o (read as 1, 1, 0) and no u.
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES = {digit: value for value, digit in enumerate(_DIGITS)} | {"o": 0, "i": 1, "l": 1}
+_PAIRS = [one + other for one in _DIGITS for other in _DIGITS]
+# The same digits as `int` reads base 32; u is none.
+_READ = bytes.maketrans(f"{_DIGITS}oilu".encode(), b"0123456789abcdefghijklmnopqrstuv011!")
 
 
 class IdMaker:
@@ -46,7 +48,10 @@ class IdMaker:
 
     def next(self) -> int:
         """One new id."""
-        return self.block(1)[0]
+        made_at = min(max(self._now_ms() - _EPOCH_MS, 0), (1 << _TIME_BITS) - 1)
+        fresh = (made_at << _RANDOM_BITS) | self._random_bits(_RANDOM_BITS)
+        self._last = made = fresh if fresh > self._last else self._last + 1
+        return made
 
     def block(self, count: int) -> range:
         """That many new ids in a row; none made later stands among them."""
@@ -82,11 +87,12 @@ def to_text(letter: str, number: int) -> str:
     """The id as people and the API see it: `r` and 13 characters, sorting as the numbers do."""
     if not 0 <= number < _END:
         raise ValueError(f"an id has 63 bits, {number} does not fit")
-    digits = []
-    for _ in range(_LENGTH):
-        digits.append(_DIGITS[number & 31])
-        number >>= 5
-    return letter + "".join(reversed(digits))
+    pairs = _PAIRS
+    return (
+        f"{letter}{_DIGITS[number >> 60]}{pairs[number >> 50 & 1023]}{pairs[number >> 40 & 1023]}"
+        f"{pairs[number >> 30 & 1023]}{pairs[number >> 20 & 1023]}{pairs[number >> 10 & 1023]}"
+        f"{pairs[number & 1023]}"
+    )
 
 
 def from_text(letter: str, text: str) -> int | None:
@@ -97,10 +103,10 @@ def from_text(letter: str, text: str) -> int | None:
     written = text.strip().lower()
     if len(written) != _LENGTH + 1 or written[0] != letter:
         return None
-    number = 0
-    for digit in written[1:]:
-        value = _VALUES.get(digit)
-        if value is None:
-            return None
-        number = number << 5 | value
+    if not (written.isascii() and written.isalnum()):
+        return None
+    try:
+        number = int(written[1:].encode().translate(_READ), 32)
+    except ValueError:
+        return None
     return number if number < _END else None

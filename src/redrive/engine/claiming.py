@@ -31,18 +31,19 @@ class Claiming(msgspec.Struct):
     done: bool = False
     claimed: dict[str, int] = msgspec.field(default_factory=dict)
 
-    def begin(self, transaction: Transaction, target_id: int, by_key: Mapping[str, Entry]) -> None:
+    def begin(
+        self, transaction: Transaction, target_id: int, secret: bytes | None, by_key: Mapping[str, Entry]
+    ) -> None:
         """Claim the keys, unless what was decided of one of them is no longer so."""
         self.done = False
         self.claimed.clear()
-        secret = store.secret_of(transaction)
-        known = {key: store.known(transaction, target_id, key, secret) for key in by_key}
+        known = store.known(transaction, target_id, list(by_key), secret)
         for key, entry in by_key.items():
-            if judge(known[key], entry.digest, self.asker) not in {"send", "changed"}:
+            if judge(known.get(key), entry.digest, self.asker) not in {"send", "changed"}:
                 return
         transaction.insert(run_store.INSERT_EXCHANGE, self.exchange)
         for key, entry in by_key.items():
-            self.claimed[key] = self._put(transaction, target_id, known[key], entry)
+            self.claimed[key] = self._put(transaction, target_id, known.get(key), entry)
         self.done = True
 
     def _put(self, transaction: Transaction, target_id: int, there: Known | None, entry: Entry) -> int:

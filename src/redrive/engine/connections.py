@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from redrive.store.database import Reader, Rows
 from redrive.store.sealed import secret_of
 from redrive.store.secrets import SecretBox
 from redrive.store.statements import Statement
+
+LOOK_S = 0.05
+"""So long a connection is taken as it was found."""
 
 _c, _n, _v = tables.connections, tables.connectors, tables.connector_versions
 
@@ -57,10 +62,27 @@ class Connections:
         self._parse = parse
         self._open = open_
         self._opened: dict[str, Opened] = {}
+        self._looked: dict[str, float] = {}
         self._retired: list[Connection] = []
 
+    def changed(self) -> None:
+        """This process has committed another document. From any thread."""
+        self._looked = {}
+
     async def get(self, name: str) -> Opened:
-        """Errors: `connection.unknown`, `connector.unknown`, `secret.missing`, `secret.sealed`."""
+        """What another process has committed shows within `LOOK_S`, what this one has, at once.
+
+        Errors: `connection.unknown`, `connector.unknown`, `secret.missing`, `secret.sealed`.
+        """
+        now = time.monotonic()
+        looked = self._looked
+        if looked.get(name, -math.inf) > now - LOOK_S:
+            return self._opened[name]
+        found = await self._get(name)
+        looked[name] = now  # into the one that `changed` has put away, if it has
+        return found
+
+    async def _get(self, name: str) -> Opened:
         found = self._reader.rows().one(_GET, name=name)
         if found is None:
             raise StepError(
@@ -136,4 +158,5 @@ class Connections:
         for connection in [*self._retired, *(o.connection for o in self._opened.values())]:
             await connection.close()
         self._retired.clear()
+        self._looked = {}
         self._opened.clear()

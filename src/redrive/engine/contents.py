@@ -10,7 +10,6 @@ What holds items of another content in their order is stored as ranges of that o
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -173,7 +172,8 @@ class ContentStore:
 
     def of(self, family: str) -> ContentStore:
         """This store for whoever puts contents that look alike: they are packed with a dictionary."""
-        view = copy.copy(self)
+        view = object.__new__(ContentStore)
+        view.__dict__.update(self.__dict__)
         view.family = family
         return view
 

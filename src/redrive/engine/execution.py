@@ -485,7 +485,10 @@ class StepExecution:
     def _record(self, within_s: float = 0.0) -> None:
         self._recorded_at = self._deps.clock.micros()
         self._journal.step(self._step)
-        self._journal.flush(within_s)
+        if within_s:
+            self._journal.soon(within_s)
+        else:
+            self._journal.flush()
 
 
 class _Again:

@@ -2,7 +2,8 @@
 
 The run fills the journal and goes on; `flush` hands all of it over as one piece of work. Order is
 kept, so whatever is durable is a prefix of what happened, and a claim before a send is at the
-same time the barrier that makes everything before it durable.
+same time the barrier that makes everything before it durable. As long as a piece waits for company,
+what comes next joins it (`soon`): most step records are written once, as they are at the end.
 
 Every piece is conditional on the run's epoch: an execution that was given up writes nothing
 (`LeaseLost`).
@@ -13,6 +14,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from threading import Lock
 from typing import Any, Protocol
 
 import msgspec
@@ -30,7 +33,8 @@ MAX_IN_FLIGHT = 8
 MAX_ROWS = 500
 MAX_BYTES = 4 << 20
 
-Write = tuple[Insert, tuple[Any, ...]]
+Written = dict[Insert, list[tuple[Any, ...]]]
+Work = Callable[[Transaction], None]
 
 
 class Commits(Protocol):
@@ -40,20 +44,105 @@ class Commits(Protocol):
         self, function: Callable[[Transaction], Any], *, within_s: float = 0.0
     ) -> asyncio.Future[Any]: ...
 
+    def hasten(self, within_s: float = 0.0) -> None:
+        """What waits for company is committed within that time."""
+
+
+class _Piece:
+    """What is handed over together, and may grow until it is applied. `update` is that of the run's own
+    record, where it has changed.
+    """
+
+    __slots__ = (
+        "bytes",
+        "contents",
+        "epoch",
+        "future",
+        "lock",
+        "old_epoch",
+        "rows",
+        "run_id",
+        "steps",
+        "taken",
+        "update",
+        "work",
+    )
+
+    def __init__(self, run_id: int, epoch: int) -> None:
+        self.run_id = run_id
+        self.old_epoch = self.epoch = epoch
+        self.update: dict[str, Any] | None = None
+        self.work: list[Written | Work] = []
+        self.steps: dict[int, tuple[Any, ...]] = {}
+        self.contents: set[bytes] = set()
+        self.rows = self.bytes = 0
+        self.lock = Lock()
+        self.taken = False
+        self.future: asyncio.Future[None] | None = None
+
+    @property
+    def grows(self) -> bool:
+        """Whether more may join. Only under its lock."""
+        return not (self.taken or self.rows > MAX_ROWS or self.bytes > MAX_BYTES)
+
+    def apply(self, transaction: Transaction) -> None:
+        with self.lock:
+            self.taken = True
+        epochs, run_id = transaction.epochs, self.run_id
+        if self.update is not None:
+            if not transaction.run(store.UPDATE_RUN, run_id=run_id, old_epoch=self.old_epoch, **self.update):
+                raise LeaseLost(f"run {run_id} was taken over by another worker")
+            epochs[run_id] = self.epoch
+        else:
+            if run_id not in epochs:
+                found = transaction.one(store.EPOCH, run_id=run_id)
+                epochs[run_id] = found[0] if found is not None else None
+            if epochs[run_id] != self.old_epoch:
+                raise LeaseLost(f"run {run_id} was taken over by another worker")
+        for one in self.work:
+            if isinstance(one, dict):
+                for insert, rows in one.items():
+                    transaction.insert_many(insert, rows)
+            else:
+                one(transaction)
+        if self.steps:
+            transaction.insert_many(store.PUT_STEP_RUN, self.steps.values())
+
+    def add(self, work: list[Written | Work]) -> None:
+        """Each content once: several records may refer to one, and ranges bring theirs along."""
+        known, mine = self.contents, self.work
+        for one in work:
+            if not isinstance(one, dict):
+                mine.append(one)
+                continue
+            if (contents := one.get(INSERT_CONTENT)) is not None:
+                one[INSERT_CONTENT] = fresh = []
+                for values in contents:
+                    if values[0] not in known:
+                        known.add(values[0])
+                        fresh.append(values)
+            if not (mine and isinstance(last := mine[-1], dict)):
+                mine.append(one)
+                continue
+            for insert, rows in one.items():
+                last.setdefault(insert, []).extend(rows)
+
 
 class Journal:
     """One per execution of a run. Not shared between tasks."""
 
     def __init__(self, committer: Commits, run: Run, changed: Callable[[Run], None]) -> None:
+        """`changed` is told when a change of the run's own record has been committed."""
         self._committer = committer
         self._changed = changed
         self.run = run
         self._stored_epoch = run.epoch
-        self._writes: list[Write] = []
+        self._work: list[Written | Work] = []
+        self._written: Written | None = None
+        self._rows = self._bytes = 0
         self._steps: dict[int, StepRun] = {}
-        self._work: list[Callable[[Transaction], None]] = []
         self._run_dirty = False
-        self._bytes = 0
+        self._last: _Piece | None = None
         self._in_flight: deque[asyncio.Future[None]] = deque()
         self._error: BaseException | None = None
         self._log_sequence = run.epoch << 32
@@ -61,19 +150,28 @@ class Journal:
     # ---- filling
 
     def add(self, insert: Insert, values: tuple[Any, ...]) -> None:
-        self._writes.append((insert, values))
+        written = self._written
+        if written is None:
+            written = self._written = {}
+            self._work.append(written)
+        self._rows += 1
+        rows = written.get(insert)
+        if rows is None:
+            written[insert] = [values]
+        else:
+            rows.append(values)
 
     def content(self, content: StoredContent) -> None:
         """The rows of a content that something in this journal refers to."""
         if pins := content.pins:  # and not the content, which may hold its bytes
             self.work(lambda transaction: pin(transaction, pins))
         for values in content.rows:
-            self._writes.append((INSERT_CONTENT, values))
+            self.add(INSERT_CONTENT, values)
             self._bytes += len(values[3] or b"")
 
     def payload(self, payload: PayloadRow, content: StoredContent) -> None:
         self.content(content)
-        self._writes.append((store.INSERT_PAYLOAD, row(payload)))
+        self.add(store.INSERT_PAYLOAD, row(payload))
 
     def step(self, step: StepRun) -> None:
         """The state of a step run as it is when the journal is flushed."""
@@ -93,57 +191,55 @@ class Journal:
         """Something that has to look before it writes. It comes after the rows added so far and
         must be repeatable.
         """
-        self._seal()
+        self._written = None
         self._work.append(function)
-
-    def _seal(self) -> None:
-        if self._writes:
-            writes, self._writes = self._writes, []
-            self._bytes = 0
-            self._work.append(lambda transaction: _insert_all(transaction, writes))
 
     # ---- handing over
 
     @property
     def full(self) -> bool:
         """Enough to be worth a flush, so that memory stays bounded."""
-        return len(self._writes) > MAX_ROWS or self._bytes > MAX_BYTES
+        return self._rows > MAX_ROWS or self._bytes > MAX_BYTES
 
     def flush(self, within_s: float = 0.0) -> asyncio.Future[None]:
         """Hand over what there is, to be durable `within_s` (0: at once). The future ends when it
         is.
         """
-        self._seal()
-        run = self.run
-        work, self._work = self._work, []
-        steps = [row(step) for step in self._steps.values()]
-        self._steps.clear()
-        old_epoch, new_epoch = self._stored_epoch, run.epoch
-        update = self._update() if self._run_dirty else None
-        self._stored_epoch = run.epoch
-        self._run_dirty = False
-
-        def apply(transaction: Transaction) -> None:
-            if update is not None:
-                if not transaction.run(store.UPDATE_RUN, run_id=run.id, old_epoch=old_epoch, **update):
-                    raise LeaseLost(f"run {run.id} was taken over by another worker")
-                transaction.epochs[run.id] = new_epoch
-            else:
-                if run.id not in transaction.epochs:
-                    found = transaction.one(store.EPOCH, run_id=run.id)
-                    transaction.epochs[run.id] = found[0] if found is not None else None
-                if transaction.epochs[run.id] != old_epoch:
-                    raise LeaseLost(f"run {run.id} was taken over by another worker")
-            for function in work:
-                function(transaction)
-            transaction.insert_many(store.PUT_STEP_RUN, steps)
-
-        future = self._committer.submit(apply, within_s=within_s)
+        piece = _Piece(self.run.id, self._stored_epoch)
+        self._fill(piece)
+        future = piece.future = self._committer.submit(piece.apply, within_s=within_s)
+        future.add_done_callback(partial(self._done, piece))
+        self._last = piece
         self._in_flight.append(future)
-        future.add_done_callback(self._done)
-        if update is not None:
-            self._changed(run)
         return future
+
+    def soon(self, within_s: float) -> asyncio.Future[None]:
+        """As `flush`, together with what was handed over before and still waits."""
+        piece = self._last
+        if piece is not None and piece.future is not None and not piece.future.done():
+            with piece.lock:
+                joins = piece.grows
+                if joins:
+                    self._fill(piece)
+            if joins:
+                self._committer.hasten(within_s)
+                return piece.future
+        return self.flush(within_s)
+
+    def _fill(self, piece: _Piece) -> None:
+        if self._work:
+            piece.add(self._work)
+            piece.rows += self._rows
+            piece.bytes += self._bytes
+            self._work, self._written = [], None
+            self._rows = self._bytes = 0
+        for position, step in self._steps.items():
+            piece.steps[position] = row(step)
+        self._steps.clear()
+        if self._run_dirty:
+            piece.update = self._update()
+            self._run_dirty = False
+        piece.epoch = self._stored_epoch = self.run.epoch
 
     def _update(self) -> dict[str, Any]:
         run = self.run
@@ -159,9 +255,11 @@ class Journal:
             "b_connectors": run.connectors,
         }
 
-    def _done(self, future: asyncio.Future[None]) -> None:
+    def _done(self, piece: _Piece, future: asyncio.Future[None]) -> None:
         if not future.cancelled() and (error := future.exception()) is not None:
             self._error = self._error or error
+        if piece.update is not None:
+            self._changed(self.run)
 
     def check(self) -> None:
         """Raise what went wrong with an earlier flush, if anything did."""
@@ -179,7 +277,7 @@ class Journal:
 
     async def barrier(self) -> None:
         """Flush, and wait until all of it is durable."""
-        future = self.flush()
+        future = self.soon(0.0)
         self._in_flight.clear()
         await _wait(future)
         self.check()
@@ -190,11 +288,6 @@ async def _wait(future: asyncio.Future[None]) -> None:
         await asyncio.shield(future)
     except RedriveError:
         return  # `check` reports it
-
-
-def _insert_all(transaction: Transaction, writes: list[Write]) -> None:
-    for insert, values in writes:
-        transaction.insert(insert, values)
 
 
 def as_json(value: Any) -> bytes:

@@ -73,7 +73,6 @@ class StepLedger:
         self._wait = wait
         # Requests of this very run, also of steps in paths that run beside this one.
         self._under_way = under_way
-        self._target_id: int | None = None
         self._payload: Payload | None = None
         self.attempt = 1
         self._open: list[StepClaim] = []
@@ -136,29 +135,29 @@ class StepLedger:
 
     async def _judge(self, entries: Sequence[Entry]) -> tuple[list[tuple[str, Known | None]], bool]:
         def read(rows: Rows) -> tuple[list[tuple[str, Known | None]], bool]:
-            target_id = self._find_target(rows)
-            secret = store.secret_of(rows)
+            target_id, secret = self._place(rows)
+            found: dict[str, Known] = {}
+            if target_id is not None:
+                found = store.known(rows, target_id, [entry.key for entry in entries], secret)
+            asker, own_open = self._asker, False
             verdicts: list[tuple[str, Known | None]] = []
-            own_open = False
             for entry in entries:
-                known = store.known(rows, target_id, entry.key, secret) if target_id is not None else None
-                verdicts.append((judge(known, entry.digest, self._asker), known))
+                known = found.get(entry.key)
+                verdicts.append((judge(known, entry.digest, asker), known))
                 own_open = own_open or (
                     known is not None
                     and known.status == "begun"
-                    and (known.run_id, known.epoch) == (self._asker.run_id, self._asker.epoch)
+                    and (known.run_id, known.epoch) == (asker.run_id, asker.epoch)
                 )
             return verdicts, own_open
 
         if len(entries) <= MAX_HERE:
-            return self._reader.here(read)
+            return self._reader.look(read)  # what has changed meanwhile shows when it is claimed
         return await self._reader.run(read)
 
-    def _find_target(self, source: Rows | Transaction) -> int | None:
-        if self._target_id is None:
-            target = self._target
-            self._target_id = store.target(source, target.ledger, target.connection, target.endpoint)
-        return self._target_id
+    def _place(self, source: Rows | Transaction) -> tuple[int | None, bytes | None]:
+        target = self._target
+        return store.place(source, target.ledger, target.connection, target.endpoint)
 
     async def _decision(
         self,
@@ -257,7 +256,7 @@ class StepLedger:
         claiming = await self._claiming(decision.payload, request)
         by_key = {entry.key: entry for entry in decision.send}
         failpoints.hit("claim.before")
-        self._journal.work(lambda tx: claiming.begin(tx, self._ensure_target(tx), by_key))
+        self._journal.work(lambda tx: claiming.begin(tx, *self._ensured(tx), by_key))
         await self._journal.barrier()
         failpoints.hit("claim.after")
         return self._opened(claiming, decision.send)
@@ -281,8 +280,9 @@ class StepLedger:
         hasher.update(body.digest if body is not None else b"")
         return hasher.hexdigest(16)
 
-    def _ensure_target(self, transaction: Transaction) -> int:
-        found = store.target(transaction, self._target.ledger, self._target.connection, self._target.endpoint)
+    def _ensured(self, transaction: Transaction) -> tuple[int, bytes | None]:
+        """The target, a new one where there is none, and the secret of erased keys."""
+        found, secret = self._place(transaction)
         if found is None:
             found = self._ids.next()
             target = self._target
@@ -290,7 +290,7 @@ class StepLedger:
                 store.INSERT_TARGET,
                 (found, target.ledger, target.connection, target.endpoint, target.key_field),
             )
-        return found
+        return found, secret
 
     async def _claiming(self, payload: Payload, request: Request) -> Claiming:
         body = await self._contents.adopt(request.body) if request.body is not None else None
@@ -439,10 +439,10 @@ class StepLedger:
         numbered = [(self._ids.next(), *one) for one in ended]
 
         def work(transaction: Transaction) -> None:
-            target_id = self._ensure_target(transaction)
-            secret = store.secret_of(transaction)
+            target_id, secret = self._ensured(transaction)
+            found = store.known(transaction, target_id, [entry.key for _, entry, *_ in numbered], secret)
             for sequence, entry, status, reason in numbered:
-                known = store.known(transaction, target_id, entry.key, secret)
+                known = found.get(entry.key)
                 if known is not None:
                     transaction.insert(
                         store.INSERT_EVENT,

@@ -46,4 +46,4 @@ class Pauses:
     def _show(self, what: str | None) -> None:
         self._step.waits = what
         self._journal.step(self._step)
-        self._journal.flush(SHOWN_S)
+        self._journal.soon(SHOWN_S)

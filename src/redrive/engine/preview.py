@@ -10,10 +10,13 @@ from redrive.store.committer import Transaction
 
 
 class Discard:
-    """Has the `submit` of a committer; its futures are done at once."""
+    """Takes what a journal hands over; its futures are done at once."""
 
     def submit(self, function: Callable[[Transaction], Any], *, within_s: float = 0.0) -> asyncio.Future[Any]:
         del function, within_s
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future.set_result(None)
         return future
+
+    def hasten(self, within_s: float = 0.0) -> None:
+        """Nothing waits."""

@@ -149,7 +149,7 @@ class Steps:
         self.journal.run_changed()
         self.journal.log(step.position, step.finished_at, "warning", "step skipped")
         self.journal.step(step)
-        self.journal.flush(PROGRESS_S)
+        self.journal.soon(PROGRESS_S)
         return inputs
 
     # ---- execution

@@ -243,7 +243,7 @@ class Tree:
             handed = {key: _together(before[key], new) if before.get(key) else new for key in keys}
             step.paths = as_text({**before, **handed})
         steps.journal.step(step)
-        steps.journal.flush(PROGRESS_S)
+        steps.journal.soon(PROGRESS_S)
         failpoints.hit("paths.handed")
 
     # ---- the paths
@@ -288,7 +288,7 @@ class Tree:
         step.status, step.error = status, error
         step.finished_at = self._steps.micros()
         self._steps.journal.step(step)
-        self._steps.journal.flush(PROGRESS_S)
+        self._steps.journal.soon(PROGRESS_S)
         failpoints.hit("paths.joined")
 
     async def _path(
@@ -318,7 +318,7 @@ class Tree:
         self._instead(outputs, whole)
         step.joined = as_text({**paths_of(step.joined), key: whole})
         steps.journal.step(step)
-        steps.journal.flush(PROGRESS_S)
+        steps.journal.soon(PROGRESS_S)
         failpoints.hit("path.ended")
         return inner
 
@@ -363,7 +363,7 @@ class Tree:
                 handed = await Catching(steps, node, step).fill(failures) if failures else []
                 step.paths = as_text({**paths_of(step.paths), key: handed})
                 steps.journal.step(step)
-                steps.journal.flush(PROGRESS_S)
+                steps.journal.soon(PROGRESS_S)
                 failpoints.hit("catch.filled")
             handles = bool(paths_of(step.paths)[key]) or self._begins_in(catch.steps)
             scope.take((await self._path(node, step, catch, scope, caught=caught)).set)

@@ -39,13 +39,18 @@ async def choose(kernel: Kernel, name: str, asked: str | None) -> Chosen:
 
     Errors: `flow.unknown`, `version.unknown`.
     """
+    if asked is None:
+        found = kernel.deps.reader.look(lambda rows: store.deployed_of(rows, name))
+        if found is not None:
+            flow_id, number, text, file = found
+            return Chosen(name, flow_id, number, text, file)
 
     def read(rows: Rows) -> Chosen:
         flow = flow_named(rows, name)
         resolved = resolve_version(rows, flow, asked)
         text, file = text_of(rows, flow, resolved)
         number = resolved[1] if resolved[0] == "version" else None
-        return Chosen(name, flow.id, number, text, file, store.newest_number(rows, flow.id) + 1)
+        return Chosen(name, flow.id, number, text, file)
 
     return await _equal(kernel, kernel.deps.reader.here(read))
 

@@ -22,6 +22,7 @@ from redrive.engine.draft import Draft, Drafting
 from redrive.engine.failpoints import failpoints
 from redrive.engine.overlap import overlapping
 from redrive.errors import NotFound, StateConflict, StoreFull, UsageError
+from redrive.service import present
 from redrive.service.chosen import Chosen, choose, choose_document, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.lookups import require_lookups
@@ -185,7 +186,9 @@ class Starts:
         failpoints.hit("start.queued")
         self.changed(run)
         kernel.wake()
-        return await self._row_of(run_id)
+        if run_id != run.id:
+            return await self._row_of(run_id)
+        return present.run_row(run, [], now)
 
     def refuse_when_full(self) -> None:
         """Errors: `store.nearly_full`: runs under way keep the room that is left."""

@@ -62,27 +62,41 @@ class Transaction:
         self._buffer.setdefault(statement, []).extend(rows)
 
     def flush(self) -> None:
-        """Send what is buffered; before every read, so that work sees what came before it."""
+        """Send what is buffered."""
         if self._buffer:
             buffer, self._buffer = self._buffer, {}
             for statement, rows in buffer.items():
                 self._connection.executemany(statement.on(self.dialect).text, rows)
 
+    def _before(self, statement: Statement) -> None:
+        """What a statement looks at is sent before it, so that work sees what came before it. Nothing
+        else: the more rows of a table go together, the less each costs.
+        """
+        buffer = self._buffer
+        if not buffer:
+            return
+        tables = statement.looks_at
+        if not tables:
+            self.flush()
+            return
+        for insert in [one for one in buffer if one.table in tables]:
+            self._connection.executemany(insert.on(self.dialect).text, buffer.pop(insert))
+
     def run(self, statement: Statement, **parameters: Any) -> int:
         """Execute; the number of rows it changed."""
-        self.flush()
+        self._before(statement)
         compiled = statement.on(self.dialect)
         changed: int = self._connection.execute(compiled.text, compiled.row(parameters)).rowcount
         return changed
 
     def all(self, statement: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
-        self.flush()
+        self._before(statement)
         compiled = statement.on(self.dialect)
         found = self._connection.execute(compiled.text, compiled.row(parameters)).fetchall()
         return cast("list[tuple[Any, ...]]", found)
 
     def one(self, statement: Statement, **parameters: Any) -> tuple[Any, ...] | None:
-        self.flush()
+        self._before(statement)
         compiled = statement.on(self.dialect)
         found = self._connection.execute(compiled.text, compiled.row(parameters)).fetchone()
         return cast("tuple[Any, ...] | None", found)
@@ -105,14 +119,11 @@ class _Fitting:
 
 
 class _Work(Generic[T]):
-    __slots__ = ("deadline", "error", "function", "future", "loop", "outside", "result")
+    __slots__ = ("error", "function", "future", "loop", "outside", "result")
 
-    def __init__(
-        self, function: Callable[[Any], T], loop: asyncio.AbstractEventLoop, deadline: float
-    ) -> None:
+    def __init__(self, function: Callable[[Any], T], loop: asyncio.AbstractEventLoop) -> None:
         self.outside = False
         self.function = function
-        self.deadline = deadline
         self.loop = loop
         self.future: asyncio.Future[T] = loop.create_future()
         self.result: T | None = None
@@ -153,7 +164,7 @@ class Committer:
     def submit(self, function: Callable[[Transaction], T], *, within_s: float = 0.0) -> asyncio.Future[T]:
         """Queue work; the future ends after COMMIT. Order of submission is order of application."""
         deadline = time.monotonic() + within_s if within_s else 0.0
-        work = _Work(function, asyncio.get_running_loop(), deadline)
+        work = _Work(function, asyncio.get_running_loop())
         with self._wake:
             if self.failed is not None or self._closing:
                 work.error = self.failed or Fault("the store is closed", code="store.closed")
@@ -165,11 +176,20 @@ class Committer:
                 self._wake.notify()
         return work.future
 
+    def hasten(self, within_s: float = 0.0) -> None:
+        """What waits for company is committed within that time."""
+        deadline = time.monotonic() + within_s if within_s else 0.0
+        if deadline < self._deadline:
+            with self._wake:
+                if self._queue and deadline < self._deadline:
+                    self._deadline = deadline
+                    self._wake.notify()
+
     def outside(self, function: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Run something with the connection itself, in no transaction: what waits behind it waits for
         its end. Its errors are its author's.
         """
-        work = _Work(function, asyncio.get_running_loop(), 0.0)
+        work = _Work(function, asyncio.get_running_loop())
         work.outside = True
         with self._wake:
             if self.failed is not None or self._closing:
@@ -200,7 +220,7 @@ class Committer:
                 group.append(self._queue.popleft())
                 if group[-1].outside:
                     break
-            self._deadline = min((work.deadline for work in self._queue), default=math.inf)
+            self._deadline = 0.0 if self._queue else math.inf
             return group
 
     def _main(self) -> None:

@@ -200,6 +200,14 @@ class Reader:
         except database.errors as error:
             raise database.error(error) from error
 
+    def look(self, function: Callable[[Rows], T]) -> T:
+        """As `here`, but each statement sees the newest commit: two of them may see two."""
+        database = self.database
+        try:
+            return function(Rows(self._connection(), database.dialect))
+        except database.errors as error:
+            raise database.error(error) from error
+
     def _read(self, connection: Connection, function: Callable[[Rows], T]) -> T:
         connection.execute(self.database.begin_read)
         try:

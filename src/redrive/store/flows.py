@@ -129,6 +129,11 @@ _ALL_DEPLOYED = Statement(
     .where(_v.c.state == DEPLOYED)
     .order_by(_f.c.name)
 )
+_DEPLOYED_OF = Statement(
+    select(_f.c.id, _v.c.number, _v.c.document, _v.c.file)
+    .select_from(_f.join(_v, _v.c.flow_id == _f.c.id))
+    .where(_f.c.name == bindparam("name"), _v.c.state == DEPLOYED)
+)
 _INSERT_VERSION = Insert(_v)
 _RETIRE = Statement(
     update(_v).where(_v.c.flow_id == bindparam("flow_id"), _v.c.state == DEPLOYED).values(state=INACTIVE)
@@ -213,6 +218,12 @@ def get_version(source: Source, flow_id: int, number: int) -> VersionRow | None:
 def deployed(source: Source, flow_id: int) -> VersionRow | None:
     found = source.one(_DEPLOYED, flow_id=flow_id)
     return _version(found) if found else None
+
+
+def deployed_of(source: Source, name: str) -> tuple[int, int, bytes, str] | None:
+    """Of the deployed version of the flow of that name: the flow, number, exact text and file."""
+    found = source.one(_DEPLOYED_OF, name=name)
+    return (found[0], found[1], bytes(found[2]), found[3]) if found else None
 
 
 def equal_version(source: Source, flow_id: int, digest: bytes) -> VersionRow | None:

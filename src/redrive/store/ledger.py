@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import bindparam, case, func, select, text, update
@@ -13,27 +13,34 @@ from redrive.core.erasing import masked_key
 from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
-from redrive.store.loose import ERASING, fact
+from redrive.store.loose import ERASING
 from redrive.store.statements import Insert, Statement
+from redrive.store.texts import storable
 
-_t, _d, _e, _r = tables.targets, tables.deliveries, tables.delivery_events, tables.runs
+_t, _d, _e, _r, _f = tables.targets, tables.deliveries, tables.delivery_events, tables.runs, tables.facts
 
 # Written out as the partial index says it, or the planner does not use it.
 _OPEN = text("deliveries.status IN ('begun', 'unknown')")
 
-FIND_TARGET = Statement(
-    select(_t.c.id).where(
-        _t.c.ledger == bindparam("ledger"),
-        _t.c.connection == bindparam("connection"),
-        _t.c.endpoint == bindparam("endpoint"),
-    )
-)
 INSERT_TARGET = Insert(_t)
 INSERT_DELIVERY = Insert(_d)
 INSERT_EVENT = Insert(_e)
 
-_GET = Statement(
+_PLACE = Statement(
     select(
+        select(_t.c.id)
+        .where(
+            _t.c.ledger == bindparam("ledger"),
+            _t.c.connection == bindparam("connection"),
+            _t.c.endpoint == bindparam("endpoint"),
+        )
+        .scalar_subquery(),
+        select(_f.c.value).where(_f.c.name == ERASING).scalar_subquery(),
+    )
+)
+_KNOWN = (
+    select(
+        _d.c.key,
         _d.c.id,
         _d.c.status,
         _d.c.run_id,
@@ -46,7 +53,13 @@ _GET = Statement(
         case((_r.c.root_run.is_not(None), _r.c.root_run), else_=_r.c.id),
     )
     .select_from(_d.outerjoin(_r, _r.c.id == _d.c.delivered_run))
-    .where(_d.c.key == bindparam("key"), _d.c.target_id == bindparam("target_id"))
+    .where(_d.c.target_id == bindparam("target_id"))
+)
+AT_ONCE: Final = (1, 8, 64)
+"""So many keys one statement asks for; where there are fewer, the last one again."""
+_GET: Final = tuple(
+    Statement(_KNOWN.where(_d.c.key.in_([bindparam(f"k{n}", type_=_d.c.key.type) for n in range(count)])))
+    for count in AT_ONCE
 )
 
 CLAIM = Statement(
@@ -137,26 +150,47 @@ OF_EXCHANGE = Statement(
 )
 
 
-def secret_of(source: Rows | Transaction) -> bytes | None:
-    """What the keys of erased items are masked with; None where nothing was ever erased."""
-    return fact(source, ERASING)
+def place(
+    source: Rows | Transaction, ledger: str, connection: str, endpoint: str
+) -> tuple[int | None, bytes | None]:
+    """The number of a target, if it has one, and what the keys of erased items are masked with, if any
+    were ever erased.
+    """
+    found = source.one(_PLACE, ledger=ledger, connection=connection, endpoint=endpoint)
+    assert found is not None
+    target_id, secret = found
+    return target_id, bytes(secret) if secret is not None else None
 
 
-def known(source: Rows | Transaction, target_id: int, key: str, secret: bytes | None = None) -> Known | None:
-    """What the ledger holds for a key of a target, also where the item was erased."""
-    found = source.one(_GET, key=key, target_id=target_id)
-    if found is not None:
-        return Known(*found)
+def known(
+    source: Rows | Transaction, target_id: int, keys: Sequence[str], secret: bytes | None = None
+) -> dict[str, Known]:
+    """What the ledger holds for keys of a target, also where the item was erased."""
+    found = _known(source, target_id, keys)
     if secret is not None:
-        found = source.one(_GET, key=masked_key(key, secret), target_id=target_id)
-        if found is not None:
-            return msgspec.structs.replace(Known(*found), secret=secret)
-    return None
+        masked = {masked_key(key, secret): key for key in keys if key not in found}
+        for text, there in _known(source, target_id, list(masked)).items():
+            found[masked[text]] = msgspec.structs.replace(there, secret=secret)
+    return found
 
 
-def target(source: Rows | Transaction, ledger: str, connection: str, endpoint: str) -> int | None:
-    found = source.one(FIND_TARGET, ledger=ledger, connection=connection, endpoint=endpoint)
-    return int(found[0]) if found else None
+def _known(source: Rows | Transaction, target_id: int, keys: Sequence[str]) -> dict[str, Known]:
+    found: dict[str, Known] = {}
+    start = 0
+    while start < len(keys):
+        left = len(keys) - start
+        size = next((number for number, count in enumerate(AT_ONCE) if left <= count), len(AT_ONCE) - 1)
+        part = keys[start : start + AT_ONCE[size]]
+        last = len(part) - 1
+        given = {f"k{n}": part[min(n, last)] for n in range(AT_ONCE[size])}
+        for key, *rest in source.all(_GET[size], target_id=target_id, **given):
+            found[key] = Known(*rest)
+        start += len(part)
+    if found.keys() - set(keys):  # as the database holds it
+        for key in keys:
+            if key not in found and (there := found.get(storable(key))) is not None:
+                found[key] = there
+    return found
 
 
 def settle(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from sqlalchemy import Table, bindparam, text
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import ClauseElement, Executable
 
 
@@ -64,11 +65,21 @@ class Statement:
     No `in_`: a list has no fixed text.
     """
 
-    __slots__ = ("_compiled", "_expression")
+    __slots__ = ("_compiled", "_expression", "_looks_at")
 
     def __init__(self, expression: Executable | ClauseElement) -> None:
         self._expression = expression
         self._compiled: dict[Dialect, Compiled] = {}
+        self._looks_at: frozenset[Table] | None = None
+
+    @property
+    def looks_at(self) -> frozenset[Table]:
+        """The tables that it reads or changes. Of one that is written as text: none that is known."""
+        found = self._looks_at
+        if found is None:
+            inside = visitors.iterate(cast("ClauseElement", self._expression))
+            found = self._looks_at = frozenset(one for one in inside if isinstance(one, Table))
+        return found
 
     def on(self, dialect: Dialect) -> Compiled:
         """As that kind of database takes it."""

@@ -40,7 +40,7 @@ def event(delivery_id: int, run_id: int, sequence: int, status: str, **more: Any
 
 
 async def known(here: Store, key: str, target_id: int = 1) -> Any:
-    return await here.read(lambda rows: store.known(rows, target_id, key))
+    return await here.read(lambda rows: store.known(rows, target_id, [key]).get(key))
 
 
 async def test_each_key_is_a_delivery_of_its_own(here: Store) -> None:
@@ -50,6 +50,9 @@ async def test_each_key_is_a_delivery_of_its_own(here: Store) -> None:
         assert await known(here, key, 2) is None
     found = await here.all(store.OF_EXCHANGE, exchange_id=50)
     assert sorted(one[1] for one in found) == sorted(KEYS)
+    many = [*(f"absent {n}" for n in range(150)), *KEYS]
+    known_of = await here.read(lambda rows: store.known(rows, 1, many))
+    assert {key: one.id for key, one in known_of.items()} == {key: n for n, key in enumerate(KEYS)}
     with pytest.raises(here.database.errors):
         await here.insert(store.INSERT_DELIVERY, delivery(99, KEYS[5]))
 
@@ -82,8 +85,8 @@ async def test_a_target_is_known_by_its_three_names(here: Store) -> None:
     await here.insert(
         store.INSERT_TARGET, (1, "orders/send", "erp", "create", "id"), (2, "orders/send", "erp", "x", None)
     )
-    assert await here.read(lambda rows: store.target(rows, "orders/send", "erp", "create")) == 1
-    assert await here.read(lambda rows: store.target(rows, "orders/send", "ERP", "create")) is None
+    assert await here.read(lambda rows: store.place(rows, "orders/send", "erp", "create")) == (1, None)
+    assert await here.read(lambda rows: store.place(rows, "orders/send", "ERP", "create")) == (None, None)
 
 
 async def test_two_claimants_of_one_key(opened: Callable[..., Store]) -> None:
@@ -91,7 +94,7 @@ async def test_two_claimants_of_one_key(opened: Callable[..., Store]) -> None:
 
     def claim(run_id: int) -> Callable[[Transaction], bool]:
         def work(transaction: Transaction) -> bool:
-            if store.known(transaction, 1, "1042") is not None:
+            if store.known(transaction, 1, ["1042"]):
                 return False
             transaction.insert(store.INSERT_DELIVERY, delivery(run_id, "1042", run_id=run_id))
             return True

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from redrive.core.run import Run, StepRun
 from redrive.engine.journal import MAX_IN_FLIGHT, MAX_ROWS, Journal
 from redrive.errors import LeaseLost
 from redrive.store import runs as store
 from redrive.store.committer import Committer
+from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Reader
 from redrive.store.sqlite import SqliteDatabase
-from redrive.store.statements import row
+from redrive.store.statements import Statement, row
+from redrive.store.tables import contents
+
+_CONTENTS = Statement(select(contents.c.digest))
 
 
 def a_run(**facts: Any) -> Run:
@@ -75,6 +80,36 @@ async def test_a_step_is_written_as_it_is_when_it_is_handed_over(disk: Store) ->
     assert [one.done for one in disk.steps()] == [3]
 
 
+async def test_what_comes_soon_joins_what_still_waits(disk: Store) -> None:
+    await disk.with_run(a_run())
+    journal = Journal(disk.committer, a_run(), nothing)
+    groups = disk.committer.groups
+    record = step(status="running")
+    journal.step(record)
+    first = journal.flush(60.0)
+    journal.add(store.INSERT_BUCKET, (10, 1, 0))
+    record.done = 7
+    journal.step(record)
+    assert journal.soon(60.0) is first
+    await journal.barrier()
+    assert (first.done(), disk.committer.groups - groups) == (True, 1)
+    assert [one.done for one in disk.steps()] == [7]
+    journal.step(record)
+    assert journal.soon(0.001) is not first
+    await journal.barrier()
+
+
+async def test_a_content_is_written_once_in_a_piece(disk: Store) -> None:
+    await disk.with_run(a_run())
+    journal = Journal(disk.committer, a_run(), nothing)
+    seen: list[int] = []
+    for _ in range(2):
+        journal.add(INSERT_CONTENT, (b"d" * 32, 1, 0, b"x", None, None, None))
+        journal.work(lambda transaction: seen.append(len(transaction.all(_CONTENTS))))
+    await journal.barrier()
+    assert seen == [1, 1]
+
+
 async def test_order_is_kept_between_rows_and_work(disk: Store) -> None:
     run = a_run()
     await disk.with_run(run)
@@ -130,6 +165,9 @@ async def test_pace_waits_while_too_much_is_under_way(disk: Store) -> None:
         def submit(self, _function: Callable[..., Any], *, within_s: float = 0.0) -> asyncio.Future[Any]:
             waiting.append(asyncio.get_running_loop().create_future())
             return waiting[-1]
+
+        def hasten(self, within_s: float = 0.0) -> None:
+            raise AssertionError("a flush is a piece of its own")
 
     journal = Journal(Slow(), run, nothing)
     for _ in range(MAX_IN_FLIGHT):

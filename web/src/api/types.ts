@@ -101,6 +101,13 @@ export interface CircuitView {
   trying: boolean
 }
 
+/** Steps of a flow that use a connection; `version` null: of its draft. */
+export interface ConnectionUse {
+  flow: string
+  version: number | null
+  steps: string[]
+}
+
 export interface ConnectionView {
   name: string
   connector: string
@@ -629,6 +636,11 @@ export interface PageCacheView {
 
 export interface PageCircuitView {
   items: CircuitView[]
+  next?: string | null
+}
+
+export interface PageConnectionUse {
+  items: ConnectionUse[]
   next?: string | null
 }
 
@@ -1384,12 +1396,15 @@ export interface Routes {
   'GET /api/v1/circuits': { query: Record<string, never>; body: undefined; answer: PageCircuitView }
   'POST /api/v1/circuits/{connection}/reset': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connections': { query: Record<string, never>; body: undefined; answer: PageConnectionView }
+  'DELETE /api/v1/connections/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
   'POST /api/v1/connections/{name}/authorizations': { query: Record<string, never>; body: AuthorizeBody; answer: AuthorizationView }
   'POST /api/v1/connections/{name}/authorizations/complete': { query: Record<string, never>; body: AuthorizedBody; answer: AuthorizationView }
   'GET /api/v1/connections/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'POST /api/v1/connections/{name}/tries': { query: Record<string, never>; body: TryRequest; answer: TryView }
+  'GET /api/v1/connections/{name}/uses': { query: Record<string, never>; body: undefined; answer: PageConnectionUse }
   'GET /api/v1/connectors': { query: Record<string, never>; body: undefined; answer: PageConnectorView }
   'POST /api/v1/connectors/imports': { query: Record<string, never>; body: DescriptionRequest; answer: DescriptionImported }
+  'DELETE /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: ConnectorDetail }
   'GET /api/v1/connectors/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/deliveries': { query: { status?: 'begun' | 'delivered' | 'rejected' | 'unknown' | null; key?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageDeliveryView }

@@ -9,6 +9,7 @@
     │  ├─ StateConflict             not possible in the present state             409     2
     │  ├─ ConfirmationNeeded        repeat with a confirmation                    409     2
     │  ├─ BodyTooLarge              more bytes than are taken                     413     2
+    │  ├─ TooManyTries              the same again and again              (after s)    429     2
     │  └─ Forbidden                 no token, or one without the right        401/403     2
     ├─ StepError                    a step could not do its work on a payload
     │  ├─ PayloadError              the payload is not what the shape needs
@@ -186,6 +187,18 @@ class Forbidden(UserError):
     code = "forbidden"
     title = "Not allowed"
     status = 403
+
+
+class TooManyTries(UserError):
+    """`after_s`: not sooner than that many seconds."""
+
+    code = "tries.too_many"
+    title = "Too many tries"
+    status = 429
+
+    def __init__(self, detail: str, *, code: str, hint: str, after_s: int) -> None:
+        super().__init__(detail, code=code, hint=hint)
+        self.after_s = after_s
 
 
 class StepError(RedriveError):

@@ -324,6 +324,53 @@ class Settings:
         least=0,
         help="How often `redrive up` looks for what is no longer to be kept; 0: never.",
     )
+    public_url: str | None = _setting(
+        None,
+        help="Address at which people reach this server, such as https://redrive.example.com, where that is "
+        "another one than it listens on. Its host name is taken; with https cookies are Secure.",
+    )
+    host_names: str | None = _setting(
+        None,
+        help="Further host names by which this server may be called, separated by commas. Names of this "
+        "machine, IP addresses and that of `public_url` always are.",
+    )
+    trusted_proxies: str | None = _setting(
+        None,
+        help="Addresses of proxies in front of this server, separated by commas; from these the caller's "
+        "address is taken from X-Forwarded-For.",
+    )
+    session_idle_hours: float = _setting(
+        12.0, unit="hours", least=0.01, help="A browser that was not used so long has to sign in again."
+    )
+    session_days: float = _setting(
+        7.0, unit="days", least=0.01, help="After so long a browser has to sign in again in any case."
+    )
+    oidc_issuer: str | None = _setting(
+        None, help="Address of the identity provider by which people sign in (OpenID Connect). Default: none."
+    )
+    oidc_client_id: str | None = _setting(None, help="As whom this server is known to the provider.")
+    oidc_client_secret: str | None = _setting(
+        None, secret=True, help="Secret of that client, where it has one."
+    )
+    oidc_name: str = _setting("OpenID Connect", help="What the page calls the provider.")
+    oidc_scopes: str = _setting("openid profile email", help="Scopes to ask the provider for.")
+    oidc_name_claim: str = _setting(
+        "preferred_username", help="Claim that gives a new account its name; else email, name or sub."
+    )
+    oidc_role_claim: str = _setting("groups", help="Claim, a text or a list, that decides the role.")
+    oidc_roles: str | None = _setting(
+        None,
+        help="Values of that claim and their roles: `redrive-admins=admin, support=operator`. The highest "
+        "counts, at each sign-in.",
+    )
+    oidc_default_role: str | None = _setting(
+        None,
+        choices=("viewer", "operator", "builder", "admin"),
+        help="Role of those whom no value gives one. Default: they are not let in.",
+    )
+    keep_audit_days: float = _setting(
+        400.0, unit="days", least=0, help="Lines of the audit log are kept so long; 0: for ever."
+    )
     sources: Mapping[str, Source] = dataclasses.field(default_factory=dict, repr=False)
 
     def rows(self) -> list[dict[str, Value]]:

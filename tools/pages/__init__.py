@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tools.pages import api, cli, connectors, errors, flows, language, scripts, settings, shapes
+from tools.pages import api, cli, connectors, errors, flows, language, rights, scripts, settings, shapes
 from tools.pages.markdown import Pages, page
 
 
@@ -46,6 +46,7 @@ GENERATORS = (
             "openapi.json": ("OpenAPI document", "the same for programs"),
         },
     ),
+    Generator(rights.pages, {"rights.md": ("Who may do what", "roles, rights, routes")}),
     Generator(settings.pages, {"settings.md": ("Settings", "variables, file, defaults")}),
     Generator(errors.pages, {"errors.md": ("Errors", "codes, and what each means for a caller")}),
 )

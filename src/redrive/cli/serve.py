@@ -48,7 +48,7 @@ async def up(
 async def serve_home(session: Session, home: Path, settings: Settings, host: str, port: int) -> None:
     """Serve a home until a signal; prints its address when it is ready."""
     from redrive.client.local import open_home
-    from redrive.server.serve import serve
+    from redrive.server.serve import Reach, serve
 
     output = session.output
 
@@ -57,7 +57,8 @@ async def serve_home(session: Session, home: Path, settings: Settings, host: str
             output.value({"url": address.url, "link": address.link, "home": str(home)})
             return
         output.text(f"Redrive runs at {address.url}")
-        output.text(f"Sign a browser in, once: {address.link}")
+        if address.link is not None:
+            output.text(f"Sign a browser in, once: {address.link}")
         output.bytes(b"")  # flushed: whoever waits for the address in a pipe has it now
 
     await serve(
@@ -67,4 +68,13 @@ async def serve_home(session: Session, home: Path, settings: Settings, host: str
         open_service=lambda: open_home(home, settings, serve=True),
         settings=settings,
         ready=ready,
+        reach=Reach(
+            public_url=settings.public_url,
+            host_names=_listed(settings.host_names),
+            proxies=_listed(settings.trusted_proxies),
+        ),
     )
+
+
+def _listed(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()

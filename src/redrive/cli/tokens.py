@@ -18,11 +18,15 @@ async def create(
     /,
     *,
     days: Annotated[int | None, Parameter(help="Days until it expires; else it does not.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        Parameter(help="A role or right that it has; may be given again. Default: the role of who makes it."),
+    ] = None,
     session: Injected,
 ) -> None:
     """Make an API token and print it, this once."""
     async with session.connect() as client:
-        made = await client.tokens.create(name, days=days)
+        made = await client.tokens.create(name, days=days, scopes=scope)
     if session.json:
         session.output.view(made)
         return
@@ -40,8 +44,19 @@ async def list_(*, session: Injected) -> None:
         session.output.page(page.items, page.next)
         return
     session.output.table(
-        ("token", "name", "created", "expires", "last used"),
-        [(one.id, one.name, one.created_at, one.expires_at, one.last_used_at) for one in page.items],
+        ("token", "name", "account", "scopes", "created", "expires", "last used"),
+        [
+            (
+                one.id,
+                one.name,
+                one.account,
+                " ".join(one.scopes),
+                one.created_at,
+                one.expires_at,
+                one.last_used_at,
+            )
+            for one in page.items
+        ],
         empty="No tokens.",
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from redrive.client.connectors import HttpConnectors
 from redrive.client.groups import HttpGroups
+from redrive.client.people import HttpAccounts, HttpAudit, HttpMasks, HttpSessions
 from redrive.client.problems import not_redrive
 from redrive.client.queue import HttpQueue
 from redrive.client.references import HttpCaches, HttpLookups, HttpPools
@@ -305,8 +306,8 @@ class _Runs(_Noun):
 
 
 class _Payloads(_Noun):
-    async def get(self, payload_id: str) -> PayloadDetail:
-        return await self._to.get(PayloadDetail, "payloads", payload_id)
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
+        return await self._to.get(PayloadDetail, "payloads", payload_id, text=text)
 
     async def items(self, payload_id: str, start: int, stop: int) -> ItemRange:
         return await self._to.get(ItemRange, "payloads", payload_id, "items", start=start, stop=stop)
@@ -443,8 +444,11 @@ class _Secrets(_Noun):
 
 
 class _Tokens(_Noun):
-    async def create(self, name: str, *, days: int | None = None) -> NewToken:
-        return await self._to.post(NewToken, "tokens", body={"name": name, "days": days})
+    async def create(
+        self, name: str, *, days: int | None = None, scopes: Sequence[str] | None = None
+    ) -> NewToken:
+        given = None if scopes is None else list(scopes)
+        return await self._to.post(NewToken, "tokens", body={"name": name, "days": days, "scopes": given})
 
     async def list(self) -> Page[TokenView]:
         return await self._to.get(Page[TokenView], "tokens")
@@ -512,6 +516,10 @@ class HttpClient:
         self.groups = HttpGroups(self._to)
         self.secrets = _Secrets(self._to)
         self.tokens = _Tokens(self._to)
+        self.accounts = HttpAccounts(self._to)
+        self.sessions = HttpSessions(self._to)
+        self.audit = HttpAudit(self._to)
+        self.masks = HttpMasks(self._to)
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)
         self.queue = HttpQueue(self._to)

@@ -39,6 +39,10 @@ class LocalClient:
         self.groups = service.groups
         self.secrets = service.secrets
         self.tokens = service.tokens
+        self.accounts = service.accounts
+        self.sessions = service.sessions
+        self.audit = service.audit
+        self.masks = service.masks
         self.tests = service.tests
         self.triggers = service.triggers
         self.queue = service.queue

@@ -41,6 +41,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.people_views import AccountChange, AccountRequest, AccountView, MaskRequest, MaskView
 from redrive.service.queue_views import (
     CircuitView,
     MoveRequest,
@@ -80,6 +81,9 @@ from redrive.service.views import (
 )
 
 __all__ = [
+    "AccountChange",
+    "AccountRequest",
+    "AccountView",
     "BackupView",
     "Bundle",
     "CircuitView",
@@ -116,6 +120,8 @@ __all__ = [
     "LogLine",
     "MadeFile",
     "MadeTest",
+    "MaskRequest",
+    "MaskView",
     "MoveRequest",
     "Page",
     "PauseKind",

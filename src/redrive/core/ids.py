@@ -15,6 +15,10 @@ DELIVERY: Final = "d"
 EXCHANGE: Final = "x"
 TOKEN: Final = "t"  # noqa: S105 (a letter)
 BUCKET: Final = "b"
+ACCOUNT: Final = "u"
+SESSION: Final = "s"
+AUDIT: Final = "a"
+MASK: Final = "m"
 
 # 2020-01-01T00:00:00Z in milliseconds of the Unix clock.
 _EPOCH_MS = 1_577_836_800_000

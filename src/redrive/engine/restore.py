@@ -24,7 +24,7 @@ from redrive.engine.clock import Clock, Ids
 from redrive.engine.failpoints import failpoints
 from redrive.errors import HomeUnusable
 from redrive.store import ledger, tables
-from redrive.store import runs as run_store
+from redrive.store.audit import INSERT_AUDIT
 from redrive.store.blobs.base import BlobWriter
 from redrive.store.blobs.disk import DiskBlobs
 from redrive.store.committer import Committer, Transaction
@@ -224,7 +224,8 @@ class _Restore:
         made = encode({"made_at": self._done.made_at, "stopped": self._done.stopped})
         subject = to_text("b", self._ids.next())
         transaction.insert(
-            run_store.INSERT_AUDIT, (self._ids.next(), now, self._actor, "home.restore", subject, made)
+            INSERT_AUDIT,
+            (self._ids.next(), now, self._actor, "home.restore", subject, made, "process", None, "ok"),
         )
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol, cast
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from redrive import __version__
-from redrive.server.auth import Access
+from redrive.server.auth import API, Access, is_open
 from redrive.server.guard import Guard
 from redrive.server.page import CSP, reference_page
 from redrive.server.problems import ProblemDetails, install
+from redrive.server.rights import OPEN, RIGHT_OF, UNDECLARED, check_right
 from redrive.server.routes import (
+    accounts,
+    audit,
     backups,
     caches,
     connectors,
@@ -25,6 +28,7 @@ from redrive.server.routes import (
     hooks,
     ledger,
     lookups,
+    masks,
     payloads,
     pools,
     queue,
@@ -33,14 +37,15 @@ from redrive.server.routes import (
     runs,
     search,
     secrets,
+    sign_in,
     tests,
     tokens,
     triggers,
 )
 from redrive.server.webpage import WebPage, routes
 from redrive.service.interface import Services
+from redrive.service.rights import role_for
 
-API = "/api/v1"
 _NOUNS = (
     connectors,
     flows,
@@ -59,15 +64,21 @@ _NOUNS = (
     caches,
     groups,
     tests,
+    sign_in,
+    accounts,
     secrets,
     tokens,
+    masks,
+    audit,
     health,
 )
 _DESCRIPTION = """Everything that Redrive does, over HTTP.
 
-Every call wants `Authorization: Bearer TOKEN` or a browser session. Lists are
-`{"items": [...], "next": cursor}`; give `next` back as `cursor` for the page after. Every start takes an
-`Idempotency-Key`. Every failure is `application/problem+json` with `code`, `at`, `hint` and `request_id`.
+Each route names the right that it needs (`x-redrive-right`): 401 `auth.required` says that nobody has
+signed in, 403 `auth.forbidden` that the caller lacks it. But for those that are open, every call wants
+`Authorization: Bearer TOKEN` or a browser session. Lists are `{"items": [...], "next": cursor}`; give `next`
+back as `cursor` for the page after. Every start takes an `Idempotency-Key`. Every failure is
+`application/problem+json` with `code`, `at`, `hint` and `request_id`.
 Instants are UTC; numbers keep their digits."""
 
 
@@ -98,6 +109,7 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(check_right)],
     )
     app.state.service = service
     app.state.settings = settings
@@ -112,7 +124,7 @@ def create_app(
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(health.probes)
-    app.include_router(tokens.sign_in)
+    app.include_router(sign_in.links)
     app.include_router(_reference())
     app.router.routes += routes(web or WebPage())
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
@@ -142,14 +154,28 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 "type": "apiKey",
                 "in": "cookie",
                 "name": "redrive_session_PORT",
-                "description": "Set by a one-time link; PORT is that of the server.",
+                "description": "Set by signing in; PORT is that of the server, if it has one. A call that "
+                "changes something needs the server's own Origin too.",
             },
         }
         document["security"] = [{"token": []}, {"session": []}]
-        for path in ("/healthz", "/readyz"):
-            document["paths"][path]["get"]["security"] = []
+        for path, methods in document["paths"].items():
+            for operation in methods.values():
+                _tell_right(operation, path)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _tell_right(operation: dict[str, Any], path: str) -> None:
+    """Write into an operation which right it needs."""
+    right = RIGHT_OF.get(operation["operationId"], UNDECLARED)
+    operation["x-redrive-right"] = right
+    if right == OPEN or is_open(path):
+        operation["security"] = []
+        return
+    role = role_for(right)
+    text = f"Needs the right `{right}`" + (f", which the role {role} has." if right != "self" else ".")
+    operation["description"] = "\n\n".join(filter(None, [operation.get("description"), text]))
 
 
 def _reference() -> APIRouter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,9 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from redrive.errors import Forbidden, RedriveError, UserError
 from redrive.log import get_logger
-from redrive.server.auth import HOOKS, Access, check_host, check_origin, is_open
+from redrive.server.auth import HOOKS, Access, is_open
 from redrive.server.problems import problem_response, unforeseen
 from redrive.server.webpage import is_page
+from redrive.service.actors import ANYBODY, Actor, acting
 
 log = get_logger(__name__)
 
@@ -61,22 +63,26 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":
+        elif scope["type"] != "http":
             return  # a socket is closed by the server when the app returns without an answer
-        if scope["path"].startswith(HOOKS):
+        elif scope["path"].startswith(HOOKS):
             await self._hook(scope, receive, send)
-            return
+        else:
+            await self._call(scope, receive, send)
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope["redrive_request_id"] = request_id
         started = False
+        status = 0
 
         async def send_safely(message: Message) -> None:
-            nonlocal started
+            nonlocal started, status
             if message["type"] == "http.response.start":
                 started = True
+                status = message["status"]
                 answer = MutableHeaders(scope=message)
                 for name, value in _SAFE_HEADERS.items():
                     answer.setdefault(name, value)
@@ -84,9 +90,12 @@ class Guard:
             await send(message)
 
         try:
-            scope["redrive_actor"] = await self._admit(scope, headers)
+            actor = scope["redrive_actor"] = await self._admit(scope, headers)
             receive = await self._bounded(scope, headers, receive)
-            await self._app(scope, receive, send_safely)
+            with acting(actor):
+                await self._app(scope, receive, send_safely)
+            if status >= 400:
+                self._tell(scope, actor)
         except _Refused as refused:
             answer = problem_response(refused.error, request_id, status=refused.status)
             await answer(scope, receive, send_safely)
@@ -101,7 +110,10 @@ class Guard:
         in pieces.
         """
         request_id = scope["redrive_request_id"] = uuid.uuid4().hex
-        scope["redrive_actor"] = "hook"
+        hook = Actor(
+            name="hook", rights=frozenset(), via="hook", address=self._address(scope, Headers(scope=scope))
+        )
+        scope["redrive_actor"] = hook
         answered = False
 
         async def send_safely(message: Message) -> None:
@@ -116,7 +128,8 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_safely)
+            with acting(hook):
+                await self._app(scope, receive, send_safely)
         except Exception as error:
             # Not the path: there may be a token in it.
             log.error("request.failed", error=error, request_id=request_id, path=HOOKS)
@@ -124,25 +137,46 @@ class Guard:
                 raise
             await problem_response(unforeseen(request_id), request_id)(scope, receive, send_safely)
 
-    async def _admit(self, scope: Scope, headers: Headers) -> str:
-        host = headers.get("host")
+    def _address(self, scope: Scope, headers: Headers) -> str | None:
+        peer = scope.get("client")
+        return self._access.address_of(peer[0] if peer else None, headers.get("x-forwarded-for"))
+
+    async def _admit(self, scope: Scope, headers: Headers) -> Actor:
+        host = headers.get("host") or ""
         origin = headers.get("origin")
+        names = self._access.names
+        address = self._address(scope, headers)
+        authorization, cookie = headers.get("authorization"), headers.get("cookie")
         try:
-            check_host(host)
-            check_origin(origin, host or "")
+            names.check_host(host)
+            names.check_origin(origin, host)
             if is_open(scope["path"]) or is_page(scope["method"], scope["path"], headers.get("accept")):
-                return "anybody"
+                known = await self._access.recognise(
+                    authorization=authorization, cookie=cookie, host=host, address=address
+                )
+                return known or replace(ANYBODY, address=address)
             return await self._access.identify(
-                authorization=headers.get("authorization"),
-                cookie=headers.get("cookie"),
-                host=host or "",
+                authorization=authorization,
+                cookie=cookie,
+                host=host,
                 method=scope["method"],
                 origin=origin,
+                fetch_site=headers.get("sec-fetch-site"),
+                address=address,
             )
         except Forbidden as error:
             raise _Refused(error, 401 if error.code == "auth.required" else 403) from None
         except RedriveError as error:
             raise _Refused(error) from None
+
+    def _tell(self, scope: Scope, actor: Actor) -> None:
+        """Write down a change that failed, and whatever was not allowed."""
+        code = scope.get("redrive_problem")
+        route = scope.get("route")
+        if code is None or route is None or self._access.doors is None or actor.via == "nothing":
+            return
+        if scope["method"] in _WITH_BODY or code == "auth.forbidden":
+            self._access.doors.sign_ins.refused(actor, f"failed.{route.name}", scope["path"], code)
 
     async def _bounded(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
         """Read the body of a call that is not an upload, as far as the limit, and hand it on whole."""

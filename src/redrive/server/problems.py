@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from redrive.core.jsonvalue import encode
-from redrive.errors import Fault, Forbidden, RedriveError, StoreBusy, UserError
+from redrive.errors import Fault, Forbidden, RedriveError, StoreBusy, TooManyTries, UserError
 from redrive.service.views import ProblemView
 
 MEDIA_TYPE = "application/problem+json"
@@ -42,6 +42,7 @@ _MEANINGS = {
     412: "The thing has changed",
     413: "The body is too large",
     416: "The range lies outside the content",
+    429: "Tried too often",
     422: "The document or request is not valid",
     500: "Redrive or its machine is in trouble",
     503: "The store is busy or the home cannot be used",
@@ -86,6 +87,8 @@ def problem_response(
         **(extra or {}),
     }
     all_headers = dict(headers or {})
+    if isinstance(error, TooManyTries):
+        all_headers.setdefault("Retry-After", str(error.after_s))
     if isinstance(error, StoreBusy):
         all_headers.setdefault("Retry-After", "1")
     if number == 401:
@@ -97,8 +100,8 @@ def unauthorised(detail: str = "This needs a token or a session") -> Forbidden:
     return Forbidden(
         detail,
         code="auth.required",
-        hint="Send `Authorization: Bearer TOKEN` (`redrive token create` makes one), or open the one-time "
-        "link that `redrive up` printed.",
+        hint="Send `Authorization: Bearer TOKEN` (`redrive token create` makes one), or sign in with an "
+        "account or the one-time link that `redrive up` printed.",
     )
 
 
@@ -120,6 +123,7 @@ def install(app: FastAPI) -> None:
     async def ours(request: Request, error: Exception) -> Response:
         if not isinstance(error, RedriveError):
             raise error
+        request.scope["redrive_problem"] = error.code  # for the audit log
         return problem_response(error, request_id_of(request))
 
     async def invalid(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ import uvicorn
 
 from redrive.errors import Fault, HomeUnusable, RedriveError, UsageError
 from redrive.server.app import SettingsRows, create_app
-from redrive.server.auth import Access, is_loopback
+from redrive.server.auth import Access, Names, is_loopback
 from redrive.service.interface import CheckedServices
 
 SERVER_FILE: Final = "server.json"
@@ -31,10 +31,21 @@ SWITCH_S: Final = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server listens, and the link that signs a browser in once."""
+    """Where the server is reached, and the link that signs a browser in once: none is shown where other
+    machines may call.
+    """
 
     url: str
-    link: str
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """By which names other machines call, and through which proxies."""
+
+    public_url: str | None = None
+    host_names: Sequence[str] = ()
+    proxies: Sequence[str] = ()
 
 
 async def serve(
@@ -45,27 +56,33 @@ async def serve(
     open_service: Callable[[], AbstractAsyncContextManager[CheckedServices]],
     settings: SettingsRows,
     ready: Callable[[Address], None],
+    reach: Reach | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. Runs under way go on at the next start.
 
     `open_service` opens the home as its runner; `ready` is told the address once calls are answered.
 
-    Errors: `host.not_loopback` (exit 2), `port.in_use` (exit 3), what opening the home raises.
+    Errors: `host.no_account` (exit 2), `port.in_use` (exit 3), what opening the home raises.
     """
-    check_host_option(host)
+    reach = reach or Reach()
+    wide = not is_loopback(host)
     # What waits for a thread that computes (the search index, a commit) waits so long for each step.
     sys.setswitchinterval(SWITCH_S)
     with listen(host, port) as listener:
         async with open_service() as service:
+            if wide and not await service.accounts.administrators():
+                raise _no_account(host)
             url = _url(host, listener.getsockname()[1])
             local_token = secrets.token_urlsafe(32)
-            access = Access(local_token, service.tokens.verify)
+            names = Names(wide=wide, names=reach.host_names, public_url=reach.public_url)
+            access = Access(local_token, service, names=names, proxies=reach.proxies)
             closing = asyncio.Event()
             app = create_app(service, settings, access=access, closing=closing)
 
             def announce() -> None:
                 leave_address(home, url=url, token=local_token)
-                ready(Address(url, f"{url}/login/{access.new_code()}"))
+                base = (reach.public_url or url).rstrip("/")
+                ready(Address(base, None if wide else f"{url}/login/{service.sign_ins.new_code()}"))
 
             server = _Server(app, closing, announce)
             halted = asyncio.create_task(_end_when_halted(service, server))
@@ -85,14 +102,14 @@ async def _end_when_halted(service: CheckedServices, server: _Server) -> Redrive
     return error
 
 
-def check_host_option(host: str) -> None:
-    if not is_loopback(host):
-        raise UsageError(
-            f"`up` listens on this machine only, not on {host}: there are no accounts yet",
-            code="host.not_loopback",
-            at="--host",
-            hint="Use 127.0.0.1, ::1 or localhost, and a tunnel such as ssh -L from elsewhere.",
-        )
+def _no_account(host: str) -> UsageError:
+    return UsageError(
+        f"`up` does not listen on {host} before somebody can sign in: there is no administrator",
+        code="host.no_account",
+        at="--host",
+        hint="Make one on this machine: `redrive user add NAME --role admin`. Or listen on 127.0.0.1, and "
+        "use a tunnel such as ssh -L from elsewhere.",
+    )
 
 
 @contextlib.contextmanager
@@ -122,7 +139,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _url(host: str, port: int) -> str:
-    name = host.strip("[]")
+    """How this machine reaches the server: where it listens on all addresses, by its own."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host.strip("[]"), host.strip("[]"))  # noqa: S104 - compared
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 

@@ -15,9 +15,9 @@ from starlette.types import Scope
 
 from redrive import __version__
 from redrive.errors import NotFound
-from redrive.server.auth import Access
 from redrive.server.page import CSP as PLAIN_CSP
 from redrive.server.page import plain_page
+from redrive.server.wire import caller_of
 
 STATIC: Final = Path(__file__).parent / "static"
 PREFIX: Final = "/static/"
@@ -113,9 +113,7 @@ def routes(web: WebPage) -> list[BaseRoute]:
             return HTMLResponse(
                 plain_page("Redrive", _NOT_BUILT), headers={"Content-Security-Policy": PLAIN_CSP}
             )
-        access: Access = request.app.state.access
-        signed_in = access.has_session(request.headers.get("cookie"), request.headers["host"])
-        return web.page(request, signed_in=signed_in)
+        return web.page(request, signed_in=caller_of(request) is not None)
 
     return [Route(f"{PREFIX}{{name:path}}", file), _PageRoute("/{path:path}", page)]
 

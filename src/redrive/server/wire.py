@@ -15,8 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from starlette.responses import Response
 
 from redrive.core.jsonvalue import decode
+from redrive.service.actors import Actor
 from redrive.service.csv_table import Form
-from redrive.service.interface import Document, Services
+from redrive.service.interface import CheckedServices, Document, Services
 from redrive.service.views import StartRequest, View
 
 MAX_LIMIT: Final = 500
@@ -26,7 +27,19 @@ def service_of(request: Request) -> Services:
     return cast("Services", request.app.state.service)
 
 
+def checked_service_of(request: Request) -> CheckedServices:
+    return cast("CheckedServices", request.app.state.service)
+
+
+def caller_of(request: Request) -> Actor | None:
+    """Who calls, if anybody has signed in."""
+    actor: Actor = request.scope["redrive_actor"]
+    return None if actor.via == "nothing" else actor
+
+
 Service = Annotated[Services, Depends(service_of)]
+CheckedService = Annotated[CheckedServices, Depends(checked_service_of)]
+Caller = Annotated[Actor | None, Depends(caller_of)]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most entries of the page.")]
 Cursor = Annotated[
     str | None, Query(max_length=2000, description="`next` of the page before; opaque.", min_length=1)
@@ -167,6 +180,7 @@ class ResolveBody(_Body):
 class TokenBody(_Body):
     name: str = Field(min_length=1, max_length=200)
     days: int | None = Field(None, ge=1, le=36_500)
+    scopes: list[str] | None = Field(None, max_length=30, description="Roles and rights, side by side.")
 
 
 class KeysBody(_Body):

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from redrive import __version__
 from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
@@ -36,6 +38,8 @@ from redrive.log import get_logger
 from redrive.registry import Registry
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.playback import Playback
+from redrive.service.accounts import Accounts
+from redrive.service.audit import AuditLog
 from redrive.service.backups import Backups
 from redrive.service.caches import Caches
 from redrive.service.callbacks import kept_answer
@@ -52,6 +56,9 @@ from redrive.service.hooks import Hooks
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
+from redrive.service.masks import Masks
+from redrive.service.oidc_sign_in import OidcSignIns
+from redrive.service.passwords import Passwords
 from redrive.service.payloads import Payloads
 from redrive.service.playback import played
 from redrive.service.pools import Pools
@@ -61,9 +68,12 @@ from redrive.service.retention import Retention, ended
 from redrive.service.runlog import RunLog
 from redrive.service.search import Search
 from redrive.service.secrets import Secrets
+from redrive.service.sessions import Sessions
+from redrive.service.sign_in import SignIns
 from redrive.service.starts import Starts
 from redrive.service.tokens import Tokens
 from redrive.service.triggers import Triggers
+from redrive.service.veil import veil
 from redrive.service.views import (
     ContentsChecked,
     Finding,
@@ -99,7 +109,15 @@ class Runs(RunLog, Starts):
 
     async def answer(self, run_id: str) -> HookAnswer:
         """What a run has answered its caller. Errors: `run.unknown`, `answer.none`, `payload.expired`."""
-        return await kept_answer(self._of_runs, run_id)
+        found = await kept_answer(self._of_runs, run_id)
+        over = await veil(self._of_runs, (await self.row(number_of("r", run_id, "run"))).flow)
+        if over.mask is None:
+            return found
+        if isinstance(found.body, bytes):
+            body: bytes | AsyncIterator[bytes] = over.content(found.body, found.media_type)
+        else:
+            body = over.stream(found.body, found.media_type)
+        return msgspec.structs.replace(found, body=body, headers=tuple(over.headers(found.headers)))
 
 
 class Service:
@@ -129,6 +147,13 @@ class Service:
         self.groups = Groups(kernel)
         self.secrets = Secrets(kernel)
         self.tokens = Tokens(kernel)
+        passwords = Passwords()
+        self.sessions = Sessions(kernel)
+        self.accounts = Accounts(kernel, passwords, self.sessions.forget)
+        self.sign_ins = SignIns(kernel, self.sessions, passwords)
+        self.oidc = OidcSignIns(kernel, self.sessions, self.accounts)
+        self.audit = AuditLog(kernel)
+        self.masks = Masks(kernel)
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
         self.triggers = Triggers(kernel, self.hooks.doors)
@@ -419,7 +444,7 @@ async def open_service(
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )
     service = Service(
-        Kernel(deps=deps, home=home, actor=actor, registry=registry, secrets=secrets, blobs=blobs),
+        Kernel(deps=deps, home=home, owner=actor, registry=registry, secrets=secrets, blobs=blobs),
         lock,
     )
     told.append(service)

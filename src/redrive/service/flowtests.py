@@ -39,6 +39,7 @@ from redrive.service.playback import Answers, of_test
 from redrive.service.replays import replay
 from redrive.service.surroundings import NOTHING, Given, Surroundings, quiet, sends_of, surroundings
 from redrive.service.trials import trial
+from redrive.service.veil import require_reveal
 from redrive.service.versions import flow_named, resolve_version, text_of
 from redrive.store.database import Rows
 
@@ -88,6 +89,7 @@ class FlowTests:
 
         Errors: `run.unknown`, `run.not_ended`, `run.not_first`, `payload.expired`, `test.too_large`.
         """
+        await require_reveal(self._kernel, None, "to make a test of a run")
         return await make(self._kernel, run_id, name, store=store)
 
     async def replay(self, run_id: str, *, version: str = "draft") -> ReplayView:
@@ -95,6 +97,7 @@ class FlowTests:
 
         Errors: `run.unknown`, `run.not_ended`, `run.not_first`, `version.unknown`, `payload.expired`.
         """
+        await require_reveal(self._kernel, None, "to replay a run")
         return await replay(self._kernel, self._benches, run_id, version)
 
     async def trial(self, request: TrialRequest) -> TrialView:
@@ -102,6 +105,8 @@ class FlowTests:
 
         Errors: `shape.unknown`, `step.unknown`, `payload.unknown`, `document.invalid`, `trial.effects`.
         """
+        if request.payloads:
+            await require_reveal(self._kernel, None, "to try a shape on a stored payload")
         return await trial(self._kernel, self._benches, request)
 
     async def _all(

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from redrive.errors import RedriveError
 from redrive.sdk.references import Direction, Match
+from redrive.service.actors import Actor
 from redrive.service.connector_views import (
     ConnectionUse,
     ConnectorDetail,
@@ -40,6 +41,20 @@ from redrive.service.kept_views import (
     ErasureView,
     RetentionPlan,
     RetentionResult,
+)
+from redrive.service.people_views import (
+    AccountChange,
+    AccountRequest,
+    AccountView,
+    AuditLine,
+    MaskRequest,
+    MaskView,
+    Me,
+    NewSession,
+    PasswordChange,
+    SessionView,
+    SignInRequest,
+    WaysIn,
 )
 from redrive.service.queue_views import (
     CircuitView,
@@ -201,7 +216,7 @@ class Runs(Protocol):
 
 
 class Payloads(Protocol):
-    async def get(self, payload_id: str) -> PayloadDetail: ...
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail: ...
     async def items(self, payload_id: str, start: int, stop: int) -> ItemRange: ...
     def stream(self, payload_id: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]: ...
     def items_bytes(self, payload_id: str, start: int, stop: int) -> AsyncIterator[bytes]: ...
@@ -384,13 +399,57 @@ class Groups(Protocol):
     async def send_again(self, notice_id: str) -> NoticeView: ...
 
 
+class Accounts(Protocol):
+    """People who may sign in."""
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[AccountView]: ...
+    async def get(self, name: str) -> AccountView: ...
+    async def create(self, request: AccountRequest) -> AccountView: ...
+    async def change(self, name: str, request: AccountChange) -> AccountView: ...
+    async def change_password(self, request: PasswordChange) -> None: ...
+    async def delete(self, name: str) -> Removed: ...
+
+
+class Sessions(Protocol):
+    """Browsers that are signed in."""
+
+    async def list(self, *, everybody: bool = False) -> Page[SessionView]: ...
+    async def end(self, session_id: str) -> Removed: ...
+
+
+class Masks(Protocol):
+    """What is hidden from those who may not see it."""
+
+    async def list(self) -> Page[MaskView]: ...
+    async def get(self, name: str) -> MaskView: ...
+    async def set(self, name: str, request: MaskRequest) -> MaskView: ...
+    async def delete(self, name: str) -> Removed: ...
+
+
+class Audit(Protocol):
+    """Who did what."""
+
+    async def list(
+        self,
+        *,
+        who: str | None = None,
+        what: str | None = None,
+        subject: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[AuditLine]: ...
+
+
 class Secrets(Protocol):
     async def status(self) -> SecretsStatus: ...
     async def rotate(self, request: RotateRequest | None = None) -> Rotated: ...
 
 
 class Tokens(Protocol):
-    async def create(self, name: str, *, days: int | None = None) -> NewToken: ...
+    async def create(
+        self, name: str, *, days: int | None = None, scopes: Sequence[str] | None = None
+    ) -> NewToken: ...
     async def list(self) -> Page[TokenView]: ...
     async def revoke(self, token_id: str) -> None: ...
 
@@ -449,6 +508,14 @@ class Services(Protocol):
     @property
     def tokens(self) -> Tokens: ...
     @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def masks(self) -> Masks: ...
+    @property
     def tests(self) -> Tests: ...
     @property
     def triggers(self) -> Triggers: ...
@@ -467,9 +534,47 @@ class Services(Protocol):
 class CheckedTokens(Tokens, Protocol):
     """Tokens where they are kept: they can be checked too."""
 
-    async def verify(self, token: str) -> str:
-        """The name of a valid token. Errors: `forbidden`."""
+    async def verify(self, token: str, address: str | None = None) -> Actor:
+        """Who comes with a valid token. Errors: `forbidden`."""
         ...
+
+
+class CheckedAccounts(Accounts, Protocol):
+    async def administrators(self) -> int:
+        """How many administrators can sign in."""
+        ...
+
+
+class CheckedSessions(Sessions, Protocol):
+    """Sessions where they are kept: they can be recognised too."""
+
+    async def identify(self, text: str, address: str | None) -> Actor | None: ...
+    async def sign_out(self, text: str) -> None: ...
+
+
+class SignIns(Protocol):
+    """How people come in."""
+
+    async def by_password(
+        self, request: SignInRequest, *, address: str | None, agent: str | None
+    ) -> NewSession: ...
+    async def by_link(self, code: str, *, address: str | None, agent: str | None) -> NewSession | None: ...
+    def new_code(self) -> str: ...
+    async def me(self, actor: Actor | None, ways_in: WaysIn) -> Me: ...
+    def refused(self, actor: Actor, action: str, subject: str, code: str) -> None:
+        """Write into the audit log that somebody tried what is not allowed, or what failed."""
+        ...
+
+
+class OidcDoor(Protocol):
+    """Sign-in by an identity provider."""
+
+    @property
+    def name(self) -> str | None: ...
+    async def start(self, redirect_uri: str, to: str) -> tuple[str, str]: ...
+    async def finish(
+        self, answer: dict[str, str], sealed: str | None, *, address: str | None, agent: str | None
+    ) -> tuple[NewSession, str]: ...
 
 
 class HookDoor(Protocol):
@@ -487,6 +592,14 @@ class CheckedServices(Services, Protocol):
     def hooks(self) -> HookDoor: ...
     @property
     def tokens(self) -> CheckedTokens: ...
+    @property
+    def accounts(self) -> CheckedAccounts: ...
+    @property
+    def sessions(self) -> CheckedSessions: ...
+    @property
+    def sign_ins(self) -> SignIns: ...
+    @property
+    def oidc(self) -> OidcDoor: ...
     async def halted(self) -> RedriveError:
         """Waits until this process can no longer execute (a full or broken disk), and says why."""
         ...

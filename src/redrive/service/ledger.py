@@ -8,6 +8,7 @@ from redrive.core.ids import to_text
 from redrive.core.nearest import nearest
 from redrive.engine.clock import instant
 from redrive.errors import StateConflict, UsageError
+from redrive.service import veiled
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.views import DeliveryEvent, DeliveryStatus, DeliveryView, Page
@@ -50,21 +51,28 @@ class DeliveryLedger:
         if not storable(key):
             return Page(items=[])
 
+        hidden = await veiled.keys(self._kernel)
+
         def read(rows: Rows) -> Page[DeliveryView]:
             found = store.deliveries_page(rows, status, key, before[0] if before else None, size + 1)
-            return page(found, size, lambda row: _view(rows, row), lambda row: cursor_of(row.id))
+            shown = page(found, size, lambda row: _view(rows, row, hidden), lambda row: cursor_of(row.id))
+            if key is None:
+                return shown
+            # Asked for by its key, a delivery whose key is hidden is not there: no guess is confirmed.
+            return shown.model_copy(update={"items": [one for one in shown.items if one.key == key]})
 
         return await self._kernel.deps.reader.run(read)
 
     async def get(self, delivery_id: str) -> DeliveryView:
         """One delivery with its history, oldest first. Errors: `delivery.unknown`."""
         number = number_of("d", delivery_id, "delivery")
+        hidden = await veiled.keys(self._kernel)
 
         def read(rows: Rows) -> DeliveryView:
             found = store.get_delivery(rows, number)
             if found is None:
                 raise unknown("delivery", delivery_id)
-            return _view(rows, found)
+            return _view(rows, found, hidden)
 
         return await self._kernel.deps.reader.run(read)
 
@@ -141,13 +149,13 @@ def _require_open(delivery_id: str, claim: store.Claim) -> None:
     raise StateConflict(detail, code="delivery.not_open", at=delivery_id, hint=hint)
 
 
-def _view(rows: Rows, row: store.DeliveryRow) -> DeliveryView:
+def _view(rows: Rows, row: store.DeliveryRow, hidden: veiled.Key) -> DeliveryView:
     return DeliveryView(
         id=to_text("d", row.id),
         ledger=row.ledger,
         connection=row.connection,
         endpoint=row.endpoint,
-        key=row.key,
+        key=hidden(row.ledger, row.field, row.key),
         status=cast("DeliveryStatus", row.status),
         run=to_text("r", row.run_id),
         step=row.step or "",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
+from blake3 import blake3
 
 from redrive.core import formats
 from redrive.core.ids import to_text
@@ -20,16 +22,19 @@ from redrive.sdk.payload import Payload
 from redrive.service import present
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.uploads import Checked
+from redrive.service.veil import Veil, any_rules, veil
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
 from redrive.store import payloads as store
 from redrive.store import runs as run_store
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Rows
+from redrive.store.runlog import names_of_runs
 from redrive.store.statements import row
 
 TRIMMED = "[trimmed]"
 MAX_ITEMS = 1_000
+_KEY: Final = secrets.token_bytes(32)
 MAX_ITEMS_BYTES = 16 << 20
 """Bounds of one range of items; its `stop` says how far it came."""
 
@@ -42,8 +47,8 @@ class Payloads:
 
     # ---- one payload
 
-    async def get(self, payload_id: str) -> PayloadDetail:
-        """Where a payload stands and, bounded, its text.
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
+        """Where a payload stands and, bounded, its text (unless it is not asked for).
 
         Errors: `payload.unknown`, `payload.expired`.
         """
@@ -60,25 +65,48 @@ class Payloads:
             raise unknown("payload", payload_id)
         payload, place, edit = found
         _require_kept(payload)
-        text, trimmed = await self._text(payload)
+        over = await self._veil(payload)
+        shown, trimmed = await self._text(payload, over) if text else (None, False)
+        if text:
+            self._note("payload.view", payload_id, over)
+        fields = present.payload_fields(payload)
         return PayloadDetail(
-            **present.payload_fields(payload),
+            **fields | {"meta": over.value(fields["meta"])},
             **_standing(place),
             position=payload.position,
             items_path=payload.items_path,
-            digest=payload.digest.hex(),
-            text=text,
+            digest=payload.digest.hex() if over.mask is None else _other_digest(payload.digest),
+            masked=over.mask is not None,
+            text=shown,
             trimmed=trimmed,
             edited_from=to_text("p", edit.original_id) if edit else None,
-            patch=decode(edit.patch) if edit and edit.patch else None,
+            patch=decode(edit.patch) if edit and edit.patch and over.mask is None else None,
             edit_reason=edit.reason if edit else None,
         )
 
-    async def _text(self, payload: PayloadRow) -> tuple[str | None, bool]:
+    async def _veil(self, payload: PayloadRow) -> Veil:
+        """What of a payload who acts may see, by the rules of its flow."""
+        if not await any_rules(self._kernel):
+            return Veil(None)
+
+        def flow(rows: Rows) -> str | None:
+            place = store.place_of(rows, payload)
+            if place is None or place.run_id == store.UPLOAD:
+                return None
+            return names_of_runs(rows, [place.run_id]).get(place.run_id, (None, 0))[0]
+
+        return await veil(self._kernel, await self._kernel.deps.reader.run(flow))
+
+    def _note(self, action: str, payload_id: str, over: Veil, **data: object) -> None:
+        """A line of the audit log; where rules would hide something from others, it says so."""
+        self._kernel.note(action, payload_id, {**data, "revealed": over.revealed})
+
+    async def _text(self, payload: PayloadRow, over: Veil) -> tuple[str | None, bool]:
         most = self._kernel.deps.settings.payload_display_bytes
         content = self._kernel.deps.contents.known(payload.digest, payload.size_bytes)
         data = await content.read(0, most)
         trimmed = payload.size_bytes > most
+        data = over.content(data, payload.media_type, cut=trimmed)
         try:
             # Not final where it is cut: the bytes of half a character at the end are left out.
             text = codecs.getincrementaldecoder("utf-8")().decode(data, final=not trimmed)
@@ -99,14 +127,20 @@ class Payloads:
     # ---- its bytes
 
     async def stream(self, payload_id: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        """The exact bytes from `start` to before `stop`.
+        """The exact bytes from `start` to before `stop`; of what masking rules leave, where they hold.
 
         Errors: `payload.unknown`, `payload.expired`, `range.invalid`.
         """
         _check_range(start, stop)
         payload = await self._payload(payload_id)
+        over = await self._veil(payload)
+        self._note("payload.download", payload_id, over, start=start, stop=stop)
         content = self._kernel.deps.contents.known(payload.digest, payload.size_bytes)
-        async for chunk in content.stream(start, stop):
+        if over.mask is None:
+            async for chunk in content.stream(start, stop):
+                yield chunk
+            return
+        async for chunk in _part(over.stream(content.stream(), payload.media_type), start, stop):
             yield chunk
 
     async def items(self, payload_id: str, start: int, stop: int) -> ItemRange:
@@ -117,16 +151,19 @@ class Payloads:
         """
         _check_range(start, stop)
         payload = await self._payload(payload_id)
+        over = await self._veil(payload)
+        self._note("payload.view", payload_id, over, items=f"{start}:{stop}")
         found: list[str] = []
         size = 0
-        async for items in _within(
-            self._as_payload(payload), payload.items, start, min(stop, start + MAX_ITEMS)
-        ):
+        view = self._as_payload(payload)
+        reading = _Items(over, view)
+        async for items in _within(view, payload.items, start, min(stop, start + MAX_ITEMS)):
+            await reading.begin()
             for item in items:
                 size += len(item.raw)
                 if found and size > MAX_ITEMS_BYTES:
                     break
-                found.append(item.raw.decode("utf-8", "replace"))
+                found.append(reading.of(item.raw).decode("utf-8", "replace"))
             if size > MAX_ITEMS_BYTES:
                 break
         return ItemRange(
@@ -145,10 +182,14 @@ class Payloads:
         """
         _check_range(start, stop)
         payload = await self._payload(payload_id)
+        over = await self._veil(payload)
+        self._note("payload.download", payload_id, over, items=f"{start}:{stop}")
         view = self._as_payload(payload)
+        reading = _Items(over, view)
         begun = False
         async for items in _within(view, payload.items, start, stop):
-            yield await _piece(view, [item.raw for item in items], first=not begun)
+            await reading.begin()
+            yield await _piece(view, [reading.of(item.raw) for item in items], first=not begun)
             begun = True
         if not begun:
             yield await _piece(view, [], first=True)
@@ -203,6 +244,7 @@ class Payloads:
             transaction.insert_many(INSERT_CONTENT, content.rows)
             transaction.insert(run_store.INSERT_BUCKET, (payload.bucket, store.UPLOAD, store.HANDED))
             transaction.insert(run_store.INSERT_PAYLOAD, row(payload))
+            self._kernel.audit(transaction, "payload.upload", to_text("p", payload.id), like=like)
 
         await self._kernel.write(work)
         return UploadView(
@@ -212,6 +254,47 @@ class Payloads:
             items_path=payload.items_path,
             items=payload.items,
         )
+
+
+class _Items:
+    """Items of a payload as they may be seen."""
+
+    def __init__(self, over: Veil, payload: Payload) -> None:
+        self._over = over
+        self._payload = payload
+        self._prefix: bytes | None = None
+
+    async def begin(self) -> None:
+        """Once an item has been read: rows of CSV are told apart by the header before them."""
+        if self._prefix is None:
+            csv = self._over.mask is not None and formats.is_csv(self._payload.media_type)
+            self._prefix = (await self._payload.opening()).prefix if csv else b""
+
+    def of(self, raw: bytes) -> bytes:
+        if self._over.mask is None:
+            return raw
+        kind, head = self._payload.media_type, self._prefix or b""
+        # An item that is the whole document has its own names from the top.
+        path = self._payload.items_path
+        shown = self._over.content(head + raw, kind, path)
+        return shown.removeprefix(head)
+
+
+async def _part(chunks: AsyncIterator[bytes], start: int, stop: int | None) -> AsyncIterator[bytes]:
+    """The bytes from `start` to before `stop` of a stream."""
+    at = 0
+    async for chunk in chunks:
+        piece = chunk[max(0, start - at) : None if stop is None else max(0, stop - at)]
+        at += len(chunk)
+        if piece:
+            yield piece
+        if stop is not None and at >= stop:
+            return
+
+
+def _other_digest(digest: bytes) -> str:
+    """In place of a hash that would let a short content be guessed."""
+    return blake3(digest, key=_KEY).hexdigest()
 
 
 async def _within(payload: Payload, total: int | None, start: int, stop: int) -> AsyncIterator[list[Item]]:

@@ -198,6 +198,12 @@ def exchange_view(row: ExchangeRow, names: dict[int, str]) -> ExchangeView:
     )
 
 
+def media_type_of(side: bytes | None) -> str:
+    """What a request or an answer says that its body is."""
+    headers = decode(bytes(side)).get("headers", []) if side else []
+    return next((value for name, value in headers if name.lower() == "content-type"), "")
+
+
 def _instant(micros: int | None) -> Any:
     return instant(micros) if micros is not None else None
 

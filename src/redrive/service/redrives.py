@@ -24,6 +24,7 @@ from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
+from redrive.service.veil import require_reveal
 from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
@@ -314,6 +315,8 @@ class Redrives:
 
             inputs = await drafting.of_payloads(request.payloads, first)
         if request.edits:
+            # Whoever sees only a part of a payload cannot put another whole in its place.
+            await require_reveal(self._kernel, source.flow, "to edit a payload")
             drafting.use(inputs or [])
             inputs = await drafting.edited(inputs or [], request.edits, request.reason, force=request.force)
         if request.items is not None:

@@ -7,10 +7,12 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
 
 from filelock import FileLock, Timeout
 
-from redrive.core.ids import to_text
+from redrive.core.ids import lowest_at, to_text
 from redrive.core.retention import Limit
 from redrive.core.run import ENDED
 from redrive.engine import retention as engine
@@ -28,7 +30,7 @@ from redrive.service.kept_views import (
 )
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.views import RunRow
-from redrive.store import loose
+from redrive.store import audit, loose
 from redrive.store import retention as store
 from redrive.store import runs as run_store
 from redrive.store.committer import Transaction
@@ -36,6 +38,7 @@ from redrive.store.database import Rows
 
 LOCK = "retention.lock"
 LAST = "retention.at"
+AUDIT_LINES: Final = 1_000
 MAX_RUNS = 10_000
 """Runs that are deleted by one request."""
 LOOK_S = 60.0
@@ -69,6 +72,7 @@ class Retention:
         """
         async with self._alone():
             counts = await self._engine.run()
+            await self._forget_audit()
             now = self._kernel.deps.clock.micros()
             await self._kernel.write(lambda tx: loose.put_fact(tx, LAST, b"%d" % now))
             if compact:
@@ -84,6 +88,16 @@ class Retention:
             objects=counts.objects,
             compacted=compact,
         )
+
+    async def _forget_audit(self) -> None:
+        """Lines of the audit log have a time of their own; nothing else takes one away."""
+        days = self._kernel.deps.settings.keep_audit_days
+        if not days:
+            return
+        oldest_ms = self._kernel.deps.clock.micros() // 1000 - int(days * 86_400_000)
+        forget = partial(audit.forget, before=lowest_at(oldest_ms), at_most=AUDIT_LINES)
+        while await self._kernel.write(forget) == AUDIT_LINES:
+            pass  # others write in between: each piece is a transaction of its own
 
     async def pin(self, run_id: str, pinned: bool) -> RunRow:
         """Keep a run whatever the rules say, or no longer. Errors: `run.unknown`, `run.expired`."""

@@ -14,11 +14,12 @@ from redrive.core.run import Run, StepRun
 from redrive.engine.clock import micros_of
 from redrive.engine.flows import BuiltFlow
 from redrive.errors import NotFound, PayloadGone, RedriveError, UsageError
-from redrive.service import present
+from redrive.service import present, veiled
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.healing import Healing
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.veil import veil
 from redrive.service.views import (
     ExchangeView,
     LogLine,
@@ -98,6 +99,7 @@ class RunLog:
             lambda run: present.run_row(run, redrives.get(run.id, []), now, healed.get(run.id)),
             lambda run: cursor_of(run.id),
         )
+        made = await veiled.runs(self._kernel, made)
         if made.next is None and further is not None:
             return Page(items=made.items, next=cursor_of(further))
         return made
@@ -135,7 +137,8 @@ class RunLog:
         if run is None:
             raise unknown("run", to_text("r", number))
         healed = await Healing(self._kernel.deps).healed_by(run) if redrives else None
-        return present.run_row(run, redrives, self._kernel.deps.clock.micros(), healed)
+        row = present.run_row(run, redrives, self._kernel.deps.clock.micros(), healed)
+        return await veiled.run(self._kernel, row)
 
     async def get(self, run_id: str) -> RunView:
         """A run with every step of its version in document order; one it did not reach is `pending`.
@@ -174,11 +177,12 @@ class RunLog:
             ]
         else:
             ordered = []  # its version cannot be read any more: what there is are the records
-        return RunView(
+        view = RunView(
             **present.run_fields(run, redrives, now, healed),
             steps=[*ordered, *views.values()],
             plan=present.plan_view(run),
         )
+        return await veiled.run(self._kernel, view)
 
     def _built(self, run: Run) -> BuiltFlow | None:
         try:
@@ -194,12 +198,16 @@ class RunLog:
         """Log lines, oldest first. Errors: `run.unknown`, `step.unknown`."""
         size = page_size(limit)
         after = (place_of(cursor, int) or (-1,))[0]
-        number, position, names = await self._place(run_id, step)
+        number, position, names, flow = await self._place(run_id, step)
         found = await self._kernel.deps.reader.run(
             lambda rows: store.log_page(rows, number, position, after, size + 1)
         )
+        over = await veil(self._kernel, flow)
         return page(
-            found, size, lambda row: present.log_line(row, names), lambda row: cursor_of(row.sequence)
+            found,
+            size,
+            lambda row: veiled.log_line(present.log_line(row, names), over),
+            lambda row: cursor_of(row.sequence),
         )
 
     async def exchanges(
@@ -208,14 +216,16 @@ class RunLog:
         """Requests and answers in the order of the steps. Errors: `run.unknown`, `step.unknown`."""
         size = page_size(limit)
         position_after, id_after = place_of(cursor, int, int) or (-2, -1)
-        number, position, names = await self._place(run_id, step)
+        number, position, names, flow = await self._place(run_id, step)
+        over = await veil(self._kernel, flow)
+        self._kernel.note("exchange.view", run_id, {"revealed": over.revealed})
         found = await self._kernel.deps.reader.run(
             lambda rows: store.exchanges_page(rows, number, position, (position_after, id_after), size + 1)
         )
         return page(
             found,
             size,
-            lambda row: present.exchange_view(row, names),
+            lambda row: veiled.exchange(present.exchange_view(row, names), over),
             lambda row: cursor_of(row.position, row.id),
         )
 
@@ -232,7 +242,8 @@ class RunLog:
             )
         size = page_size(limit)
         start = max(0, (place_of(cursor, int) or (0,))[0])
-        number, position, _ = await self._place(run_id, step)
+        number, position, _, flow = await self._place(run_id, step)
+        over = await veil(self._kernel, flow)
         healed = await self._healed(number, step) if side == "failed" else {}
 
         def read(rows: Rows) -> Any:
@@ -243,7 +254,7 @@ class RunLog:
         return page(
             found,
             size,
-            lambda row: present.payload_view(row[1], healed.get(row[1].id)),
+            lambda row: veiled.payloads([present.payload_view(row[1], healed.get(row[1].id))], over)[0],
             lambda row: cursor_of(row[0] + 1),
         )
 
@@ -254,7 +265,8 @@ class RunLog:
         return healed.get(step, {})
 
     async def exchange_body(self, exchange_id: str, which: Which) -> AsyncGenerator[bytes]:
-        """The exact bytes of a request or an answer; none where it had no body.
+        """The exact bytes of a request or an answer, without what masking rules hide; none where it had no
+        body.
 
         Errors: `exchange.unknown`, `payload.expired`.
         """
@@ -267,7 +279,7 @@ class RunLog:
                 code="exchange.unknown",
                 hint="`redrive show RUN --exchanges` lists them.",
             )
-        digest, size = found[:2] if which == "request" else found[2:]
+        digest, size = found[:2] if which == "request" else found[2:4]
         if digest is None and size:
             raise PayloadGone(
                 f"the body of the {which} of exchange {exchange_id} has expired or was erased",
@@ -275,11 +287,18 @@ class RunLog:
                 hint="Logs outlive payloads; the setting keep_payloads_success_days says how long they stay.",
             )
         if digest is not None:
-            async for chunk in self._kernel.deps.contents.known(digest, size).stream():
+            chunks = self._kernel.deps.contents.known(digest, size).stream()
+            run_id, request, response = found[4:]
+            names = await reader.run(lambda rows: store.names_of_runs(rows, [run_id]))
+            over = await veil(self._kernel, names.get(run_id, (None, 0))[0])
+            told = {"which": which, "revealed": over.revealed}
+            self._kernel.note("exchange.download", exchange_id, told)
+            kind = present.media_type_of(request if which == "request" else response)
+            async for chunk in over.stream(chunks, kind):
                 yield chunk
 
-    async def _place(self, run_id: str, step: str | None) -> tuple[int, int | None, dict[int, str]]:
-        """The run's number, the step's position in it, and the names of its steps by position."""
+    async def _place(self, run_id: str, step: str | None) -> tuple[int, int | None, dict[int, str], str]:
+        """The run's number, the step's position in it, the names of its steps by position, and its flow."""
         number = number_of("r", run_id, "run")
 
         def read(rows: Rows) -> tuple[Run | None, dict[int, str]]:
@@ -289,7 +308,7 @@ class RunLog:
         if run is None:
             raise unknown("run", run_id)
         if step is None:
-            return number, None, names
+            return number, None, names, run.flow
         positions = {name: position for position, name in names.items()}
         if step not in positions and (built := self._built(run)) is not None:
             positions |= built.positions
@@ -301,7 +320,7 @@ class RunLog:
                 at=step,
                 hint=f"Did you mean {near!r}?" if near else "`redrive show RUN` lists its steps.",
             )
-        return number, positions[step], names
+        return number, positions[step], names, run.flow
 
 
 def _statuses(text: str | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from redrive.engine.indexer import Indexer, Lag
 from redrive.engine.searching import EVERYWHERE, Hit, Searching
 from redrive.engine.searching import Spot as SearchSpot
 from redrive.errors import StateConflict, UsageError
+from redrive.service import veiled
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
 from redrive.service.outcomes import TooFar, Tracing
@@ -56,9 +57,17 @@ class Search:
         First those whose tracked value or delivery key it is, exactly: `delivery` is what became of
         the item in that run, also where it was delivered under another key at a later step. Where
         there is none, or `everywhere`, then those in any payload that is kept. A page may hold fewer
-        than `limit` although it has a `next`: a call reads so much and no more.
+        than `limit` although it has a `next`: a call reads so much and no more. What masking rules hide
+        from who asks is not found.
         Errors: `limit.invalid`, `cursor.invalid`.
         """
+        self._kernel.note("find", value[:MOST_SHOWN], {"field": field})
+        page = await self._find(value, field, everywhere=everywhere, limit=limit, cursor=cursor)
+        return await veiled.found(self._kernel, page)
+
+    async def _find(
+        self, value: str, field: str | None, *, everywhere: bool, limit: int, cursor: str | None
+    ) -> FindPage:
         size = page_size(limit)
         exact, place = _places(cursor)
         if not storable(value, field) or not value:

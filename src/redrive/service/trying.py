@@ -32,6 +32,7 @@ from redrive.service.connector_views import (
 )
 from redrive.service.kernel import Kernel
 from redrive.service.payloads import Payloads
+from redrive.service.veil import require_reveal
 from redrive.service.views import ErrorView
 from redrive.store import connections as connection_store
 
@@ -106,6 +107,8 @@ async def _payload(kernel: Kernel, payloads: Payloads, connection: str, request:
     if request.sample:
         data = encode(await _sample(kernel, connection, request.endpoint))
     elif request.payload is not None:
+        # What rules hide would go out as asterisks otherwise, and what is sent comes back to be seen.
+        await require_reveal(kernel, None, "to send a stored payload")
         detail = await payloads.get(request.payload)
         media_type = request.media_type or detail.media_type
         stream = payloads.stream(request.payload, 0, min(detail.size_bytes, MOST_SENT_BYTES + 1))

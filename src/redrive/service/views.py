@@ -174,7 +174,8 @@ class PayloadDetail(PayloadView):
 
     `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the
     content is not text. `edited_from` links an edited payload to its original, `patch` is the
-    JSON Patch between them.
+    JSON Patch between them. `masked`: masking rules hold for it, so its bytes are handed out without
+    what they hide, and `digest` is not that of its bytes.
     """
 
     run: str | None
@@ -188,6 +189,7 @@ class PayloadDetail(PayloadView):
     edited_from: str | None = None
     patch: list[dict[str, Any]] | None = None
     edit_reason: str | None = None
+    masked: OnlyTrue = False
 
 
 class ItemRange(View):
@@ -423,8 +425,12 @@ class CheckResult(View):
 
 
 class TokenView(View):
+    """`account` null: made in the home itself. `scopes`: roles and rights, side by side."""
+
     id: str
     name: str
+    account: str | None = None
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None = None
     last_used_at: datetime | None = None

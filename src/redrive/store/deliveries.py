@@ -60,6 +60,8 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     payload_id: int | None
     item: int | None
     at: int
+    field: str | None
+    """Of the item whose value the key is."""
 
 
 def keys_delivered(rows: Rows, run_id: int, position: int) -> list[str]:
@@ -91,7 +93,7 @@ def _deliveries() -> Select[tuple[object, ...]]:
     )
     return select(
         _d.c.id, _t.c.ledger, _t.c.connection, _t.c.endpoint, _d.c.key, _d.c.status, _d.c.run_id, _s.c.step,
-        _d.c.payload_id, _d.c.item, _d.c.at,
+        _d.c.payload_id, _d.c.item, _d.c.at, _t.c.key_field,
     ).select_from(joined)  # fmt: skip
 
 

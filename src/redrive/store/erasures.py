@@ -140,6 +140,7 @@ _LEFT_ALONE: Final = frozenset(
     {
         "flows", "flow_versions", "connectors", "connector_versions", "connections", "tokens", "targets",
         "contents", "dictionaries", "deliveries", "erasures", "erased_items", "facts", "backups",
+        "accounts", "sessions", "masks",
     }
 )  # fmt: skip
 _NO_TEXT: Final = frozenset({"digest", "base", "lineage", "delivered_digest"})

@@ -76,9 +76,15 @@ _FAILED = Statement(
     .limit(bindparam("at_most"))
 )
 BODY = Statement(
-    select(_x.c.request_body, _x.c.request_bytes, _x.c.response_body, _x.c.response_bytes).where(
-        _x.c.id == bindparam("exchange_id")
-    )
+    select(
+        _x.c.request_body,
+        _x.c.request_bytes,
+        _x.c.response_body,
+        _x.c.response_bytes,
+        _x.c.run_id,
+        _x.c.request,
+        _x.c.response,
+    ).where(_x.c.id == bindparam("exchange_id"))
 )
 
 

@@ -24,7 +24,6 @@ INSERT_LOG = Insert(tables.log_lines)
 INSERT_TRACKED = Insert(tables.tracked, conflict="ignore")
 INSERT_EXCHANGE = Insert(tables.exchanges)
 INSERT_EDIT = Insert(tables.edits)
-INSERT_AUDIT = Insert(tables.audit)
 
 ANSWER_EXCHANGE = Statement(
     update(tables.exchanges)

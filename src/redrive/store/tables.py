@@ -540,6 +540,41 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("data", LargeBinary),
+    Column("via", Text),  # session, token NAME, local token, process
+    Column("address", Text),
+    Column("result", Text, nullable=False),  # ok, or the code of what went wrong
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False, unique=True),  # the name as it is looked up
+    Column("role", Text, nullable=False),
+    Column("reveal", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("password", Text),  # its hash, with salt and costs
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("signed_in_at", BigInteger),
+    UniqueConstraint("issuer", "subject"),
+)
+
+# A session of no account is the local administrator's, made by a one-time link.
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("account_id", BigInteger, index=True),
+    Column("way", Text, nullable=False),  # password, link, oidc
+    Column("address", Text),
+    Column("agent", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
 )
 
 tokens = Table(
@@ -550,6 +585,21 @@ tokens = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
+    Column("account_id", BigInteger),  # whose it is; none: made in the home itself
+    Column("scopes", LargeBinary, nullable=False),
+    Column("last_used_at", BigInteger),
+)
+
+masks = Table(
+    "masks",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("flow", Text),
+    Column("fields", LargeBinary, nullable=False),
+    Column("pattern", Text),
+    Column("note", Text),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 start_keys = Table(

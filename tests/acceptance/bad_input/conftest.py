@@ -16,7 +16,7 @@ TOKEN = "local-token"
 
 @asynccontextmanager
 async def api_of(service):
-    app = create_app(service, Settings(), access=Access(TOKEN, service.tokens.verify))
+    app = create_app(service, Settings(), access=Access(TOKEN))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport,

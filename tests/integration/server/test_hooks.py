@@ -51,7 +51,7 @@ class World:
     def __init__(self, service, clock) -> None:
         self.service = service
         self.clock = clock
-        app = create_app(service, FixedSettings(), access=Access("local", service.tokens.verify))
+        app = create_app(service, FixedSettings(), access=Access("local", service))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url=BASE)
 

@@ -19,7 +19,7 @@ def service() -> RecordingService:
 
 @pytest.fixture
 def access(service: RecordingService) -> Access:
-    return Access("local-token", service.tokens.verify)
+    return Access("local-token", service)
 
 
 @pytest.fixture

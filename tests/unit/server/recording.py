@@ -11,7 +11,6 @@ from typing import Any
 from redrive.errors import (
     ConfirmationNeeded,
     FlowInvalid,
-    Forbidden,
     NotFound,
     PayloadGone,
     Problem,
@@ -21,6 +20,7 @@ from redrive.errors import (
     StoreFull,
     UserError,
 )
+from redrive.service.actors import Actor
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
 from redrive.service.flowtest_views import (
     Difference,
@@ -83,6 +83,7 @@ from redrive.service.views import (
     UploadView,
 )
 from redrive.triggers.signature import refused
+from tests.unit.server.recording_people import Doors, NoAccounts, NoAudit, OneSession
 
 AT = datetime(2026, 11, 20, 9, 15, 2, tzinfo=UTC)
 CONTENT = b'[{"id": 1042, "total": 19.90}, {"id": 1043, "note": "\\u001b[31mred"}, {"id": 1044}]'
@@ -446,7 +447,7 @@ class Queue(Noun):
 
 
 class Payloads(Noun):
-    async def get(self, payload_id: str) -> PayloadDetail:
+    async def get(self, payload_id: str, *, text: bool = True) -> PayloadDetail:
         if payload_id == "gone":
             raise PayloadGone("Payload gone was kept until yesterday", at="gone")
         found = self.service.details.get(payload_id)
@@ -769,23 +770,21 @@ class Tests(Noun):
 
 
 class Tokens(Noun):
-    async def create(self, name: str, *, days: int | None = None) -> NewToken:
-        self.note("create", name, days=days)
-        return NewToken(id="t1", name=name, created_at=AT, token="rd_secret")
+    async def create(
+        self, name: str, *, days: int | None = None, scopes: Sequence[str] | None = None
+    ) -> NewToken:
+        self.note("create", name, days=days, scopes=scopes)
+        return NewToken(id="t1", name=name, scopes=["admin"], created_at=AT, token="rd_secret")
 
     async def list(self) -> Page[TokenView]:
-        return Page[TokenView](items=[TokenView(id="t1", name="ci", created_at=AT)])
+        return Page[TokenView](items=[TokenView(id="t1", name="ci", scopes=["admin"], created_at=AT)])
 
     async def revoke(self, token_id: str) -> None:
         self.note("revoke", token_id)
         self.service.known(token_id, "t1", "token")
 
-    async def verify(self, token: str) -> str:
-        if token == "store-busy":
-            raise StoreBusy("Another process holds the store")
-        if token != "rd_secret":
-            raise Forbidden("The token is not known")
-        return "ci"
+    async def verify(self, token: str, address: str | None = None) -> Actor:
+        return await self.service.doors.verify(token, address)
 
 
 class ClosedHooks:
@@ -817,6 +816,12 @@ class RecordingService:
         self.erasures = Erasures(self)
         self.tests = Tests(self)
         self.tokens = Tokens(self)
+        self.doors = self.sign_ins = Doors()
+        self.sessions = OneSession(self.doors)
+        self.oidc = self.doors
+        self.accounts = NoAccounts()
+        self.audit = NoAudit()
+        self.masks = None  # tested on a home of their own
         self.connectors = None
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.hooks = ClosedHooks()

@@ -7,7 +7,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from redrive.errors import Forbidden
-from redrive.server.auth import Access, check_host, check_origin, cookie_name, is_open
+from redrive.server.auth import Names, is_open
+from redrive.server.routes.sign_in import own_path
 
 
 def leaves(routes):
@@ -25,7 +26,7 @@ async def test_every_route_wants_a_token_or_a_session(app, stranger):
             address = re.sub(r"\{\w+\}", "x", path)
             answer = await stranger.request(method.upper(), address)
             if is_open(address):
-                assert answer.status_code in {200, 503}, address
+                assert answer.status_code != 401, address
                 continue
             closed += 1
             assert answer.status_code == 401, (method, address)
@@ -84,14 +85,14 @@ async def test_a_store_in_trouble_at_sign_in_is_not_a_wrong_token(stranger):
     assert answer.headers["retry-after"] == "1"
 
 
-async def test_a_one_time_link_makes_one_session(stranger, access):
-    code = access.new_code()
+async def test_a_one_time_link_makes_one_session(stranger, service):
+    code = service.sign_ins.new_code()
     answer = await stranger.get(f"/login/{code}")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     assert cookie.startswith("redrive_session_8765=")
     assert (await stranger.get("/api/v1/runs")).status_code == 200
     page = (await stranger.get("/")).text
@@ -104,8 +105,8 @@ async def test_a_one_time_link_makes_one_session(stranger, access):
     assert "set-cookie" not in again.headers
 
 
-async def test_a_session_changes_things_only_from_its_own_origin(stranger, access):
-    await stranger.get(f"/login/{access.new_code()}")
+async def test_a_session_changes_things_only_from_its_own_origin(stranger, service):
+    await stranger.get(f"/login/{service.sign_ins.new_code()}")
     body = {"force": False}
     without = await stranger.post("/api/v1/runs/r3/stop", json=body)
     assert without.status_code == 403
@@ -120,8 +121,8 @@ async def test_a_session_changes_things_only_from_its_own_origin(stranger, acces
     assert other.json()["code"] == "origin.not_allowed"
 
 
-async def test_signing_out_ends_the_session(stranger, access):
-    await stranger.get(f"/login/{access.new_code()}")
+async def test_signing_out_ends_the_session(stranger, service):
+    await stranger.get(f"/login/{service.sign_ins.new_code()}")
     cookies = dict(stranger.cookies)
     done = await stranger.delete("/api/v1/session", headers={"Origin": "http://127.0.0.1:8765"})
     assert done.status_code == 204
@@ -130,14 +131,16 @@ async def test_signing_out_ends_the_session(stranger, access):
     assert (await stranger.get("/api/v1/runs")).status_code == 401
 
 
-async def test_a_session_ends_with_its_time():
-    now = [0.0]
-    access = Access(clock=lambda: now[0])
-    session = access.redeem(access.new_code())
-    header = f"{cookie_name('localhost:1')}={session}"
-    assert access.has_session(header, "localhost:1")
-    now[0] = 8 * 24 * 3600
-    assert not access.has_session(header, "localhost:1")
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+async def test_what_a_browser_says_of_another_site_is_believed(stranger, service, site):
+    await stranger.get(f"/login/{service.sign_ins.new_code()}")
+    headers = {"Origin": "http://127.0.0.1:8765", "Sec-Fetch-Site": site}
+    answer = await stranger.post("/api/v1/runs/r3/stop", json={"force": False}, headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "origin.not_allowed"
+    headers["Sec-Fetch-Site"] = "same-origin"
+    answer = await stranger.post("/api/v1/runs/r3/stop", json={"force": False}, headers=headers)
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -152,13 +155,13 @@ async def test_a_rebound_host_name_is_refused_with_a_good_token_and_on_open_rout
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:80", "localhost:9000", "LOCALHOST", "[::1]:8765"])
 def test_names_of_this_machine_pass(host):
-    check_host(host)
+    Names().check_host(host)
 
 
 @pytest.mark.parametrize("origin", ["null", "http://evil.example", "http://localhost:8765", "file://"])
 def test_other_origins_do_not_pass(origin):
     with pytest.raises(Forbidden):
-        check_origin(origin, "127.0.0.1:8765")
+        Names().check_origin(origin, "127.0.0.1:8765")
 
 
 async def test_another_origin_is_refused_with_a_good_token(api):
@@ -171,3 +174,11 @@ def test_every_route_of_the_noun_modules_reads_exact_json(app):
 
     plain = [r.path for r in app.routes if isinstance(r, APIRoute) and not isinstance(r, ExactRoute)]
     assert set(plain) <= {"/healthz", "/readyz", "/login/{code}", "/", "/api/v1/docs", "/api/v1/openapi.json"}
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "x", "/\tx", "", "/a\\b"]
+)
+def test_the_way_on_after_a_sign_in_stays_on_this_server(to):
+    assert own_path(to) == "/"
+    assert own_path("/runs?status=failure#x") == "/runs?status=failure#x"

@@ -275,7 +275,7 @@ async def open_home(folder: Path, **settings: Any) -> AsyncIterator[Home]:
         changed=lambda _run: None,
     )
     kernel = Kernel(
-        deps=deps, home=folder, actor="ann", registry=registry, secrets=secrets, blobs=contents._blobs
+        deps=deps, home=folder, owner="ann", registry=registry, secrets=secrets, blobs=contents._blobs
     )
     try:
         yield Home(kernel, clock)

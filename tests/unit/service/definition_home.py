@@ -70,7 +70,7 @@ async def opened(home: Path, registry: Registry | None = None) -> AsyncIterator[
         changed=lambda _run: None,
     )
     try:
-        yield Kernel(deps=deps, home=home, actor="tester", registry=registry, secrets=secrets, blobs=blobs)
+        yield Kernel(deps=deps, home=home, owner="tester", registry=registry, secrets=secrets, blobs=blobs)
     finally:
         await connections.close()
         await asyncio.to_thread(committer.close)

@@ -2,6 +2,48 @@
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
+/** What is left out stays. */
+export interface AccountChange {
+  role?: 'viewer' | 'operator' | 'builder' | 'admin' | null
+  reveal?: boolean | null
+  enabled?: boolean | null
+  password?: string | null
+}
+
+/** A new account. Without a password it can only be signed in to by OIDC. */
+export interface AccountRequest {
+  name: string
+  role?: 'viewer' | 'operator' | 'builder' | 'admin'
+  password?: string | null
+  reveal?: boolean
+}
+
+/** One person. `password` says whether there is one; `issuer` who else vouches for the person. */
+export interface AccountView {
+  id: string
+  name: string
+  role: 'viewer' | 'operator' | 'builder' | 'admin'
+  reveal: boolean
+  enabled: boolean
+  password: boolean
+  issuer?: string | null
+  created_at: string
+  signed_in_at?: string | null
+}
+
+/** Who did what, when, from where, to what, and how it ended: `ok`, or the code of the refusal. */
+export interface AuditLine {
+  id: string
+  at: string
+  actor: string
+  via?: string | null
+  address?: string | null
+  action: string
+  subject: string
+  result: string
+  data?: Record<string, Json>
+}
+
 /** `url` is the page on which a person agrees; `authorized` says that it is done. */
 export interface AuthorizationView {
   connection: string
@@ -579,6 +621,37 @@ export interface MakeTestBody {
   store?: boolean
 }
 
+/** Fields by name from their end (`email`, `customer.phone`, `*card*`), and a pattern of values. `flow` null: in data of all flows. */
+export interface MaskRequest {
+  fields?: string[]
+  pattern?: string | null
+  flow?: string | null
+  note?: string | null
+}
+
+/** A masking rule: what it hides from all who lack the right `reveal`. */
+export interface MaskView {
+  name: string
+  flow?: string | null
+  fields: string[]
+  pattern?: string | null
+  note?: string | null
+  created_at: string
+}
+
+/** Who the caller is; answered to those who have not signed in too. `account` is null for the local administrator. `first_start`: there is no account yet. */
+export interface Me {
+  signed_in: boolean
+  name?: string | null
+  account?: string | null
+  role?: 'viewer' | 'operator' | 'builder' | 'admin' | null
+  rights?: string[]
+  via?: string | null
+  session?: SessionView | null
+  first_start: boolean
+  ways_in: WaysIn
+}
+
 /** Another place in the queue: another priority, or before all that waits. */
 export interface MoveRequest {
   priority?: 'highest' | 'high' | 'regular' | 'low' | 'lowest' | null
@@ -589,6 +662,8 @@ export interface MoveRequest {
 export interface NewToken {
   id: string
   name: string
+  account?: string | null
+  scopes: string[]
   created_at: string
   expires_at?: string | null
   last_used_at?: string | null
@@ -612,6 +687,16 @@ export interface NoticeView {
   tries: number
   error: string | null
   sent_at: string | null
+}
+
+export interface PageAccountView {
+  items: AccountView[]
+  next?: string | null
+}
+
+export interface PageAuditLine {
+  items: AuditLine[]
+  next?: string | null
 }
 
 export interface PageBackupView {
@@ -709,6 +794,11 @@ export interface PageLookupView {
   next?: string | null
 }
 
+export interface PageMaskView {
+  items: MaskView[]
+  next?: string | null
+}
+
 export interface PageNoticeView {
   items: NoticeView[]
   next?: string | null
@@ -744,6 +834,11 @@ export interface PageRunRow {
   next?: string | null
 }
 
+export interface PageSessionView {
+  items: SessionView[]
+  next?: string | null
+}
+
 export interface PageSettingView {
   items: SettingView[]
   next?: string | null
@@ -764,6 +859,12 @@ export interface PageTriggerView {
   next?: string | null
 }
 
+/** One's own password. All other sessions of the account end. */
+export interface PasswordChange {
+  current: string
+  password: string
+}
+
 /** What to pause; `name` of a flow or connection. */
 export interface PauseRequest {
   kind: 'all' | 'flow' | 'connection'
@@ -779,7 +880,7 @@ export interface PauseView {
   at: string
 }
 
-/** A payload with where it stands and, as far as it is bounded, its text. `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the content is not text. `edited_from` links an edited payload to its original, `patch` is the JSON Patch between them. */
+/** A payload with where it stands and, as far as it is bounded, its text. `text` is at most 64 KiB of the content as stored, then ends in `[trimmed]`; null where the content is not text. `edited_from` links an edited payload to its original, `patch` is the JSON Patch between them. `masked`: masking rules hold for it, so its bytes are handed out without what they hide, and `digest` is not that of its bytes. */
 export interface PayloadDetail {
   id: string
   items: number | null
@@ -799,6 +900,7 @@ export interface PayloadDetail {
   edited_from?: string | null
   patch?: (Record<string, Json>)[] | null
   edit_reason?: string | null
+  masked?: boolean
 }
 
 /** One payload in a list. `items` is null where the payload's form is not known. */
@@ -1102,6 +1204,19 @@ export interface SecretsStatus {
   unreadable: string[]
 }
 
+/** A browser that is signed in. `account` null: as the local administrator, by a one-time link. */
+export interface SessionView {
+  id: string
+  account: string | null
+  way: 'password' | 'link' | 'oidc'
+  address?: string | null
+  agent?: string | null
+  created_at: string
+  seen_at: string
+  expires_at: string
+  current?: boolean
+}
+
 /** One setting that differs: its place (`fields[2].to`), what it was, what it is. */
 export interface SettingChange {
   setting: string
@@ -1141,6 +1256,11 @@ export interface ShapeView {
   owns_steps: string[]
   settings_schema: Record<string, Json>
   examples: (Record<string, Json>)[]
+}
+
+export interface SignInRequest {
+  name: string
+  password: string
 }
 
 /** A start of a flow document that need not be imported. */
@@ -1231,11 +1351,16 @@ export interface TestsBody {
 export interface TokenBody {
   name: string
   days?: number | null
+  /** Roles and rights, side by side. */
+  scopes?: string[] | null
 }
 
+/** `account` null: made in the home itself. `scopes`: roles and rights, side by side. */
 export interface TokenView {
   id: string
   name: string
+  account?: string | null
+  scopes: string[]
   created_at: string
   expires_at?: string | null
   last_used_at?: string | null
@@ -1381,7 +1506,19 @@ export interface Url {
   file?: string | null
 }
 
+/** How a person can sign in here. `oidc` is the name to show on the button, or null. */
+export interface WaysIn {
+  password: boolean
+  oidc?: string | null
+}
+
 export interface Routes {
+  'GET /api/v1/accounts': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageAccountView }
+  'POST /api/v1/accounts': { query: Record<string, never>; body: AccountRequest; answer: AccountView }
+  'DELETE /api/v1/accounts/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
+  'GET /api/v1/accounts/{name}': { query: Record<string, never>; body: undefined; answer: AccountView }
+  'PATCH /api/v1/accounts/{name}': { query: Record<string, never>; body: AccountChange; answer: AccountView }
+  'GET /api/v1/audit': { query: { who?: string | null; what?: string | null; subject?: string | null; since?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageAuditLine }
   'GET /api/v1/backups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageBackupView }
   'POST /api/v1/backups': { query: { name?: string; secrets?: boolean }; body: undefined; answer: undefined }
   'GET /api/v1/caches': { query: { scope?: 'run' | 'flow' | 'company' | null; name?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageCacheView }
@@ -1447,12 +1584,20 @@ export interface Routes {
   'GET /api/v1/lookups/{name}/export': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/lookups/{name}/find': { query: { value: string; direction?: 'forward' | 'backward'; match?: 'exact' | 'trimmed' | 'case_insensitive' | 'loose' | 'prefix' }; body: undefined; answer: LookupAnswer }
   'POST /api/v1/lookups/{name}/import': { query: { duplicates?: 'refuse' | 'first' | 'last'; header?: 'auto' | 'yes' | 'no'; column?: string[] | null; delimiter?: string | null; encoding?: string; filename?: string }; body: undefined; answer: TableImported }
+  'GET /api/v1/masks': { query: Record<string, never>; body: undefined; answer: PageMaskView }
+  'DELETE /api/v1/masks/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
+  'GET /api/v1/masks/{name}': { query: Record<string, never>; body: undefined; answer: MaskView }
+  'PUT /api/v1/masks/{name}': { query: Record<string, never>; body: MaskRequest; answer: MaskView }
+  'GET /api/v1/me': { query: Record<string, never>; body: undefined; answer: Me }
+  'PUT /api/v1/me/password': { query: Record<string, never>; body: PasswordChange; answer: undefined }
   'GET /api/v1/notices': { query: { group?: string | null; status?: 'waiting' | 'sent' | 'failed' | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageNoticeView }
   'POST /api/v1/notices/{notice}/send': { query: Record<string, never>; body: undefined; answer: NoticeView }
+  'GET /api/v1/oidc/callback': { query: Record<string, never>; body: undefined; answer: undefined }
+  'GET /api/v1/oidc/start': { query: { to?: string }; body: undefined; answer: undefined }
   'DELETE /api/v1/pauses': { query: { kind: 'all' | 'flow' | 'connection'; name?: string }; body: undefined; answer: Removed }
   'GET /api/v1/pauses': { query: Record<string, never>; body: undefined; answer: PagePauseView }
   'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
-  'GET /api/v1/payloads/{payload_id}': { query: Record<string, never>; body: undefined; answer: PayloadDetail }
+  'GET /api/v1/payloads/{payload_id}': { query: { text?: boolean }; body: undefined; answer: PayloadDetail }
   'GET /api/v1/payloads/{payload_id}/content': { query: { items?: string | null }; body: undefined; answer: undefined }
   'GET /api/v1/payloads/{payload_id}/items': { query: { start?: number; stop?: number | null }; body: undefined; answer: ItemRange }
   'GET /api/v1/pools': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PagePoolView }
@@ -1494,9 +1639,12 @@ export interface Routes {
   'GET /api/v1/secrets': { query: Record<string, never>; body: undefined; answer: SecretsStatus }
   'POST /api/v1/secrets/rotate': { query: Record<string, never>; body: RotateRequest; answer: Rotated }
   'DELETE /api/v1/session': { query: Record<string, never>; body: undefined; answer: undefined }
+  'GET /api/v1/sessions': { query: { all?: boolean }; body: undefined; answer: PageSessionView }
+  'DELETE /api/v1/sessions/{session_id}': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/settings': { query: Record<string, never>; body: undefined; answer: PageSettingView }
   'GET /api/v1/shapes': { query: Record<string, never>; body: undefined; answer: PageShapeView }
   'GET /api/v1/shapes/{kind}': { query: Record<string, never>; body: undefined; answer: ShapeView }
+  'POST /api/v1/sign-in': { query: Record<string, never>; body: SignInRequest; answer: Me }
   'POST /api/v1/tests': { query: Record<string, never>; body: TestsBody; answer: FlowTestReport }
   'GET /api/v1/tokens': { query: Record<string, never>; body: undefined; answer: PageTokenView }
   'POST /api/v1/tokens': { query: Record<string, never>; body: TokenBody; answer: NewToken }

@@ -34,9 +34,14 @@ _BYTES: dict[int | str, dict[str, Any]] = {
     response_model=PayloadDetail,
     responses=problems(404, 410),
 )
-async def get_payload(service: Service, request: Request, payload_id: PayloadId) -> Response:
+async def get_payload(
+    service: Service,
+    request: Request,
+    payload_id: PayloadId,
+    text: Annotated[bool, Query(description="Whether the text is wanted; else it is null.")] = True,
+) -> Response:
     """Where it stands and, bounded, its text: what is longer ends in `[trimmed]`."""
-    return tagged_answer(request, await service.payloads.get(payload_id))
+    return tagged_answer(request, await service.payloads.get(payload_id, text=text))
 
 
 @router.get(
@@ -72,8 +77,10 @@ async def content(
         Query(max_length=60, description="`a:b`: these items, as `redrive payload --items` prints them."),
     ] = None,
 ) -> Response:
-    """The exact bytes, whole or by Range, with the content's hash as ETag; or a range of items."""
-    detail = await service.payloads.get(payload_id)
+    """The exact bytes, whole or by Range, with the content's hash as ETag; or a range of items. Where masking
+    rules hold for the caller: without what they hide, and whole or by items only.
+    """
+    detail = await service.payloads.get(payload_id, text=False)
     # Content is hostile: it is handed out as a file, and never rendered (the guard adds nosniff and CSP).
     headers = {"Content-Disposition": "attachment", "Cache-Control": "private, no-cache"}
     media_type = detail.media_type if _MEDIA_TYPE.fullmatch(detail.media_type) else "application/octet-stream"
@@ -84,6 +91,10 @@ async def content(
         return await first_chunk(
             service.payloads.items_bytes(payload_id, start, stop), headers=headers, media_type=media_type
         )
+    if detail.masked:  # made while it is sent: neither its length nor its hash is known before
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type=media_type)
+        return await first_chunk(service.payloads.stream(payload_id), headers=headers, media_type=media_type)
     tag = f'"{detail.digest}"'
     headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match"), tag):

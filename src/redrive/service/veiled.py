@@ -1,0 +1,122 @@
+"""Views of the run log without what masking rules hide from who acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeVar
+
+from redrive.service.kernel import Kernel
+from redrive.service.veil import Veil, any_rules, rules_of_flows, veil
+from redrive.service.views import (
+    ErrorView,
+    ExchangeView,
+    FindItem,
+    FindPage,
+    LogLine,
+    Page,
+    PayloadView,
+    RunRow,
+    RunView,
+    StepRunView,
+)
+
+R = TypeVar("R", bound=RunRow)
+
+
+async def run(kernel: Kernel, row: R) -> R:
+    """A run: its variables, its summary, what its steps tell."""
+    if not await any_rules(kernel):
+        return row
+    return _run(row, await veil(kernel, row.flow))
+
+
+async def runs(kernel: Kernel, page: Page[RunRow]) -> Page[RunRow]:
+    if not await any_rules(kernel):
+        return page
+    items = [_run(row, await veil(kernel, row.flow)) for row in page.items]
+    return page.model_copy(update={"items": items})
+
+
+def _run(row: R, over: Veil) -> R:
+    if over.mask is None:
+        return row
+    changed: dict[str, object] = {
+        "variables": over.value(row.variables),
+        "summary": over.text(row.summary) if row.summary else row.summary,
+    }
+    if isinstance(row, RunView):
+        changed["steps"] = [_step(step, over) for step in row.steps]
+        changed["plan"] = over.value(row.plan)
+    return row.model_copy(update=changed)
+
+
+def _step(step: StepRunView, over: Veil) -> StepRunView:
+    lists = {
+        name: payloads(getattr(step, name), over)
+        for name in ("payloads_in", "payloads_out", "failed_payloads")
+    }
+    return step.model_copy(update={**lists, "error": _error(step.error, over)})
+
+
+def _error(error: ErrorView | None, over: Veil) -> ErrorView | None:
+    if error is None:
+        return None
+    hint = over.text(error.hint) if error.hint else error.hint
+    return error.model_copy(update={"detail": over.text(error.detail), "hint": hint})
+
+
+def payloads(views: Sequence[PayloadView], over: Veil) -> list[PayloadView]:
+    """The meta of payloads are fields too."""
+    if over.mask is None:
+        return list(views)
+    return [one.model_copy(update={"meta": over.value(one.meta)}) for one in views]
+
+
+def log_line(line: LogLine, over: Veil) -> LogLine:
+    if over.mask is None:
+        return line
+    return line.model_copy(update={"message": over.text(line.message), "data": over.value(line.data)})
+
+
+def exchange(view: ExchangeView, over: Veil) -> ExchangeView:
+    if over.mask is None:
+        return view
+    return view.model_copy(
+        update={
+            "url": over.address(view.url),
+            "request_headers": over.headers(view.request_headers),
+            "response_headers": over.headers(view.response_headers),
+            "error": over.text(view.error) if view.error else view.error,
+        }
+    )
+
+
+async def found(kernel: Kernel, page: FindPage) -> FindPage:
+    """What stands in hidden fields is not found: otherwise a guess could be confirmed."""
+    if not page.items or not await any_rules(kernel):
+        return page
+    items: list[FindItem] = []
+    for one in page.items:
+        over = await veil(kernel, one.flow)
+        if not over.hides(one.field) and over.field(one.field, one.value) == one.value:
+            items.append(one)
+    return page.model_copy(update={"items": items})
+
+
+Key: TypeAlias = Callable[[str, str | None, str], str]
+"""Ledger, field and key of a delivery -> the key as it may be seen."""
+
+
+async def keys(kernel: Kernel) -> Key:
+    """A key is the value of a field. Whose flow a ledger is, its name tells, unless it is shared."""
+    if not await any_rules(kernel):
+        return lambda _ledger, _field, key: key
+    known = {name: await veil(kernel, name) for name in await rules_of_flows(kernel)}
+    every, common = await veil(kernel, None), await veil(kernel, "")
+
+    def shown(ledger: str, field: str | None, key: str) -> str:
+        flow, slash, _ = ledger.partition("/")
+        over = known.get(flow, common) if slash else every
+        return over.field(field or "", key) if field else over.text(key)
+
+    return shown

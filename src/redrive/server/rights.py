@@ -28,7 +28,8 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "find", "search_status", "list_deliveries", "get_delivery", "list_lookups", "get_lookup",
         "lookup_entries", "find_in_lookup", "export_lookup", "list_pools", "get_pool", "pool_entries",
         "export_pool", "list_caches", "get_cache", "cache_entries", "cache_pages", "cache_content",
-        "list_groups", "get_group", "list_notices", "list_masks", "get_mask", "pauses", "circuits", "uses",
+        "list_groups", "get_group", "list_notices", "list_masks", "get_mask", "pauses", "circuits",
+        "uses",
     ),
     "run": (
         "start", "start_document", "upload", "pin_run", "unpin_run", "send_notice", "move", "pause", "resume",
@@ -43,7 +44,8 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "set_lookup_entry",
         "delete_lookup_entry", "clear_lookup", "import_lookup", "delete_lookup", "add_to_pool",
         "remove_from_pool", "clear_pool", "import_pool", "delete_pool", "delete_cache_entry", "clear_cache",
-        "import_description", "try_endpoint", "delete_connector", "delete_connection", "delete_cache", "set_group", "delete_group", "test_group",
+        "import_description", "try_endpoint", "delete_connector", "delete_connection", "delete_cache", "set_group",
+        "delete_group", "test_group",
     ),
     "deploy": ("deploy", "restore_flow", "change_flow"),
     "administer": (

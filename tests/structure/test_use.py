@@ -17,6 +17,7 @@ PROJECT = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
 
 # Packages whose module has another name.
 MODULES = {
+    "argon2-cffi": "argon2",
     "jsonschema-rs": "jsonschema_rs",
     "pydantic-monty": "pydantic_monty",
     "python-jsonpath": "jsonpath",

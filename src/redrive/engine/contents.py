@@ -20,7 +20,7 @@ from blake3 import blake3
 from redrive.core import ranges
 from redrive.core.ranges import Part, Parts, Segment, SegmentIndex, SegmentWriter
 from redrive.engine.dictionaries import Families
-from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, Found, joined, worth
+from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, Found, all_joined, joined, worth
 from redrive.engine.packing import Packing
 from redrive.engine.recent import Recent
 from redrive.engine.sharing import Sharing, sharing_with
@@ -59,19 +59,9 @@ class StoredContent(Content):
     """
 
     __slots__ = (
-        "_index",
-        "_store",
-        "base",
-        "data",
-        "digest",
-        "form",
-        "offset",
-        "pins",
-        "recipe",
-        "rows",
-        "size_bytes",
-        "written",
-    )
+        "_index", "_store", "base", "data", "digest", "form", "offset", "pins", "recipe", "rows",
+        "size_bytes", "written",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -267,7 +257,7 @@ class ContentStore:
         """
         sharing = await sharing_with(base) if isinstance(base, StoredContent) else None
         if sharing is None:
-            return await self.put(_joined(base, found))
+            return await self.put(all_joined(base, found))
         if whole:
             (one,) = [segment async for segment in found]
             digest, size = told()
@@ -498,11 +488,6 @@ class ContentStore:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
-
-
-async def _joined(base: Content, found: AsyncIterator[Found]) -> AsyncIterator[bytes]:
-    async for segment in found:
-        yield await joined(base, segment.parts)
 
 
 async def _data_of(first: Piece | None, pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:

@@ -336,8 +336,7 @@ class StepExecution:
         seen: dict[int, int] | None,
     ) -> StepError | None:
         """Try until it works or is not worth it. None: it worked."""
-        step, context = self._step, self._context
-        connection, attempt = self._connection, 0
+        step, context, connection, attempt = self._step, self._context, self._connection, 0
         while True:
             attempt += 1
             step.attempts = max(step.attempts, attempt)
@@ -359,9 +358,9 @@ class StepExecution:
             if again and not context.preview:
                 # The target is down, and took nothing: the payload waits for it instead of failing.
                 context.log.info(f"the target is down, it is waited for: {caught.detail}", code=caught.code)
+                attempt -= 1
                 self._output.drop()
                 self._record()
-                attempt -= 1
                 continue
             last = caught.retry != "backoff" or attempt > self._retries or context.preview
             if last or self._is_too_long(caught):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from redrive.core import ranges
@@ -99,6 +99,12 @@ async def joined(base: Content, parts: Sequence[Part]) -> bytes:
     """The bytes of parts."""
     held = [(start, await base.read(start, stop)) for start, stop in ranges.windows(parts)]
     return ranges.joined(parts, held)
+
+
+async def all_joined(base: Content, found: AsyncIterator[Found]) -> AsyncIterator[bytes]:
+    """The bytes of segments, one after the other."""
+    async for segment in found:
+        yield await joined(base, segment.parts)
 
 
 def worth(parts: Parts | None, size_bytes: int) -> bool:

@@ -16,7 +16,7 @@ RIGHTS: Final = MappingProxyType(
         "read": "See flows, runs, steps, payloads, deliveries, the queue; download and find.",
         "run": "Start runs, upload payloads for them, pin runs, send a notice again.",
         "redrive": "Plan and start retries and redrives, with edited payloads too.",
-        "stop": "Stop runs.",
+        "stop": "Stop runs; move them in the queue; pause and resume; try a target that is down at once.",
         "resolve": "Say whether an unknown delivery arrived.",
         "build": "Change flows, connectors, connections, lookups, data pools, caches, notification groups; "
         "run tests. Secrets are never shown.",

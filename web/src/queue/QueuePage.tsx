@@ -82,7 +82,7 @@ export default function QueuePage() {
   const all = isPaused(paused, 'all')
   const rows = waiting.rows
   const chosen = rows.filter((row) => selected.has(row.run)).map((row) => row.run)
-  const mayMove = can('run')
+  const mayMove = can('stop')
   const mayStop = can('stop')
 
   const columns = useMemo<Column<QueueItem>[]>(

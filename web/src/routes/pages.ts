@@ -22,4 +22,5 @@ export const PAGES: Page[] = [
   { path: '/connections', title: 'Connections', nav: { group: 'build', icon: 'plug', order: 2 }, load: () => import('~/connections/ConnectionsPage') },
   { path: '/connections/$connection', title: 'Connection', load: () => import('~/connections/ConnectionPage') },
   { path: '/connectors/$connector', title: 'Connector', load: () => import('~/connections/ConnectorPage') },
+  { path: '/people', title: 'People', nav: { group: 'system', icon: 'people', order: 2 }, load: () => import('~/people/PeoplePage') },
 ]

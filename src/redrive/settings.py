@@ -25,6 +25,7 @@ Source: TypeAlias = Literal["default", "file", "environment", "option"]
 FOREIGN = MappingProxyType(
     {
         "REDRIVE_TEST_ALL": "The test suite: run the full matrix.",
+        "REDRIVE_SCREENSHOTS": "The test suite: write the pictures of the docs.",
         "REDRIVE_FAILPOINT": "The crash suite: where this process is to be killed, `name[:n]`.",
     }
 )

@@ -107,6 +107,7 @@ JSON = {
     "connectors show": "`{name, document}`; with `--endpoint` EndpointView",
     "connectors import": "DescriptionImported",
     "connectors try": "TryView",
+    "insights": "InsightsView",
     "lookups": "list of LookupView",
     "lookups show": "list of LookupEntry",
     "lookups search": "list of LookupEntry",

@@ -32,6 +32,7 @@ from redrive.service.flowtest_views import (
 )
 from redrive.service.group_views import GroupRequest, GroupView, NoticeStatus, NoticeView, TestSent
 from redrive.service.hook_calls import HookAnswer, HookCall
+from redrive.service.insight_views import InsightsView
 from redrive.service.kept_views import (
     BackupView,
     Deleted,
@@ -362,6 +363,16 @@ class Caches(Protocol):
     async def delete(self, cache: str) -> Removed: ...
 
 
+class Insights(Protocol):
+    async def get(
+        self,
+        *,
+        flow: str | None = None,
+        since: datetime | None = None,
+        bucket: Literal["hour", "day"] | None = None,
+    ) -> InsightsView: ...
+
+
 class Queue(Protocol):
     """What waits and why; what is paused; which targets are down."""
 
@@ -521,6 +532,8 @@ class Services(Protocol):
     def triggers(self) -> Triggers: ...
     @property
     def queue(self) -> Queue: ...
+    @property
+    def insights(self) -> Insights: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
     async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:

@@ -532,6 +532,53 @@ export interface Imported {
   warnings?: string[]
 }
 
+/** The runs that were queued within one hour or day from `at` on (UTC). */
+export interface InsightBucket {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+  at: string
+}
+
+/** Runs that have ended, by their outcome, and how long half of them, and 95 of 100, took at most. */
+export interface InsightCounts {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+}
+
+/** The runs of one flow in the whole time. */
+export interface InsightFlow {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+  flow: string
+}
+
+/** `complete` is false where older runs are still being counted: then numbers grow for a while. */
+export interface InsightsView {
+  since: string
+  until: string
+  bucket: string
+  flow?: string | null
+  total: InsightCounts
+  buckets: InsightBucket[]
+  flows: InsightFlow[]
+  complete?: boolean
+}
+
 /** Items `start` to before `stop` of a payload, each as its own text, in order. */
 export interface ItemRange {
   payload: string
@@ -1573,6 +1620,7 @@ export interface Routes {
   'POST /api/v1/groups/{name}/test': { query: Record<string, never>; body: undefined; answer: TestSent }
   'GET /api/v1/health': { query: Record<string, never>; body: undefined; answer: Health }
   'POST /api/v1/imports': { query: Record<string, never>; body: ImportBody; answer: PageImported }
+  'GET /api/v1/insights': { query: { flow?: string | null; since?: string | null; bucket?: 'hour' | 'day' | null }; body: undefined; answer: InsightsView }
   'POST /api/v1/login-links': { query: Record<string, never>; body: undefined; answer: LoginLink }
   'GET /api/v1/lookups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageLookupView }
   'DELETE /api/v1/lookups/{name}': { query: Record<string, never>; body: undefined; answer: Removed }

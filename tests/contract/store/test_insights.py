@@ -5,12 +5,19 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import BigInteger, bindparam, update
 
 from redrive.core.ids import lowest_at
 from redrive.engine.insights import HOUR_MS, Insights
 from redrive.store import insights as store
-from redrive.store import runs as run_store
+from redrive.store import tables
+from redrive.store.statements import Statement
 
+_END = Statement(
+    update(tables.runs)
+    .where(tables.runs.c.id == bindparam("late", type_=BigInteger))
+    .values(status="failure", finished_at=5)
+)
 FIRST = 24 * 20_000
 """An hour at which a day begins."""
 
@@ -66,12 +73,9 @@ async def test_an_hour_is_folded_again_until_its_runs_have_ended(here, insights)
     late = await give(here, 1, 2, "running")
     await insights.fold()
     assert await summed(here) == {(FIRST + 1, "orders"): [1, 0, 0, 0]}
-    await here.write(
-        lambda tx: tx.execute(run_store.runs.update().where(run_store.runs.c.id == late).values(status="failure"))
-        if hasattr(run_store, "runs")
-        else None
-    )
+    await here.write(lambda transaction: transaction.run(_END, late=late))
     await insights.fold()
+    assert await summed(here) == {(FIRST + 1, "orders"): [1, 0, 1, 0]}
 
 
 async def test_counts_stay_when_their_runs_go(here, insights, clock):

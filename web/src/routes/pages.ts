@@ -23,4 +23,5 @@ export const PAGES: Page[] = [
   { path: '/connections/$connection', title: 'Connection', load: () => import('~/connections/ConnectionPage') },
   { path: '/connectors/$connector', title: 'Connector', load: () => import('~/connections/ConnectorPage') },
   { path: '/people', title: 'People', nav: { group: 'system', icon: 'people', order: 2 }, load: () => import('~/people/PeoplePage') },
+  { path: '/insights', title: 'Insights', nav: { group: 'watch', icon: 'chart', order: 5 }, load: () => import('~/insights/InsightsPage') },
 ]

@@ -71,5 +71,14 @@ if [ "${REDRIVE_SKIP_UI:-}" != 1 ] && ! "$venv/bin/python" hatch_build.py >/dev/
         pip install --require-hashes -r requirements-node.lock || say "Node.js cannot be installed"
 fi
 # hatchling is in the lock, so nothing is downloaded to build with.
-uv install --no-deps --no-build-isolation -e . || pip install --no-deps --no-build-isolation -e .
+(
+    REDRIVE_SKIP_UI=1 # built below, where it can be seen
+    export REDRIVE_SKIP_UI
+    uv install --no-deps --no-build-isolation -e . || pip install --no-deps --no-build-isolation -e .
+)
+if [ "${REDRIVE_SKIP_UI:-}" != 1 ]; then
+    say "Building the web page"
+    "$venv/bin/python" tools/npm.py build >&2 ||
+        say "The web page cannot be built; all else works. To try again: make web"
+fi
 "$venv/bin/python" -m compileall -q src >/dev/null 2>&1 || say "src cannot be compiled beforehand"

@@ -25,7 +25,11 @@ Source: TypeAlias = Literal["default", "file", "environment", "option"]
 FOREIGN = MappingProxyType(
     {
         "REDRIVE_TEST_ALL": "The test suite: run the full matrix.",
+        "REDRIVE_SKIP_UI": "Installation: leave the web page out.",
+        "REDRIVE_NODE": "Installation: `wheel` builds the web page with the Node.js of a package.",
+        "REDRIVE_CHROMIUM": "The test suite: the browser for the web page.",
         "REDRIVE_SCREENSHOTS": "The test suite: write the pictures of the docs.",
+        "REDRIVE_FIGURES": "The test suite: a file for the figures of the web page.",
         "REDRIVE_FAILPOINT": "The crash suite: where this process is to be killed, `name[:n]`.",
     }
 )

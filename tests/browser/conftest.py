@@ -10,13 +10,15 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.acceptance.product import TIMEOUT_S, Command
 from tests.structure.tree import ROOT
@@ -67,6 +69,36 @@ class Site:
     expected: list[str] = field(default_factory=list)
     """Parts of console messages that the test itself brings about."""
 
+    def __post_init__(self) -> None:
+        token = json.loads((self.command.home / "server.json").read_text())["token"]
+        self.api = httpx.Client(
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
+        )
+
+    def load(self, *texts: str) -> None:
+        """Import documents and deploy their flows."""
+        documents = [{"filename": f"{n}.yaml", "text": text} for n, text in enumerate(texts)]
+        answer = self.api.post("/imports", json={"documents": documents, "deploy": True})
+        assert answer.is_success, answer.text
+
+    def start(self, flow: str, **request: Any) -> str:
+        answer = self.api.post(f"/flows/{flow}/runs", json=request, params={"trigger": "manual"})
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    def ended(self, run: str) -> dict[str, Any]:
+        """The run's row when it has ended."""
+        while True:
+            row = self.api.get(f"/runs/{run}/wait", params={"timeout_s": 30}).json()
+            if row["status"] not in {"queued", "running"}:
+                return dict(row)
+
+    def run(self, flow: str, **request: Any) -> str:
+        """Start a run and wait for its end."""
+        run = self.start(flow, **request)
+        self.ended(run)
+        return run
+
     def page(self, browser: Browser, *, signed_in: bool = True, **options: Any) -> Page:
         """A page of a new browser profile, watched for faults."""
         options = {"viewport": {"width": 1360, "height": 820}, "color_scheme": "light", **options}
@@ -111,7 +143,9 @@ def served(home: Command) -> Iterator[Site]:
         line = process.stdout.readline()
         assert line, process.communicate(timeout=TIMEOUT_S)[1].decode()
         told = json.loads(line)
-        yield Site(told["url"], told["link"], home)
+        site = Site(told["url"], told["link"], home)
+        with site.api:
+            yield site
     finally:
         process.terminate()
         process.communicate(timeout=TIMEOUT_S)
@@ -128,6 +162,49 @@ def page(site: Site, browser: Browser) -> Iterator[Page]:
     opened = site.page(browser)
     yield opened
     opened.context.close()
+
+
+class Clicks:
+    """Clicks and presses of Enter, counted; and the seconds from the first to now."""
+
+    def __init__(self) -> None:
+        self.many = 0
+        self._began = 0.0
+
+    def click(self, locator: Locator) -> None:
+        self._count()
+        locator.click()
+
+    def enter(self, locator: Locator) -> None:
+        self._count()
+        locator.press("Enter")
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def _count(self) -> None:
+        if self.many == 0:
+            self._began = time.perf_counter()
+        self.many += 1
+
+
+FIGURES: dict[str, str] = {}
+
+
+def figure(name: str, value: str) -> None:
+    """One figure of the page, told at the end of the tests."""
+    FIGURES[name] = value
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if FIGURES:
+        terminalreporter.section("figures of the web page")
+        for name, value in FIGURES.items():
+            terminalreporter.write_line(f"{name}: {value}")
+    if (path := os.environ.get("REDRIVE_FIGURES")) and FIGURES:
+        known = json.loads(Path(path).read_text()) if Path(path).exists() else {}
+        Path(path).write_text(json.dumps({**known, **FIGURES}, indent=2) + "\n")
 
 
 def look_over(page: Page) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import look_over, picture
+from tests.browser.conftest import figure, look_over, picture
 
 MOST_BYTES, MOST_FILES = 300_000, 15
 
@@ -24,7 +24,7 @@ def test_a_stranger_sees_how_to_sign_in_and_makes_no_call(site, browser):
     page.context.close()
 
 
-def test_the_first_page_is_light_and_quick(site, browser, capsys):
+def test_the_first_page_is_light_and_quick(site, browser):
     context = site.page(browser).context
     figures = []
     for when in ("cold", "warm"):
@@ -41,11 +41,8 @@ def test_the_first_page_is_light_and_quick(site, browser, capsys):
         files = [url for url, size in sent.items() if "/static/" in url and size]
         figures.append((when, sum(sent[url] for url in files), len(files), usable))
         page.close()
-    with capsys.disabled():
-        for when, size, many, usable in figures:
-            print(
-                f"\nfirst page, {when}: {size:,} bytes of files, {many} files, usable after {usable:.0f} ms"
-            )
+    for when, size, many, usable in figures:
+        figure(f"first page, {when}", f"{size:,} bytes in {many} files, usable after {usable:.0f} ms")
     assert all(size <= MOST_BYTES and many <= MOST_FILES for _, size, many, _ in figures)
     assert figures[0][1] > 50_000
     assert figures[1][1] == 0, "a browser keeps the files"

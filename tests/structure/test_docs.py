@@ -109,6 +109,9 @@ def test_the_lock_of_the_web_page_names_no_address():
     lock = json.loads(read(ROOT / "web" / "package-lock.json"))["packages"]
     assert not [name for name, one in lock.items() if "resolved" in one]
     assert not [name for name, one in lock.items() if name and "integrity" not in one]
+    # `npm ci` refuses a lock without the packages of other platforms.
+    asked = {name for one in lock.values() for name in one.get("optionalDependencies", ())}
+    assert not [name for name in asked if f"node_modules/{name}" not in lock]
 
 
 def test_changes_have_an_unreleased_part():

@@ -61,6 +61,7 @@ JSON = {
     "up": "`{url, link, home}` when it is ready",
     "run": "RunView",
     "runs": "list of RunRow",
+    "overview": "Overview",
     "queue": "list of QueueItem",
     "queue move": "QueueItem",
     "pause": "PauseView",

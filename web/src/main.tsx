@@ -6,7 +6,6 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { makeQueries } from './api/queries'
-import { Toasts } from './components/Toasts'
 import { router } from './routes/router'
 import { applyTheme } from './shell/theme'
 import './styles/tokens.css'
@@ -22,7 +21,6 @@ if (root !== null) {
       <CSPProvider disableStyleElements>
         <QueryClientProvider client={makeQueries()}>
           <RouterProvider router={router} />
-          <Toasts />
         </QueryClientProvider>
       </CSPProvider>
     </StrictMode>,

@@ -52,7 +52,7 @@ def pairs(option: str, texts: Sequence[str] | None, form: str = "NAME=VALUE") ->
     return found
 
 
-def since(text: str | None, now: datetime) -> datetime | None:
+def since(text: str | None, now: datetime, option: str = "--since") -> datetime | None:
     """An instant (`2026-11-20`, `2026-11-20T09:15`, with or without zone) or a time ago (`90m`, `2d`).
 
     Without a zone it is this machine's time. Errors: `usage`.
@@ -69,8 +69,8 @@ def since(text: str | None, now: datetime) -> datetime | None:
         return at.astimezone(UTC) if at.tzinfo is None else at
     except (ValueError, OverflowError, OSError):
         raise UsageError(
-            f"--since {text}: not a time",
-            at="--since",
+            f"{option} {text}: not a time",
+            at=option,
             hint="Write 2026-11-20, 2026-11-20T09:15:00Z, or a time ago such as 90m, 2h, 7d.",
         ) from None
 

@@ -103,6 +103,9 @@ async def runs(
     text: Annotated[str | None, Parameter(help="Free text.")] = None,
     version: Annotated[int | None, Parameter(help="Only runs of this flow version.")] = None,
     warnings: Annotated[bool | None, Parameter(help="Only runs with warnings.")] = None,
+    until: Annotated[str | None, Parameter(help="Queued before this time; 2h, 7d mean ago.")] = None,
+    unhealed: Annotated[bool, Parameter(help="Without failures that a later run made good.")] = False,
+    oldest: Annotated[bool, Parameter(help="The oldest first.")] = False,
     limit: PageLimit = 50,
     cursor: PageCursor = None,
     session: Injected,
@@ -110,6 +113,7 @@ async def runs(
     """List runs, newest first."""
     page_size(limit)
     at = since_when(since, datetime.now(UTC))
+    before = since_when(until, datetime.now(UTC), "--until")
     async with session.connect() as client:
         rows, after = await gather(
             lambda most, place: client.runs.list(
@@ -120,6 +124,9 @@ async def runs(
                 text=text,
                 version=version,
                 warnings=warnings,
+                until=before,
+                unhealed=unhealed,
+                oldest=oldest,
                 limit=most,
                 cursor=place,
             ),

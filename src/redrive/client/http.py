@@ -40,6 +40,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
+from redrive.service.reading_views import Comparison, HitPage, ItemWay, ItemWindow, Picked, StartForm
 from redrive.service.secret_views import Rotated, RotateRequest, SecretsStatus
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
@@ -60,6 +61,7 @@ from redrive.service.views import (
     LoginLink,
     LogLine,
     NewToken,
+    Overview,
     Page,
     PayloadDetail,
     PayloadView,
@@ -158,6 +160,9 @@ class _Flows(_Noun):
     async def diff(self, name: str, *, before: str | None = None, after: str | None = None) -> FlowDiff:
         return await self._to.get(FlowDiff, "flows", name, "diff", before=before, after=after)
 
+    async def start_form(self, name: str, *, version: str | None = None) -> StartForm:
+        return await self._to.get(StartForm, "flows", name, "start-form", version=version)
+
     async def shapes(self) -> Page[ShapeView]:
         return await self._to.get(Page[ShapeView], "shapes")
 
@@ -238,6 +243,10 @@ class _Runs(_Noun):
         text: str | None = None,
         version: int | None = None,
         warnings: bool | None = None,
+        until: datetime | None = None,
+        unhealed: bool = False,
+        oldest: bool = False,
+        brief: bool = False,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[RunRow]:
@@ -251,12 +260,19 @@ class _Runs(_Noun):
             text=text,
             version=version,
             warnings=warnings,
+            until=until,
+            unhealed=unhealed or None,
+            oldest=oldest or None,
+            brief=brief or None,
             limit=limit,
             cursor=cursor,
         )
 
-    async def get(self, run_id: str) -> RunView:
-        return await self._to.get(RunView, "runs", run_id)
+    async def get(self, run_id: str, *, listed: int = 100) -> RunView:
+        return await self._to.get(RunView, "runs", run_id, listed=listed)
+
+    async def overview(self) -> Overview:
+        return await self._to.get(Overview, "overview")
 
     async def wait(self, run_id: str, timeout_s: float | None = None) -> RunRow:
         loop = asyncio.get_running_loop()
@@ -312,6 +328,34 @@ class _Payloads(_Noun):
 
     async def items(self, payload_id: str, start: int, stop: int) -> ItemRange:
         return await self._to.get(ItemRange, "payloads", payload_id, "items", start=start, stop=stop)
+
+    async def window(self, payload_id: str, start: int, stop: int, *, item_bytes: int = 65_536) -> ItemWindow:
+        path = ("payloads", payload_id, "window")
+        return await self._to.get(ItemWindow, *path, start=start, stop=stop, item_bytes=item_bytes)
+
+    async def search(
+        self, payload_id: str, text: str, *, start: int = 0, most: int = 200, items: bool = True
+    ) -> HitPage:
+        path = ("payloads", payload_id, "search")
+        return await self._to.get(HitPage, *path, text=text, start=start, limit=most, items=items)
+
+    async def pick(
+        self,
+        payload_id: str,
+        expression: str,
+        *,
+        run: str | None = None,
+        step: str | None = None,
+        after: bool = False,
+    ) -> Picked:
+        path = ("payloads", payload_id, "selection")
+        return await self._to.get(Picked, *path, items=expression, run=run, step=step, after=after)
+
+    async def compare(self, before: str, after: str, *, key: str | None = None) -> Comparison:
+        return await self._to.get(Comparison, "payloads", before, "diff", after=after, key=key)
+
+    async def way(self, payload_id: str, item: int) -> ItemWay:
+        return await self._to.get(ItemWay, "payloads", payload_id, "items", str(item), "way")
 
     async def stream(
         self, payload_id: str, start: int = 0, stop: int | None = None

@@ -1,9 +1,10 @@
-"""Which items of a bucket a redrive takes: `FIELD = V`, `FIELD in V,V`, `failed`, joined by `and`."""
+"""Which items of a bucket a redrive takes: `FIELD = V`, `FIELD in V,V`, `#0,3`, `failed`, joined by `and`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -18,6 +19,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_NUMBERS = re.compile(r"(\d{1,15})(?::(\d{1,15}))?")
+MAX_NUMBER = 10**15
 
 
 class SelectionInvalid(ValueError):
@@ -32,10 +35,22 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """All terms must fit; `failed` also asks that the item failed in the source run."""
+    """All terms must fit; `failed` also asks that the item failed in the source run.
+
+    `numbers` are half-open ranges, sorted and apart: items with these numbers in their payload. None:
+    any number.
+    """
 
     terms: tuple[Term, ...]
     failed: bool = False
+    numbers: tuple[tuple[int, int], ...] | None = None
+
+    def numbered(self, number: int) -> bool:
+        """Whether the number of an item in its payload is one of those that were asked for."""
+        if self.numbers is None:
+            return True
+        at = bisect_right(self.numbers, (number, MAX_NUMBER + 1)) - 1
+        return at >= 0 and number < self.numbers[at][1]
 
     def matcher(self) -> Callable[[bytes], bool]:
         """A test for the bytes of one item. A field that is missing, or a list, fits nothing."""
@@ -72,15 +87,21 @@ def parse(expression: str) -> Selection:
     tokens = _tokens(expression)
     terms: list[Term] = []
     failed = False
+    numbers: list[tuple[int, int]] | None = None
     at = 0
     while True:
-        at, term = _term(tokens, at)
-        if term is None:
-            failed = True
+        if at < len(tokens) and tokens[at][0] == "word" and tokens[at][1].startswith("#"):
+            if numbers is not None:
+                raise SelectionInvalid("item numbers stand there twice; write them as one list: #0,3,7:9")
+            at, numbers = _numbers(tokens, at)
         else:
-            terms.append(term)
+            at, term = _term(tokens, at)
+            if term is None:
+                failed = True
+            else:
+                terms.append(term)
         if at == len(tokens):
-            return Selection(tuple(terms), failed)
+            return Selection(tuple(terms), failed, None if numbers is None else _merged(numbers))
         if tokens[at] != ("word", "and"):
             raise SelectionInvalid(f"expected `and` before {tokens[at][1]!r}")
         at += 1
@@ -100,7 +121,7 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
         tokens.append((match.lastgroup, value))
         at = match.end()
     if not tokens:
-        raise SelectionInvalid("expected `FIELD = V`, `FIELD in V,V` or `failed`")
+        raise SelectionInvalid("expected `FIELD = V`, `FIELD in V,V`, `#0,3` or `failed`")
     return tokens
 
 
@@ -126,6 +147,39 @@ def _term(tokens: list[tuple[str, str]], at: int) -> tuple[int, Term | None]:
         values.add(_value(tokens, at + 1))
         at += 2
     return at, Term(path, frozenset(values))
+
+
+def _numbers(tokens: list[tuple[str, str]], at: int) -> tuple[int, list[tuple[int, int]]]:
+    """`#0,3,7:9`: items by their numbers, from 0; a range is half-open."""
+    ranges = [_range(tokens[at][1][1:])]
+    at += 1
+    while at < len(tokens) and tokens[at][0] == "comma":
+        ranges.append(_range(_value(tokens, at + 1)))
+        at += 2
+    return at, ranges
+
+
+def _range(text: str) -> tuple[int, int]:
+    found = _NUMBERS.fullmatch(text)
+    if found is None:
+        raise SelectionInvalid(f"{text!r} is no item number; write #0,3,7:9")
+    first = int(found[1])
+    stop = first + 1 if found[2] is None else int(found[2])
+    if stop <= first:
+        raise SelectionInvalid(
+            f"the range {text!r} holds no item: it begins at the first number, ends before the last"
+        )
+    return first, stop
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for first, stop in sorted(ranges):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(stop, found[-1][1]))
+        else:
+            found.append((first, stop))
+    return tuple(found)
 
 
 def _at_end_of_term(tokens: list[tuple[str, str]], at: int) -> bool:

@@ -6,7 +6,7 @@ it with a journal that writes nothing (a plan). Both look at the very same bucke
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import jsonpatch
@@ -25,6 +25,7 @@ from redrive.engine.buckets import Buckets, YoungBucket, as_payload
 from redrive.engine.contents import StoredContent
 from redrive.engine.deps import Deps
 from redrive.engine.overlap import Overlapping
+from redrive.engine.replacing import Replacing
 from redrive.engine.tracing import failed_items
 from redrive.errors import NotFound, PayloadError, PayloadGone, StateConflict, UsageError
 from redrive.sdk.payload import Payload
@@ -103,6 +104,8 @@ class Drafting:
         self._deps = deps
         self._draft = draft
         self._source = source
+        self._origins: dict[int, int] = {}
+        """Of a payload that was placed: the stored one that it was made from."""
         self._buckets = Buckets(deps.reader, deps.contents)
 
     def use(self, inputs: list[int]) -> None:
@@ -137,7 +140,7 @@ class Drafting:
             "meta": like.meta,
             "items": like.items,
             "lineage": None,
-            "edited_from": like.id,
+            "edited_from": self._origins.get(like.id, like.id),
             **changes,
         }
         payload = PayloadRow(
@@ -149,6 +152,7 @@ class Drafting:
             **fields,
         )
         held.add(payload, content)
+        self._origins[payload.id] = self._origins.get(like.id, like.id)
         return payload
 
     async def of_payloads(
@@ -300,7 +304,8 @@ class Drafting:
         wanted = {from_text("p", text): text for text in edits}
         bucket, held = self._bucket()
         async for _, payload, content in self._buckets.rows(inputs):
-            text = wanted.pop(payload.id, None) or wanted.pop(payload.edited_from, None)
+            origin = self._origins.get(payload.id, payload.id)
+            text = wanted.pop(payload.id, None) or wanted.pop(origin, None)
             if text is None:
                 self._place(bucket, held, payload, content)
                 continue
@@ -314,18 +319,56 @@ class Drafting:
                     hint="Mend the edit, or take it as it is with --force.",
                 )
             edited = Payload(new, media_type=payload.media_type, items_path=payload.items_path)
-            place = self._place(
-                bucket, held, payload, new, items=await count_items(edited), edited_from=payload.id
-            )
+            place = self._place(bucket, held, payload, new, items=await count_items(edited))
             patch = await self._patch(content, new)
-            self._draft.edits.append(Edit(place.id, payload.id, patch, reason))
+            self._draft.edits.append(Edit(place.id, place.edited_from or payload.id, patch, reason))
         if wanted:
-            raise NotFound(
-                f"the bucket at the start point holds no payload {', '.join(map(str, wanted.values()))}",
-                code="payload.unknown",
-                hint="`redrive show RUN --step STEP` lists the payloads that can be edited there.",
-            )
+            raise self._not_there(wanted.values())
         return [bucket]
+
+    async def with_items(
+        self, inputs: list[int], edits: dict[str, dict[str, str]], reason: str | None, *, force: bool
+    ) -> list[int]:
+        """The bucket with single items replaced by other texts; `edits`: by payload, by item number.
+
+        Errors: `edit.invalid` where an item no longer parses, `payload.unknown` where an id is not of
+        this bucket, `items.none` where a payload has no item of that number.
+        """
+        wanted = {from_text("p", text): text for text in edits}
+        bucket, held = self._bucket()
+        async for number, payload, content in self._buckets.rows(inputs):
+            origin = self._origins.get(payload.id, payload.id)
+            text = wanted.pop(payload.id, None) or wanted.pop(origin, None)
+            if text is None:
+                self._place(bucket, held, payload, content)
+                continue
+            view = as_payload(number, payload, content)
+            replacing = Replacing(text, payload.media_type, edits[text], force=force)
+            writing = await Writing.begin(Out(items=replacing.items(view), like=view))
+            if writing is None:
+                raise PayloadError(f"payload {text} has no items", code="items.none", at=text)
+            lineage = LineageBuilder()
+            if writing.whole is not None:
+                lineage.add_items([Item(b"", 0, item.number) for item in writing.items])
+                raws = [item.raw for item in writing.items]
+                new = await self._deps.contents.put_like(writing.whole, raws, content)
+            else:
+                new = await self._deps.contents.put_pieces(_pieces(writing, lineage), content)
+            replacing.require_all()
+            place = self._place(bucket, held, payload, new, items=writing.count, lineage=lineage.encode())
+            patch = replacing.patch(payload.items_path)
+            self._draft.edits.append(Edit(place.id, place.edited_from or payload.id, patch, reason))
+        if wanted:
+            raise self._not_there(wanted.values())
+        return [bucket]
+
+    @staticmethod
+    def _not_there(texts: Iterable[str]) -> NotFound:
+        return NotFound(
+            f"the bucket at the start point holds no payload {', '.join(map(str, texts))}",
+            code="payload.unknown",
+            hint="`redrive show RUN --step STEP` lists the payloads that can be edited there.",
+        )
 
     async def _why_not(self, content: StoredContent, like: PayloadRow) -> str | None:
         if content.size_bytes > MAX_PATCH_BYTES * 16:
@@ -357,7 +400,7 @@ class Drafting:
 
         Errors: `items.none` if nothing fits: a start with nothing would look like a success.
         """
-        failed: set[tuple[int, int]] | None = None
+        failed: dict[int, set[int]] | None = None
         if selection.failed:
             if self._source is None:
                 raise UsageError("`failed` needs a source run")
@@ -366,7 +409,9 @@ class Drafting:
         bucket, held = self._bucket()
         async for number, payload, content in self._buckets.rows(inputs):
             view = as_payload(number, payload, content)
-            out = Out(items=_fitting(view, fits, failed), like=view)
+            origin = self._origins.get(payload.id, payload.id)
+            allowed = None if failed is None else failed.get(origin, set())
+            out = Out(items=fitting(view, selection, fits, allowed), like=view)
             writing = await Writing.begin(out)
             if writing is None:
                 continue
@@ -389,9 +434,16 @@ class Drafting:
         return [bucket]
 
 
-async def _fitting(
-    payload: Payload, fits: Callable[[bytes], bool], failed: set[tuple[int, int]] | None
+async def fitting(
+    payload: Payload,
+    selection: Selection,
+    fits: Callable[[bytes], bool],
+    allowed: set[int] | None,
 ) -> AsyncIterator[list[Item]]:
+    """The items of a payload that a selection takes, at most those `allowed`.
+
+    Errors: `payload.invalid`.
+    """
     value: ItemValue | None = None
     async for items in payload.chunks():
         try:
@@ -400,7 +452,8 @@ async def _fitting(
             chosen = [
                 item
                 for item in items
-                if (failed is None or (item.payload, item.number) in failed)
+                if selection.numbered(item.number)
+                and (allowed is None or item.number in allowed)
                 and (value is None or fits(value(item.raw)))
             ]
         except ValueError as error:

@@ -31,25 +31,27 @@ Wanted = dict[int, Places]
 PAGE = 1000
 
 
-async def failed_items(deps: Deps, source: Run, start: str, *, after: bool) -> Places:
+async def failed_items(deps: Deps, source: Run, start: str, *, after: bool) -> dict[int, set[int]]:
     """The items of the bucket at a start point (input of the step, or with `after` its output)
     that ended, at that step or a later one, in a failed payload or in a delivery that was
-    rejected or is unknown.
+    rejected or is unknown. By the id of the payload in which they stand.
     """
     steps = await deps.reader.run(lambda rows: store.step_runs(rows, source.id))
     begin = next((step for step in steps if step.step == start), None)
     if begin is None:
-        return set()
+        return {}
     inside = _ahead_of(_flow(deps, source), steps, start, after=after)
     graph = Graph(deps, source)
     wanted: Wanted = {}
     for step in reversed(inside):
         await graph.add_failed(step, wanted)
         await graph.into_inputs(step, wanted)
-    found: Places = set()
+    found: dict[int, set[int]] = {}
     buckets = buckets_of(begin.outputs if after else begin.inputs) or []
-    async for number, row, _ in graph.buckets.rows(buckets):
-        found.update((number, item) for at, item in wanted.get(row.bucket, ()) if at == row.position)
+    async for _, row, _ in graph.buckets.rows(buckets):
+        items = {item for at, item in wanted.get(row.bucket, ()) if at == row.position}
+        if items:
+            found[row.id] = items
     return found
 
 

@@ -23,6 +23,7 @@ from redrive.service.connection_text import connection_text, sources_of
 from redrive.service.flow_history import FlowHistory
 from redrive.service.interface import Document, Kind
 from redrive.service.kernel import Kernel
+from redrive.service.start_forms import StartForms
 from redrive.service.versions import (
     digest_of,
     flow_named,
@@ -67,7 +68,7 @@ class _Target(msgspec.Struct, frozen=True):
     digest: bytes
 
 
-class Flows(FlowHistory, Bundles):
+class Flows(FlowHistory, Bundles, StartForms):
     """The noun `flows` on a home in this process."""
 
     def __init__(self, kernel: Kernel) -> None:

@@ -97,10 +97,9 @@ class Healing:
         records = await self._deps.reader.run(lambda rows: store.step_runs(rows, later.id))
         there = next(one for one in records if one.step == step.step)
         open_again = await failed_items(self._deps, later, step.step, after=False)
-        numbers = {number for number, _ in open_again}
         by: dict[int, int | None] = {}
-        async for number, row, _ in graph.buckets.rows(buckets_of(there.inputs) or []):
-            by[row.edited_from or row.id] = nested.get(row.id) if number in numbers else later.id
+        async for _, row, _ in graph.buckets.rows(buckets_of(there.inputs) or []):
+            by[row.edited_from or row.id] = nested.get(row.id) if row.id in open_again else later.id
         wanted: Wanted = {}
         await graph.add_failed(step, wanted)
         async for _, row, _ in graph.buckets.rows(buckets_of(step.inputs) or []):
@@ -130,8 +129,8 @@ class Healing:
                 before = begun.get(payload, set())
                 begun[payload] = None if items is None or before is None else before | items
         buckets = buckets_of(record.outputs if after else record.inputs) or []
-        async for number, row, _ in Buckets(self._deps.reader, self._deps.contents).rows(buckets):
-            wanted = {item for at, item in failed if at == number}
+        async for _, row, _ in Buckets(self._deps.reader, self._deps.contents).rows(buckets):
+            wanted = failed.get(row.id, set())
             items = begun.get(row.id, set())
             if wanted and items is not None and not wanted <= items:
                 return False

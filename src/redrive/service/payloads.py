@@ -17,33 +17,36 @@ from redrive.core.items import Item
 from redrive.core.jsonvalue import decode
 from redrive.core.run import PayloadRow, Plan
 from redrive.engine.buckets import as_payload
-from redrive.errors import PayloadGone, UsageError
+from redrive.errors import UsageError
 from redrive.sdk.payload import Payload
 from redrive.service import present
-from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.comparing import Comparing
+from redrive.service.item_ways import ItemWays
+from redrive.service.kernel import number_of, unknown
+from redrive.service.reading import MAX_ITEMS, TRIMMED, require_kept
+from redrive.service.reading_views import ItemWay
+from redrive.service.seeing import SeenItems
 from redrive.service.uploads import Checked
-from redrive.service.veil import Veil, any_rules, veil
+from redrive.service.veil import Veil
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
 from redrive.store import payloads as store
 from redrive.store import runs as run_store
 from redrive.store.committer import Transaction
 from redrive.store.contents import INSERT_CONTENT
 from redrive.store.database import Rows
-from redrive.store.runlog import names_of_runs
 from redrive.store.statements import row
 
-TRIMMED = "[trimmed]"
-MAX_ITEMS = 1_000
 _KEY: Final = secrets.token_bytes(32)
 MAX_ITEMS_BYTES = 16 << 20
 """Bounds of one range of items; its `stop` says how far it came."""
 
 
-class Payloads:
+class Payloads(Comparing):
     """Implements `redrive.service.interface.Payloads`."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    async def way(self, payload_id: str, item: int) -> ItemWay:
+        """Where an item stood before and after. Errors: `payload.unknown`, `items.none`."""
+        return await ItemWays(self._kernel).way(payload_id, item)
 
     # ---- one payload
 
@@ -64,7 +67,7 @@ class Payloads:
         if found is None:
             raise unknown("payload", payload_id)
         payload, place, edit = found
-        _require_kept(payload)
+        require_kept(payload)
         over = await self._veil(payload)
         shown, trimmed = await self._text(payload, over) if text else (None, False)
         if text:
@@ -84,23 +87,6 @@ class Payloads:
             edit_reason=edit.reason if edit else None,
         )
 
-    async def _veil(self, payload: PayloadRow) -> Veil:
-        """What of a payload who acts may see, by the rules of its flow."""
-        if not await any_rules(self._kernel):
-            return Veil(None)
-
-        def flow(rows: Rows) -> str | None:
-            place = store.place_of(rows, payload)
-            if place is None or place.run_id == store.UPLOAD:
-                return None
-            return names_of_runs(rows, [place.run_id]).get(place.run_id, (None, 0))[0]
-
-        return await veil(self._kernel, await self._kernel.deps.reader.run(flow))
-
-    def _note(self, action: str, payload_id: str, over: Veil, **data: object) -> None:
-        """A line of the audit log; where rules would hide something from others, it says so."""
-        self._kernel.note(action, payload_id, {**data, "revealed": over.revealed})
-
     async def _text(self, payload: PayloadRow, over: Veil) -> tuple[str | None, bool]:
         most = self._kernel.deps.settings.payload_display_bytes
         content = self._kernel.deps.contents.known(payload.digest, payload.size_bytes)
@@ -115,14 +101,6 @@ class Payloads:
         if "\0" in text:
             return None, trimmed
         return (text + TRIMMED if trimmed else text), trimmed
-
-    async def _payload(self, payload_id: str) -> PayloadRow:
-        number = number_of("p", payload_id, "payload")
-        found = await self._kernel.deps.reader.run(lambda rows: store.get_payload(rows, number))
-        if found is None:
-            raise unknown("payload", payload_id)
-        _require_kept(found)
-        return found
 
     # ---- its bytes
 
@@ -156,9 +134,9 @@ class Payloads:
         found: list[str] = []
         size = 0
         view = self._as_payload(payload)
-        reading = _Items(over, view)
+        reading = SeenItems(over, view.media_type, view.items_path)
         async for items in _within(view, payload.items, start, min(stop, start + MAX_ITEMS)):
-            await reading.begin()
+            await reading.begin(view)
             for item in items:
                 size += len(item.raw)
                 if found and size > MAX_ITEMS_BYTES:
@@ -185,10 +163,10 @@ class Payloads:
         over = await self._veil(payload)
         self._note("payload.download", payload_id, over, items=f"{start}:{stop}")
         view = self._as_payload(payload)
-        reading = _Items(over, view)
+        reading = SeenItems(over, view.media_type, view.items_path)
         begun = False
         async for items in _within(view, payload.items, start, stop):
-            await reading.begin()
+            await reading.begin(view)
             yield await _piece(view, [reading.of(item.raw) for item in items], first=not begun)
             begun = True
         if not begun:
@@ -256,30 +234,6 @@ class Payloads:
         )
 
 
-class _Items:
-    """Items of a payload as they may be seen."""
-
-    def __init__(self, over: Veil, payload: Payload) -> None:
-        self._over = over
-        self._payload = payload
-        self._prefix: bytes | None = None
-
-    async def begin(self) -> None:
-        """Once an item has been read: rows of CSV are told apart by the header before them."""
-        if self._prefix is None:
-            csv = self._over.mask is not None and formats.is_csv(self._payload.media_type)
-            self._prefix = (await self._payload.opening()).prefix if csv else b""
-
-    def of(self, raw: bytes) -> bytes:
-        if self._over.mask is None:
-            return raw
-        kind, head = self._payload.media_type, self._prefix or b""
-        # An item that is the whole document has its own names from the top.
-        path = self._payload.items_path
-        shown = self._over.content(head + raw, kind, path)
-        return shown.removeprefix(head)
-
-
 async def _part(chunks: AsyncIterator[bytes], start: int, stop: int | None) -> AsyncIterator[bytes]:
     """The bytes from `start` to before `stop` of a stream."""
     at = 0
@@ -322,16 +276,6 @@ async def _piece(payload: Payload, items: list[bytes], *, first: bool) -> bytes:
     prefix = (await payload.opening()).prefix if formats.is_csv(payload.media_type) else b""
     text = formats.render_range(items, payload.media_type, prefix)
     return text if first else text[len(prefix) :]
-
-
-def _require_kept(payload: PayloadRow) -> None:
-    if not payload.digest:
-        text = to_text("p", payload.id)
-        raise PayloadGone(
-            f"payload {text} has expired or was erased: only its record is kept",
-            at=text,
-            hint="Logs outlive payloads; give the data with --payload to run with it again.",
-        )
 
 
 def _check_range(start: int, stop: int | None) -> None:

@@ -18,6 +18,7 @@ from redrive.service.views import (
     ExchangeView,
     LogLine,
     PayloadView,
+    RunBrief,
     RunRow,
     StepRunView,
 )
@@ -29,9 +30,11 @@ Lists = dict[str, Any]
 NO_LISTS: Lists = {"payloads_in": [], "payloads_out": [], "failed_payloads": []}
 
 
-def run_row(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> RunRow:
+def run_row(
+    run: Run, redrives: list[int], now: int, healed_by: int | None = None, brief: RunBrief | None = None
+) -> RunRow:
     """`now` ends the duration of a run that has not ended."""
-    return RunRow(**run_fields(run, redrives, now, healed_by))
+    return RunRow(**run_fields(run, redrives, now, healed_by), brief=brief)
 
 
 def run_fields(run: Run, redrives: list[int], now: int, healed_by: int | None = None) -> dict[str, Any]:

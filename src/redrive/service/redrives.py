@@ -12,7 +12,6 @@ from redrive.core.flow import Flow, StepNode
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import DONE, FAILED, PRIORITIES, Begin, Plan, Run, StepRun
-from redrive.core.selection import SelectionInvalid, parse
 from redrive.engine.buckets import Buckets
 from redrive.engine.clock import instant
 from redrive.engine.draft import Draft, Drafting, require_ended
@@ -23,6 +22,7 @@ from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, Usag
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
+from redrive.service.reading import selection_of
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
 from redrive.service.veil import require_reveal
 from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
@@ -319,15 +319,13 @@ class Redrives:
             await require_reveal(self._kernel, source.flow, "to edit a payload")
             drafting.use(inputs or [])
             inputs = await drafting.edited(inputs or [], request.edits, request.reason, force=request.force)
+        if request.item_edits:
+            drafting.use(inputs or [])
+            inputs = await drafting.with_items(
+                inputs or [], request.item_edits, request.reason, force=request.force
+            )
         if request.items is not None:
-            try:
-                selection = parse(request.items)
-            except SelectionInvalid as error:
-                raise UsageError(
-                    f"the selection {request.items!r} cannot be read: {error}",
-                    code="items.invalid",
-                    hint="Write FIELD = V, FIELD in V,V or failed, joined by and.",
-                ) from None
+            selection = selection_of(request.items)
             drafting.use(inputs or [])
             inputs = await drafting.selected(inputs or [], selection, name, after=after)
         drafting.forget_all_but(inputs or [])

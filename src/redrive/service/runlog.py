@@ -15,14 +15,17 @@ from redrive.engine.clock import micros_of
 from redrive.engine.flows import BuiltFlow
 from redrive.errors import NotFound, PayloadGone, RedriveError, UsageError
 from redrive.service import present, veiled
+from redrive.service.briefs import brief_of
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.healing import Healing
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.overview import overview
 from redrive.service.veil import veil
 from redrive.service.views import (
     ExchangeView,
     LogLine,
+    Overview,
     Page,
     PayloadView,
     RunRow,
@@ -61,14 +64,19 @@ class RunLog:
         text: str | None = None,
         version: int | None = None,
         warnings: bool | None = None,
+        until: datetime | None = None,
+        unhealed: bool = False,
+        oldest: bool = False,
+        brief: bool = False,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[RunRow]:
-        """Runs, newest first. `status` may name several, separated by commas; `since` counts from
-        when a run was queued; `text` stands in summary, flow name or id, in either case.
+        """Runs, newest first, or `oldest` first. `status` may name several, separated by commas; `since` and
+        `until` count from when a run was queued; `text` stands in summary, flow name or id, in either
+        case; `unhealed` leaves out the failures that a later run has made good. `brief` fills that field.
 
         No index finds a text or a version: in a long log a page of these may hold fewer runs than asked
-        for, or none, and still have a `next`.
+        for, or none, and still have a `next`; so may one without healed runs.
 
         Errors: `status.unknown`, `since.invalid`, `limit.invalid`, `cursor.invalid`.
         """
@@ -78,10 +86,12 @@ class RunLog:
             statuses=_statuses(status),
             flow=flow,
             trigger=trigger,
-            since=_since(since),
+            since=_moment("since", since),
+            until=_moment("until", until),
             text=text,
             version=version,
             warnings=warnings,
+            oldest=oldest,
         )
         if not storable(flow, trigger, text) or (version is not None and version >= 1 << 63):
             return Page(items=[])
@@ -93,16 +103,21 @@ class RunLog:
         now = self._kernel.deps.clock.micros()
         healing = Healing(self._kernel.deps)
         healed = {run.id: await healing.healed_by(run) for run in found if run.id in redrives}
+        briefs = await self._kernel.deps.reader.run(
+            lambda rows: {run.id: brief_of(rows, run) for run in found[:size]} if brief else {}
+        )
         made = page(
             found,
             size,
-            lambda run: present.run_row(run, redrives.get(run.id, []), now, healed.get(run.id)),
+            lambda run: present.run_row(
+                run, redrives.get(run.id, []), now, healed.get(run.id), briefs.get(run.id)
+            ),
             lambda run: cursor_of(run.id),
         )
         made = await veiled.runs(self._kernel, made)
-        if made.next is None and further is not None:
-            return Page(items=made.items, next=cursor_of(further))
-        return made
+        after = made.next or (cursor_of(further) if further is not None else None)
+        items = [row for row in made.items if not unhealed or row.healed_by is None]
+        return Page(items=items, next=after)
 
     async def _walk(
         self, wanted: store.RunFilter, before: int | None, at_most: int
@@ -127,6 +142,10 @@ class RunLog:
             if loop.time() > until:
                 return found, before
 
+    async def overview(self) -> Overview:
+        """The last day hour by hour, open failures, and what runs and waits now."""
+        return await overview(self._kernel)
+
     # ---- one run
 
     async def row(self, number: int) -> RunRow:
@@ -140,8 +159,9 @@ class RunLog:
         row = present.run_row(run, redrives, self._kernel.deps.clock.micros(), healed)
         return await veiled.run(self._kernel, row)
 
-    async def get(self, run_id: str) -> RunView:
+    async def get(self, run_id: str, *, listed: int = LISTED) -> RunView:
         """A run with every step of its version in document order; one it did not reach is `pending`.
+        `listed` payloads stand in each list of a step, 100 at most.
 
         Errors: `run.unknown`.
         """
@@ -156,7 +176,7 @@ class RunLog:
             called: dict[str, list[int]] = {}
             for one, step in rows.all(run_store.CALLED_BY, run_id=number, after=0, at_most=MOST_CALLED):
                 called.setdefault(step, []).append(one)
-            return run, redrives, [(step, _lists(rows, step)) for step in steps], called
+            return run, redrives, [(step, _lists(rows, step, min(listed, LISTED))) for step in steps], called
 
         run, redrives, steps, called = await self._kernel.deps.reader.run(read)
         now = self._kernel.deps.clock.micros()
@@ -337,14 +357,14 @@ def _statuses(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def _since(moment: datetime | None) -> int | None:
+def _moment(name: str, moment: datetime | None) -> int | None:
     if moment is None:
         return None
     if moment.utcoffset() is None:
         raise UsageError(
-            "`since` needs a time zone",
+            f"`{name}` needs a time zone",
             code="since.invalid",
-            at="since",
+            at=name,
             hint="2026-01-31T12:00:00Z is in UTC.",
         )
     return micros_of(moment)
@@ -357,15 +377,17 @@ def _page(rows: Rows, step: StepRun, side: str, start: int, at_most: int) -> Any
     return store.payloads_page(rows, buckets, start, at_most)
 
 
-def _lists(rows: Rows, step: StepRun) -> present.Lists:
+def _lists(rows: Rows, step: StepRun, listed: int) -> present.Lists:
+    if listed <= 0:
+        return present.NO_LISTS
     lists: present.Lists = {}
     for name, side in (("payloads_in", "in"), ("payloads_out", "out"), ("failed_payloads", "failed")):
         if side == "failed" and not step.failed:
             lists[name] = []
             continue
         found = page(
-            _page(rows, step, side, 0, LISTED + 1),
-            LISTED,
+            _page(rows, step, side, 0, listed + 1),
+            listed,
             lambda row: present.payload_view(row[1]),
             lambda row: cursor_of(row[0] + 1),
         )

@@ -44,6 +44,17 @@ def _run(row: R, over: Veil) -> R:
         "variables": over.value(row.variables),
         "summary": over.text(row.summary) if row.summary else row.summary,
     }
+    brief = getattr(row, "brief", None)
+    if brief is not None and brief.cause is not None:
+        # The field that the key comes from is not known here: it is not told at all.
+        cause = brief.cause.model_copy(
+            update={
+                "detail": over.text(brief.cause.detail),
+                "hint": over.text(brief.cause.hint) if brief.cause.hint else brief.cause.hint,
+                "key": None,
+            }
+        )
+        changed["brief"] = brief.model_copy(update={"cause": cause})
     if isinstance(row, RunView):
         changed["steps"] = [_step(step, over) for step in row.steps]
         changed["plan"] = over.value(row.plan)

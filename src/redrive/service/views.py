@@ -106,6 +106,41 @@ class StepRunView(View):
     """Runs that the step has started, the first 100."""
 
 
+class Cause(View):
+    """Why a run failed: the first step that did, and the first record that it failed on."""
+
+    step: str
+    code: str
+    title: str
+    detail: str
+    hint: str | None = None
+    key: str | None = None
+    """The delivery key of the record, where the step sends with one."""
+    keys: int = 0
+    """How many records were rejected, or may have been sent, in that step."""
+    payload: str | None = None
+    item: int | None = None
+    payloads: int = 0
+    """How many payloads failed in that step."""
+
+
+class RunBrief(View):
+    """What a list tells of a run beyond its row: how much went through it, and why it failed.
+
+    Counted are the payloads that its own steps put out, and what stands in them.
+    """
+
+    payloads: int
+    items: int
+    size_bytes: int
+    delivered: int = 0
+    cause: Cause | None = None
+
+
+OnlyBrief = Annotated[RunBrief | None, Field(exclude_if=lambda value: value is None)]
+"""Written only where it was asked for."""
+
+
 class RunRow(View):
     """A run as the run log lists it: the run object without its steps."""
 
@@ -133,6 +168,7 @@ class RunRow(View):
     pinned: OnlyTrue = False
     payloads_expired: OnlyTrue = False
     """These two are written only where they are so."""
+    brief: OnlyBrief = None
 
 
 class RunView(RunRow):
@@ -337,6 +373,29 @@ class Imported(View):
     warnings: list[str] = []
 
 
+class Hour(View):
+    """What became of the runs that were queued in one hour."""
+
+    at: datetime
+    counts: dict[RunStatus, int]
+
+
+class Overview(View):
+    """What there is to see to: the runs of the last day, hour by hour, and what runs and waits now.
+
+    `open_failures` are those of the day that no later run has made good; where `more_failures`, the older
+    of them were not looked at.
+    """
+
+    since: datetime
+    hours: list[Hour]
+    counts: dict[RunStatus, int]
+    running: int
+    queued: int
+    open_failures: int
+    more_failures: bool = False
+
+
 class StartRequest(View):
     """How to start a run without a source. `payloads` are ids of stored payloads or uploads."""
 
@@ -365,7 +424,8 @@ class RetryRequest(View):
 class RedriveRequest(View):
     """Where to start (`after` or `at`, one of them), with what, how.
 
-    `edits` maps payload ids of the start bucket to ids of uploads that replace them.
+    `edits` maps payload ids of the start bucket to ids of uploads that replace them; `item_edits`
+    payload ids to new texts of single items, by the item's number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -374,6 +434,7 @@ class RedriveRequest(View):
     at: str | None = None
     payloads: list[str] = []
     edits: dict[str, str] = {}
+    item_edits: dict[str, dict[str, str]] = {}
     items: str | None = None
     skips: list[str] = []
     variables: dict[str, Any] = {}

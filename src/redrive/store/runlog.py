@@ -98,6 +98,9 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
     version: int | None = None
     warnings: bool | None = None
+    until: int | None = None
+    oldest: bool = False
+    """The oldest first: then `before` and `down_to` are read from the other end."""
 
 
 class LogRow(msgspec.Struct, frozen=True):
@@ -136,24 +139,31 @@ def horizon(rows: Rows, wanted: RunFilter, before: int | None) -> int | None:
     by_index = wanted.text is None and wanted.version is None and not _is_second(wanted)
     if by_index or _whole_id(rows, wanted) is not None:
         return None
-    older = [] if before is None else [_r.c.id < before]
+    order = _r.c.id.asc() if wanted.oldest else _r.c.id.desc()
+    further = [] if before is None else [_beyond(wanted, before)]
     found = [
         rows.query(
             select(_r.c.id)
-            .where(*part[:1], *older)
-            .order_by(_r.c.id.desc())
+            .where(*part[:1], *further)
+            .order_by(order)
             .limit(1)
             .offset(WALK_APART if part else WALK)
         )
         for part in _parts(rows, wanted)
     ]
-    return max((int(one[0][0]) for one in found if one), default=None)
+    nearest = min if wanted.oldest else max
+    return nearest((int(one[0][0]) for one in found if one), default=None)
+
+
+def _beyond(wanted: RunFilter, place: int) -> ColumnElement[bool]:
+    """What follows a place in the order that is wanted."""
+    return _r.c.id > place if wanted.oldest else _r.c.id < place
 
 
 def runs_page(
     rows: Rows, wanted: RunFilter, before: int | None, at_most: int, *, down_to: int | None = None
 ) -> list[Run]:
-    """The newest runs that fit, newest first, older than the run `before`, as far as `down_to`.
+    """The runs that fit, newest first, older than the run `before`, as far as `down_to`.
 
     One query for each flow or each status that is asked for: an index then gives its runs in
     order, and no query reads more than it shows unless a filter without an index asks for it.
@@ -162,16 +172,16 @@ def runs_page(
     if (whole := _whole_id(rows, wanted)) is not None:
         conditions.append(_r.c.id == whole)  # no text has to be looked through
     if before is not None:
-        conditions.append(_r.c.id < before)
+        conditions.append(_beyond(wanted, before))
     if down_to is not None:
-        conditions.append(_r.c.id >= down_to)
+        conditions.append(_r.c.id <= down_to if wanted.oldest else _r.c.id >= down_to)
     parts = _parts(rows, wanted)
     found: list[tuple[Any, ...]] = []
     for part in parts:
-        query = select(_r).where(*part, *conditions).order_by(_r.c.id.desc()).limit(at_most)
-        found += rows.query(query)
+        order = _r.c.id.asc() if wanted.oldest else _r.c.id.desc()
+        found += rows.query(select(_r).where(*part, *conditions).order_by(order).limit(at_most))
     if len(parts) > 1:
-        found.sort(key=lambda row: -row[0])
+        found.sort(key=lambda row: int(row[0]), reverse=not wanted.oldest)
     return [run_record(row) for row in found[:at_most]]
 
 
@@ -229,6 +239,9 @@ def _conditions(wanted: RunFilter) -> Sequence[ColumnElement[bool]]:
         # The id says it too, up to the slack, and ends the walk through the index there.
         conditions.append(_r.c.id >= lowest_at(wanted.since // 1000 - _SLACK_MS))
         conditions.append(_r.c.queued_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(_r.c.id < lowest_at(wanted.until // 1000 + 1 + _SLACK_MS))
+        conditions.append(_r.c.queued_at < wanted.until)
     if wanted.text:
         conditions.append(_holds(wanted.text))
     return conditions

@@ -122,6 +122,20 @@ export interface CacheView {
   created_at: string
 }
 
+/** Why a run failed: the first step that did, and the first record that it failed on. */
+export interface Cause {
+  step: string
+  code: string
+  title: string
+  detail: string
+  hint?: string | null
+  key?: string | null
+  keys?: number
+  payload?: string | null
+  item?: number | null
+  payloads?: number
+}
+
 export interface CheckBody {
   documents: DocumentBody[]
 }
@@ -141,6 +155,20 @@ export interface CircuitView {
   failures: number
   error: string
   trying: boolean
+}
+
+/** Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong together by their key, else by their order. */
+export interface Comparison {
+  before: string
+  after: string
+  same: boolean
+  equal: number
+  changed: number
+  added: number
+  removed: number
+  key: string | null
+  differences: ItemDifference[]
+  more?: boolean
 }
 
 /** Steps of a flow that use a connection; `version` null: of its draft. */
@@ -514,6 +542,31 @@ export interface Health {
   home: string
 }
 
+/** Where a text stands: its place in bytes, the item that holds it, and what stands around it. */
+export interface Hit {
+  offset: number
+  length: number
+  item: number | null
+  before: string
+  text: string
+  after: string
+}
+
+/** Hits in the order of the bytes. `next` is where the search goes on, null at the end. */
+export interface HitPage {
+  payload: string
+  hits: Hit[]
+  searched_bytes: number
+  size_bytes: number
+  next: number | null
+}
+
+/** What became of the runs that were queued in one hour. */
+export interface Hour {
+  at: string
+  counts: Record<string, number>
+}
+
 /** `rename` maps names of connections in the documents to those of this home. */
 export interface ImportBody {
   documents: DocumentBody[]
@@ -579,6 +632,14 @@ export interface InsightsView {
   complete?: boolean
 }
 
+/** One item that is not in both payloads alike; a number is null where one has none for it. */
+export interface ItemDifference {
+  kind: 'changed' | 'added' | 'removed'
+  before: number | null
+  after: number | null
+  key?: string | null
+}
+
 /** Items `start` to before `stop` of a payload, each as its own text, in order. */
 export interface ItemRange {
   payload: string
@@ -586,6 +647,34 @@ export interface ItemRange {
   stop: number
   total: number | null
   items: string[]
+}
+
+/** One item as stored. A text longer than was asked for is cut and ends in `[trimmed]`. */
+export interface ItemText {
+  number: number
+  size_bytes: number
+  text: string
+  trimmed?: boolean
+}
+
+/** From where an item came, and what became of it in its run, in the order of the steps. */
+export interface ItemWay {
+  payload: string
+  item: number
+  before: Waypoint[]
+  after: Waypoint[]
+  more?: boolean
+}
+
+/** Items `start` to before `stop`. `single`: the document is no list, and its one item the whole of it. `head` is what stands before the rows of a CSV document. */
+export interface ItemWindow {
+  payload: string
+  start: number
+  stop: number
+  total: number | null
+  single: boolean
+  head?: string | null
+  items: ItemText[]
 }
 
 /** A key that is at hand. `sealed`: what it opens; `seals`: new secrets are sealed with it. */
@@ -734,6 +823,17 @@ export interface NoticeView {
   tries: number
   error: string | null
   sent_at: string | null
+}
+
+/** What there is to see to: the runs of the last day, hour by hour, and what runs and waits now. `open_failures` are those of the day that no later run has made good; where `more_failures`, the older of them were not looked at. */
+export interface Overview {
+  since: string
+  hours: Hour[]
+  counts: Record<string, number>
+  running: number
+  queued: number
+  open_failures: number
+  more_failures?: boolean
 }
 
 export interface PageAccountView {
@@ -961,6 +1061,15 @@ export interface PayloadView {
   healed_by?: string | null
 }
 
+/** Which items a selection takes. `ranges` may end before all of them: `more` says so. */
+export interface Picked {
+  payload: string
+  count: number
+  total: number | null
+  ranges: number[][]
+  more?: boolean
+}
+
 /** What one send step would do. A count that cannot be known before it runs is null. */
 export interface PlanStep {
   step: string
@@ -1047,12 +1156,13 @@ export interface QuietHoursView {
   timezone?: string
 }
 
-/** Where to start (`after` or `at`, one of them), with what, how. `edits` maps payload ids of the start bucket to ids of uploads that replace them. */
+/** Where to start (`after` or `at`, one of them), with what, how. `edits` maps payload ids of the start bucket to ids of uploads that replace them; `item_edits` payload ids to new texts of single items, by the item's number. */
 export interface RedriveRequest {
   after?: string | null
   at?: string | null
   payloads?: string[]
   edits?: Record<string, string>
+  item_edits?: Record<string, Record<string, string>>
   items?: string | null
   skips?: string[]
   variables?: Record<string, Json>
@@ -1171,6 +1281,15 @@ export interface Rotated {
   unreadable: string[]
 }
 
+/** What a list tells of a run beyond its row: how much went through it, and why it failed. Counted are the payloads that its own steps put out, and what stands in them. */
+export interface RunBrief {
+  payloads: number
+  items: number
+  size_bytes: number
+  delivered?: number
+  cause?: Cause | null
+}
+
 /** A run as the run log lists it: the run object without its steps. */
 export interface RunRow {
   id: string
@@ -1194,6 +1313,7 @@ export interface RunRow {
   healed_by?: string | null
   pinned?: boolean
   payloads_expired?: boolean
+  brief?: RunBrief | null
 }
 
 export interface RunView {
@@ -1218,6 +1338,7 @@ export interface RunView {
   healed_by?: string | null
   pinned?: boolean
   payloads_expired?: boolean
+  brief?: RunBrief | null
   steps: StepRunView[]
   plan?: Record<string, Json> | null
 }
@@ -1322,6 +1443,15 @@ export interface StartDocumentBody {
   document: DocumentBody
 }
 
+/** What a start of a flow version can be given: variables, and steps that may be skipped. `version` null: the draft. `deployed_skips`: steps that the deployed version skips in every run. */
+export interface StartForm {
+  flow: string
+  version: number | null
+  variables: StartVariable[]
+  steps: StartStep[]
+  deployed_skips: string[]
+}
+
 /** How to start a run without a source. `payloads` are ids of stored payloads or uploads. */
 export interface StartRequest {
   variables?: Record<string, Json>
@@ -1331,6 +1461,22 @@ export interface StartRequest {
   delivery?: 'send_changed' | 'skip_delivered' | 'send_all' | null
   reason?: string | null
   clock?: string | null
+}
+
+export interface StartStep {
+  step: string
+  shape: string
+  name?: string | null
+  skip?: boolean
+  depth?: number
+}
+
+export interface StartVariable {
+  name: string
+  type: string
+  default?: Json
+  description?: string
+  required?: boolean
 }
 
 /** One step that differs. Places read `first`, `after STEP`, and ` in STEP/PATH` inside a path. */
@@ -1553,6 +1699,17 @@ export interface Url {
   file?: string | null
 }
 
+/** One place that an item passed: `depth` steps before (negative) or after the item asked for. */
+export interface Waypoint {
+  depth: number
+  run: string
+  step: string | null
+  side: 'in' | 'out' | 'failed'
+  payload: string
+  item: number
+  expired?: boolean
+}
+
 /** How a person can sign in here. `oidc` is the name to show on the button, or null. */
 export interface WaysIn {
   password: boolean
@@ -1611,6 +1768,7 @@ export interface Routes {
   'GET /api/v1/flows/{name}/document': { query: { version?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/flows/{name}/restore': { query: Record<string, never>; body: RestoreBody; answer: Restored }
   'POST /api/v1/flows/{name}/runs': { query: { trigger?: 'api' | 'manual' }; body: StartRequest; answer: RunRow }
+  'GET /api/v1/flows/{name}/start-form': { query: { version?: string | null }; body: undefined; answer: StartForm }
   'POST /api/v1/flows/{name}/tests': { query: Record<string, never>; body: FlowTestsBody; answer: FlowTestReport }
   'GET /api/v1/flows/{name}/versions': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageFlowVersionView }
   'GET /api/v1/groups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageGroupView }
@@ -1642,12 +1800,18 @@ export interface Routes {
   'POST /api/v1/notices/{notice}/send': { query: Record<string, never>; body: undefined; answer: NoticeView }
   'GET /api/v1/oidc/callback': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/oidc/start': { query: { to?: string }; body: undefined; answer: undefined }
+  'GET /api/v1/overview': { query: Record<string, never>; body: undefined; answer: Overview }
   'DELETE /api/v1/pauses': { query: { kind: 'all' | 'flow' | 'connection'; name?: string }; body: undefined; answer: Removed }
   'GET /api/v1/pauses': { query: Record<string, never>; body: undefined; answer: PagePauseView }
   'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
   'GET /api/v1/payloads/{payload_id}': { query: { text?: boolean }; body: undefined; answer: PayloadDetail }
   'GET /api/v1/payloads/{payload_id}/content': { query: { items?: string | null }; body: undefined; answer: undefined }
+  'GET /api/v1/payloads/{payload_id}/diff': { query: { after: string; key?: string | null }; body: undefined; answer: Comparison }
   'GET /api/v1/payloads/{payload_id}/items': { query: { start?: number; stop?: number | null }; body: undefined; answer: ItemRange }
+  'GET /api/v1/payloads/{payload_id}/items/{item}/way': { query: Record<string, never>; body: undefined; answer: ItemWay }
+  'GET /api/v1/payloads/{payload_id}/search': { query: { text: string; start?: number; limit?: number; items?: boolean }; body: undefined; answer: HitPage }
+  'GET /api/v1/payloads/{payload_id}/selection': { query: { items: string; run?: string | null; step?: string | null; after?: boolean }; body: undefined; answer: Picked }
+  'GET /api/v1/payloads/{payload_id}/window': { query: { start?: number; stop?: number | null; item_bytes?: number }; body: undefined; answer: ItemWindow }
   'GET /api/v1/pools': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PagePoolView }
   'DELETE /api/v1/pools/{name}': { query: { flow?: string | null }; body: undefined; answer: Removed }
   'GET /api/v1/pools/{name}': { query: { flow?: string | null }; body: undefined; answer: PoolView }
@@ -1661,11 +1825,11 @@ export interface Routes {
   'PATCH /api/v1/queue/{run_id}': { query: Record<string, never>; body: MoveRequest; answer: QueueItem }
   'GET /api/v1/retention': { query: Record<string, never>; body: undefined; answer: RetentionPlan }
   'POST /api/v1/retention': { query: Record<string, never>; body: RetentionBody; answer: RetentionResult }
-  'GET /api/v1/runs': { query: { status?: 'queued' | 'running' | 'success' | 'partial_success' | 'failure' | 'stopped' | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
+  'GET /api/v1/runs': { query: { status?: string | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; until?: string | null; unhealed?: boolean; oldest?: boolean; brief?: boolean; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
   'POST /api/v1/runs': { query: { trigger?: 'api' | 'manual' }; body: StartDocumentBody; answer: RunRow }
   'POST /api/v1/runs/delete': { query: Record<string, never>; body: DeleteRequest; answer: Deleted }
   'GET /api/v1/runs/events': { query: Record<string, never>; body: undefined; answer: undefined }
-  'GET /api/v1/runs/{run_id}': { query: Record<string, never>; body: undefined; answer: RunView }
+  'GET /api/v1/runs/{run_id}': { query: { listed?: number }; body: undefined; answer: RunView }
   'GET /api/v1/runs/{run_id}/answer': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/runs/{run_id}/events': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/runs/{run_id}/exchanges': { query: { step?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageExchangeView }

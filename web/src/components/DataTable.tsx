@@ -103,7 +103,7 @@ export function DataTable<Row>(props: Props<Row>) {
             <col
               key={column.id}
               style={{ width: column.width }}
-              className={column.wide ? 'wide-only' : undefined}
+              className={`col-${column.id}${column.wide ? ' wide-only' : ''}`}
             />
           ))}
         </colgroup>

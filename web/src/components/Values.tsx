@@ -11,6 +11,7 @@ const LOCAL = new Intl.DateTimeFormat(undefined, {
   second: '2-digit',
   hourCycle: 'h23',
 })
+const TODAY = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' })
 const LOCAL_YEAR = new Intl.DateTimeFormat(undefined, {
   dateStyle: 'medium',
   timeStyle: 'medium',
@@ -22,10 +23,15 @@ export function Time({ at, relative }: { at: string | null | undefined; relative
   const now = useNow(relative ? 5_000 : 0)
   if (!at) return <span className="quiet">–</span>
   const then = new Date(at)
-  const sameYear = then.getFullYear() === now.getFullYear()
+  const form =
+    then.toDateString() === now.toDateString()
+      ? TODAY
+      : then.getFullYear() === now.getFullYear()
+        ? LOCAL
+        : LOCAL_YEAR
   return (
     <time dateTime={at} title={`${then.toISOString().replace('T', ' ').replace('Z', ' UTC')}`}>
-      {relative ? ago(then, now) : (sameYear ? LOCAL : LOCAL_YEAR).format(then)}
+      {relative ? ago(then, now) : form.format(then)}
     </time>
   )
 }

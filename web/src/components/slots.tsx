@@ -27,22 +27,17 @@ export interface RedriveDialogProps {
   onStarted?(runs: string[]): void
 }
 
-type Found<Props> = Record<string, () => Promise<{ default: ComponentType<Props> }>>
+type Loader<Props> = () => Promise<{ default: ComponentType<Props> }>
 
-const Payload = found<PayloadPanelProps>(
-  import.meta.glob('../payload/PayloadPanel.tsx') as Found<PayloadPanelProps>,
-)
-const Redrive = found<RedriveDialogProps>(
-  import.meta.glob('../redrive/RedriveDialog.tsx') as Found<RedriveDialogProps>,
-)
+const views = import.meta.glob('../payload/PayloadPanel.tsx') as Record<string, Loader<PayloadPanelProps>>
+const dialogs = import.meta.glob('../redrive/RedriveDialog.tsx') as Record<string, Loader<RedriveDialogProps>>
+const Payload = lazy(Object.values(views)[0] ?? (() => import('../run/PayloadText')))
+const dialog = Object.values(dialogs)[0]
+const Redrive = dialog ? lazy(dialog) : null
 
-function found<Props>(modules: Found<Props>): ComponentType<Props> | null {
-  const load = Object.values(modules)[0]
-  return load ? (lazy(load) as unknown as ComponentType<Props>) : null
-}
+export const canRedrive = Redrive !== null
 
 export function PayloadSlot(props: PayloadPanelProps) {
-  if (Payload === null) return null
   return (
     <Suspense fallback={<Loading what="Opening the payload" />}>
       <Payload {...props} />

@@ -3,6 +3,7 @@
 import { useNavigate, useRouterState } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { Icon } from '~/components/Icon'
+import { foundAt } from './find'
 import { useKeys } from './shortcuts'
 
 export function FindBox() {
@@ -25,11 +26,8 @@ export function FindBox() {
       className="find-box"
       onSubmit={(event) => {
         event.preventDefault()
-        const value = text.trim()
-        if (value === '') return
-        // The id of a run is the run.
-        if (/^r_[0-9a-z]{20,}$/i.test(value)) void navigate({ to: `/runs/${value}` })
-        else void navigate({ to: '/find', search: { value } as never })
+        const place = foundAt(text)
+        if (place !== null) void navigate({ to: place.to, search: (place.search ?? {}) as never })
       }}
     >
       <Icon name="search" size={16} />

@@ -6,6 +6,7 @@ import { useSignedIn } from '~/api/session'
 import { Boundary } from '~/components/Fault'
 import { Icon } from '~/components/Icon'
 import { Loading } from '~/components/Loading'
+import { Toasts } from '~/components/Toasts'
 import { FindBox } from './FindBox'
 import { KeyHelp } from './KeyHelp'
 import { navigation } from './navigation'
@@ -14,7 +15,13 @@ import { useShortcuts } from './shortcuts'
 import { UserMenu } from './UserMenu'
 
 export function Shell() {
-  return useSignedIn() ? <Frame /> : <SignIn />
+  // Notes hold links: they live where the router is.
+  return (
+    <>
+      {useSignedIn() ? <Frame /> : <SignIn />}
+      <Toasts />
+    </>
+  )
 }
 
 function Frame() {
@@ -52,7 +59,7 @@ function Frame() {
         >
           <Icon name="menu" />
         </button>
-        <Link to="/" className="brand">
+        <Link to="/" className="brand" aria-label="Redrive, home">
           <Icon name="redrive" size={20} /> <span>Redrive</span>
         </Link>
         <FindBox />

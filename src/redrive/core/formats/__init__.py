@@ -19,6 +19,7 @@ from redrive.core.formats.base import (
     parameter,
 )
 from redrive.core.formats.documents import item_reader, media_type_of, parses, render_range
+from redrive.core.formats.resuming import mark_of, resumed
 from redrive.core.formats.xml_items import root_of
 
 __all__ = [
@@ -36,9 +37,11 @@ __all__ = [
     "is_text",
     "is_xml",
     "item_reader",
+    "mark_of",
     "media_type_of",
     "parameter",
     "parses",
     "render_range",
+    "resumed",
     "root_of",
 ]

@@ -89,6 +89,11 @@ class JsonItems(ItemReader):
         self._keys: tuple[bytes, re.Pattern[bytes]] | None = None
         self._plain = b","
 
+    @property
+    def mark(self) -> int | None:
+        """While in the list, once items have been given: the byte behind the comma after them."""
+        return self._base + 1 if self._state == "list" and self._given else None
+
     def feed(self, data: bytes) -> list[bytes]:
         items: list[bytes] = []
         with memoryview(data) as view:

@@ -22,6 +22,11 @@ class JsonLines(ItemReader):
         self._base = 0
         self._line = 1
 
+    @property
+    def mark(self) -> int:
+        """The byte behind the last line whose value has been given."""
+        return self._base
+
     def feed(self, data: bytes) -> list[bytes]:
         self._buffer += data
         if len(self._buffer) < WINDOW_BYTES:

@@ -26,6 +26,7 @@ from redrive.server.wire import (
 )
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.interface import Kind
+from redrive.service.reading_views import StartForm
 from redrive.service.views import (
     AuthorizationView,
     CheckResult,
@@ -162,6 +163,23 @@ async def export_bundle(
     secrets; and what an import elsewhere still needs.
     """
     return answer(await service.flows.export_all(name, version=version))
+
+
+@router.get(
+    "/flows/{name}/start-form",
+    summary="What a start of a flow can be given",
+    response_model=StartForm,
+    responses=problems(404),
+)
+async def start_form(
+    service: Service,
+    name: Name,
+    version: Annotated[
+        str | None, Query(max_length=30, description="`draft`, `deployed` or a number.")
+    ] = None,
+) -> Response:
+    """Its variables, and its steps in order: what a form for starting it shows."""
+    return answer(await service.flows.start_form(name, version=version))
 
 
 @router.get(

@@ -14,6 +14,7 @@ from redrive.server.ranges import Unsatisfiable, byte_range
 from redrive.server.stream import first_chunk
 from redrive.server.wire import ExactRoute, Service, answer, matches, tagged_answer
 from redrive.service.item_range import item_range
+from redrive.service.reading_views import Comparison, HitPage, ItemWay, ItemWindow, Picked
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
 
 router = APIRouter(tags=["payloads"], route_class=ExactRoute)
@@ -59,6 +60,95 @@ async def items(
     """Items `start` to before `stop`, each as its own text."""
     end = start + 100 if stop is None else min(stop, start + MAX_ITEMS)
     return answer(await service.payloads.items(payload_id, start, end))
+
+
+@router.get(
+    "/payloads/{payload_id}/window",
+    summary="Read a window of items",
+    response_model=ItemWindow,
+    responses=problems(404, 410),
+)
+async def window(
+    service: Service,
+    payload_id: PayloadId,
+    start: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    stop: Annotated[int | None, Query(ge=0, le=2**53, description="Half-open; at most 1000 items.")] = None,
+    item_bytes: Annotated[int, Query(ge=1, le=4 << 20, description="A longer item is cut.")] = 65_536,
+) -> Response:
+    """Items for a view, each bounded: one that is longer ends in `[trimmed]`. A window far inside a large
+    payload is read without all before it, once that has been passed.
+    """
+    end = start + 100 if stop is None else stop
+    return answer(await service.payloads.window(payload_id, start, end, item_bytes=item_bytes))
+
+
+@router.get(
+    "/payloads/{payload_id}/search",
+    summary="Search in a payload",
+    response_model=HitPage,
+    responses=problems(404, 410),
+)
+async def search(
+    *,
+    service: Service,
+    payload_id: PayloadId,
+    text: Annotated[str, Query(min_length=1, max_length=1000)],
+    start: Annotated[int, Query(ge=0, le=2**53, description="The byte from which to search on.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 200,
+    items: Annotated[bool, Query(description="Also say which item holds it.")] = True,
+) -> Response:
+    """Where a text stands in the stored bytes. One call searches for about a second; `next` goes on."""
+    return answer(await service.payloads.search(payload_id, text, start=start, most=limit, items=items))
+
+
+@router.get(
+    "/payloads/{payload_id}/selection",
+    summary="Which items a selection takes",
+    response_model=Picked,
+    responses=problems(404, 410),
+)
+async def selection(
+    *,
+    service: Service,
+    payload_id: PayloadId,
+    items: Annotated[
+        str, Query(min_length=1, max_length=100_000, description="`id in 1042,1043`, `#0,3:5`, `failed`.")
+    ],
+    run: Annotated[str | None, Query(max_length=100, description="For `failed`: the source run.")] = None,
+    step: Annotated[str | None, Query(max_length=300, description="For `failed`: where it begins.")] = None,
+    after: Annotated[bool, Query(description="After the step, not at it.")] = False,
+) -> Response:
+    """Counts and numbers the items that the same words would take in a redrive."""
+    return answer(await service.payloads.pick(payload_id, items, run=run, step=step, after=after))
+
+
+@router.get(
+    "/payloads/{payload_id}/diff",
+    summary="Compare two payloads",
+    response_model=Comparison,
+    responses=problems(404, 410),
+)
+async def compare(
+    service: Service,
+    payload_id: PayloadId,
+    after: Annotated[str, Query(max_length=200, description="The payload to compare with.")],
+    key: Annotated[str | None, Query(max_length=300, description="The field that names an item.")] = None,
+) -> Response:
+    """Item by item: equal ones are found wherever they stand, changed ones by their key."""
+    return answer(await service.payloads.compare(payload_id, after, key=key))
+
+
+@router.get(
+    "/payloads/{payload_id}/items/{item}/way",
+    summary="Follow an item through its run",
+    response_model=ItemWay,
+    responses=problems(404),
+)
+async def way(
+    service: Service, payload_id: PayloadId, item: Annotated[int, Path(ge=0, le=2**53)]
+) -> Response:
+    """The items that it was made from, back to the first step, and those that were made from it."""
+    return answer(await service.payloads.way(payload_id, item))
 
 
 @router.head("/payloads/{payload_id}/content", include_in_schema=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
@@ -26,6 +26,7 @@ from redrive.service.interface import Side, Which
 from redrive.service.views import (
     ExchangeView,
     LogLine,
+    Overview,
     Page,
     PayloadView,
     RunRow,
@@ -42,6 +43,8 @@ StartedBy = Annotated[
     Literal["api", "manual"], Query(description="What the run log names: a program, or a person.")
 ]
 MAX_WAIT_S = 60.0
+_STATE = f"({'|'.join(get_args(RunStatus))})"
+_STATES = f"^{_STATE}(,{_STATE})*$"
 
 
 @router.post(
@@ -88,18 +91,26 @@ async def start_document(
 async def list_runs(
     *,
     service: Service,
-    status: RunStatus | None = None,
+    status: Annotated[
+        str | None,
+        Query(max_length=200, pattern=_STATES, description="A state, or several separated by commas."),
+    ] = None,
     flow: Annotated[str | None, Query(max_length=300)] = None,
     trigger: Annotated[str | None, Query(max_length=100)] = None,
     since: Annotated[AwareDatetime | None, Query(description="Queued at this instant or later.")] = None,
     text: Annotated[str | None, Query(max_length=1000, description="Free text.")] = None,
     version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     warnings: Annotated[bool | None, Query(description="Only runs with, or without, warnings.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Queued before this instant.")] = None,
+    unhealed: Annotated[bool, Query(description="Without failures that a later run made good.")] = False,
+    oldest: Annotated[bool, Query(description="The oldest first.")] = False,
+    brief: Annotated[bool, Query(description="With what went through each, and why it failed.")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
     """The run log, newest first."""
     since_at: datetime | None = since
+    until_at: datetime | None = until
     page = await service.runs.list(
         status=status,
         flow=flow,
@@ -108,10 +119,22 @@ async def list_runs(
         text=text,
         version=version,
         warnings=warnings,
+        until=until_at,
+        unhealed=unhealed,
+        oldest=oldest,
+        brief=brief,
         limit=limit,
         cursor=cursor,
     )
     return answer(page)
+
+
+@router.get(
+    "/overview", summary="Show what there is to see to", response_model=Overview, responses=problems()
+)
+async def overview(service: Service) -> Response:
+    """The runs of the last day hour by hour, failures that are open, and what runs and waits now."""
+    return answer(await service.runs.overview())
 
 
 @router.get(
@@ -129,9 +152,14 @@ async def follow_all(service: Service, request: Request) -> Response:
 
 
 @router.get("/runs/{run_id}", summary="Show a run", response_model=RunView, responses=problems(404))
-async def get_run(service: Service, request: Request, run_id: RunId) -> Response:
+async def get_run(
+    service: Service,
+    request: Request,
+    run_id: RunId,
+    listed: Annotated[int, Query(ge=0, le=100, description="Payloads in each list of a step.")] = 100,
+) -> Response:
     """The run object with every step. Payload lists hold the first 100, with a cursor to the rest."""
-    return tagged_answer(request, await service.runs.get(run_id))
+    return tagged_answer(request, await service.runs.get(run_id, listed=listed))
 
 
 @router.get(

@@ -26,4 +26,9 @@ export const PAGES: Page[] = [
   { path: '/connectors/$connector', title: 'Connector', load: () => import('~/connections/ConnectorPage') },
   { path: '/people', title: 'People', nav: { group: 'system', icon: 'people', order: 2 }, load: () => import('~/people/PeoplePage') },
   { path: '/insights', title: 'Insights', nav: { group: 'watch', icon: 'chart', order: 5 }, load: () => import('~/insights/InsightsPage') },
+  { path: '/lookups', title: 'Lookups', nav: { group: 'data', icon: 'table', order: 1 }, load: () => import('~/lookups/LookupsPage') },
+  { path: '/lookups/$lookup', title: 'Lookup', load: () => import('~/lookups/LookupPage') },
+  { path: '/pools', title: 'Data pools', nav: { group: 'data', icon: 'pool', order: 2 }, load: () => import('~/pools/PoolsPage') },
+  { path: '/pools/$pool', title: 'Data pool', load: () => import('~/pools/PoolPage') },
+  { path: '/caches', title: 'Caches', nav: { group: 'data', icon: 'cache', order: 3 }, load: () => import('~/caches/CachesPage') },
 ]

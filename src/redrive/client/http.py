@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from redrive.client.connectors import HttpConnectors
 from redrive.client.groups import HttpGroups
+from redrive.client.insights import HttpInsights
 from redrive.client.people import HttpAccounts, HttpAudit, HttpMasks, HttpSessions
 from redrive.client.problems import not_redrive
 from redrive.client.queue import HttpQueue
@@ -569,6 +570,7 @@ class HttpClient:
         self.tests = _Tests(self._to)
         self.triggers = _Triggers(self._to)
         self.queue = HttpQueue(self._to)
+        self.insights = HttpInsights(self._to)
 
     @property
     def where(self) -> str:

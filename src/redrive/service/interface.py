@@ -14,6 +14,7 @@ from redrive.errors import RedriveError
 from redrive.sdk.references import Direction, Match
 from redrive.service.actors import Actor
 from redrive.service.connector_views import (
+    ConnectionUse,
     ConnectorDetail,
     DescriptionImported,
     DescriptionRequest,
@@ -31,6 +32,7 @@ from redrive.service.flowtest_views import (
 )
 from redrive.service.group_views import GroupRequest, GroupView, NoticeStatus, NoticeView, TestSent
 from redrive.service.hook_calls import HookAnswer, HookCall
+from redrive.service.insight_views import InsightsView
 from redrive.service.kept_views import (
     BackupView,
     Deleted,
@@ -162,6 +164,9 @@ class Connectors(Protocol):
     async def show(self, name: str) -> ConnectorDetail: ...
     async def import_description(self, request: DescriptionRequest) -> DescriptionImported: ...
     async def try_endpoint(self, connection: str, request: TryRequest) -> TryView: ...
+    async def uses(self, connection: str) -> Page[ConnectionUse]: ...
+    async def delete(self, name: str) -> Removed: ...
+    async def delete_connection(self, name: str) -> Removed: ...
 
 
 class Runs(Protocol):
@@ -384,6 +389,16 @@ class Caches(Protocol):
     async def delete(self, cache: str) -> Removed: ...
 
 
+class Insights(Protocol):
+    async def get(
+        self,
+        *,
+        flow: str | None = None,
+        since: datetime | None = None,
+        bucket: Literal["hour", "day"] | None = None,
+    ) -> InsightsView: ...
+
+
 class Queue(Protocol):
     """What waits and why; what is paused; which targets are down."""
 
@@ -543,6 +558,8 @@ class Services(Protocol):
     def triggers(self) -> Triggers: ...
     @property
     def queue(self) -> Queue: ...
+    @property
+    def insights(self) -> Insights: ...
     async def health(self) -> Health: ...
     async def doctor(self) -> Sequence[Finding]: ...
     async def check_contents(self, after: str | None = None, *, repair: bool = False) -> ContentsChecked:

@@ -157,6 +157,13 @@ export interface CircuitView {
   trying: boolean
 }
 
+/** Steps of a flow that use a connection; `version` null: of its draft. */
+export interface ConnectionUse {
+  flow: string
+  version: number | null
+  steps: string[]
+}
+
 export interface ConnectionView {
   name: string
   connector: string
@@ -565,6 +572,53 @@ export interface Imported {
   warnings?: string[]
 }
 
+/** The runs that were queued within one hour or day from `at` on (UTC). */
+export interface InsightBucket {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+  at: string
+}
+
+/** Runs that have ended, by their outcome, and how long half of them, and 95 of 100, took at most. */
+export interface InsightCounts {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+}
+
+/** The runs of one flow in the whole time. */
+export interface InsightFlow {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+  flow: string
+}
+
+/** `complete` is false where older runs are still being counted: then numbers grow for a while. */
+export interface InsightsView {
+  since: string
+  until: string
+  bucket: string
+  flow?: string | null
+  total: InsightCounts
+  buckets: InsightBucket[]
+  flows: InsightFlow[]
+  complete?: boolean
+}
+
 /** One item that is not in both payloads alike; a number is null where one has none for it. */
 export interface ItemDifference {
   kind: 'changed' | 'added' | 'removed'
@@ -801,6 +855,11 @@ export interface PageCacheView {
 
 export interface PageCircuitView {
   items: CircuitView[]
+  next?: string | null
+}
+
+export interface PageConnectionUse {
+  items: ConnectionUse[]
   next?: string | null
 }
 
@@ -1679,12 +1738,15 @@ export interface Routes {
   'GET /api/v1/circuits': { query: Record<string, never>; body: undefined; answer: PageCircuitView }
   'POST /api/v1/circuits/{connection}/reset': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connections': { query: Record<string, never>; body: undefined; answer: PageConnectionView }
+  'DELETE /api/v1/connections/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
   'POST /api/v1/connections/{name}/authorizations': { query: Record<string, never>; body: AuthorizeBody; answer: AuthorizationView }
   'POST /api/v1/connections/{name}/authorizations/complete': { query: Record<string, never>; body: AuthorizedBody; answer: AuthorizationView }
   'GET /api/v1/connections/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'POST /api/v1/connections/{name}/tries': { query: Record<string, never>; body: TryRequest; answer: TryView }
+  'GET /api/v1/connections/{name}/uses': { query: Record<string, never>; body: undefined; answer: PageConnectionUse }
   'GET /api/v1/connectors': { query: Record<string, never>; body: undefined; answer: PageConnectorView }
   'POST /api/v1/connectors/imports': { query: Record<string, never>; body: DescriptionRequest; answer: DescriptionImported }
+  'DELETE /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: ConnectorDetail }
   'GET /api/v1/connectors/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/deliveries': { query: { status?: 'begun' | 'delivered' | 'rejected' | 'unknown' | null; key?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageDeliveryView }
@@ -1717,6 +1779,7 @@ export interface Routes {
   'POST /api/v1/groups/{name}/test': { query: Record<string, never>; body: undefined; answer: TestSent }
   'GET /api/v1/health': { query: Record<string, never>; body: undefined; answer: Health }
   'POST /api/v1/imports': { query: Record<string, never>; body: ImportBody; answer: PageImported }
+  'GET /api/v1/insights': { query: { flow?: string | null; since?: string | null; bucket?: 'hour' | 'day' | null }; body: undefined; answer: InsightsView }
   'POST /api/v1/login-links': { query: Record<string, never>; body: undefined; answer: LoginLink }
   'GET /api/v1/lookups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageLookupView }
   'DELETE /api/v1/lookups/{name}': { query: Record<string, never>; body: undefined; answer: Removed }

@@ -26,9 +26,12 @@ new PerformanceObserver((list) => {
 
 def order(number, width=1500):
     lines = [{"sku": f"SKU-{number}-{n}", "price": "19.90"} for n in range(3)]
-    return (
-        b'{"id":%d,"total":%d.10,"email":"buyer%d@example.com","lines":%s,"note":"%s"}'
-        % (number, number, number, json.dumps(lines).encode(), b"x" * width)
+    return b'{"id":%d,"total":%d.10,"email":"buyer%d@example.com","lines":%s,"note":"%s"}' % (
+        number,
+        number,
+        number,
+        json.dumps(lines).encode(),
+        b"x" * width,
     )
 
 
@@ -98,7 +101,11 @@ def test_a_large_payload_is_paged_through_while_the_page_stays_alive(site, page,
     sought(page, f"buyer{1_000 + many - 7}@example.com")
     expect(page.get_by_role("status").filter(has_text="1 of 1 hit")).to_be_visible(timeout=120_000)
     found = time.perf_counter() - began
-    expect(page.locator("[role=treeitem] mark, [role=treeitem]").filter(has_text=f"buyer{1_000 + many - 7}").first).to_be_visible()
+    expect(
+        page.locator("[role=treeitem] mark, [role=treeitem]")
+        .filter(has_text=f"buyer{1_000 + many - 7}")
+        .first
+    ).to_be_visible()
     tab(page, "Table")
     expect(page.get_by_role("gridcell", name="buyer1000@example.com")).to_be_visible()
     longest, used = page.evaluate("() => window.longest"), heap(page)
@@ -118,7 +125,10 @@ def test_ten_thousand_orders_are_shown_at_once(site, page, upload):
     began = time.perf_counter()
     page.reload()
     expect(rows(page).first).to_contain_text('"id":1000')
-    figure("JSON of 10,000 orders: shown after, page load included", f"{(time.perf_counter() - began) * 1000:.0f} ms")
+    figure(
+        "JSON of 10,000 orders: shown after, page load included",
+        f"{(time.perf_counter() - began) * 1000:.0f} ms",
+    )
     taken = page.evaluate(
         """() => performance.getEntriesByType('resource').filter((one) => one.name.includes('/window'))
           .map((one) => one.responseEnd - one.startTime)"""
@@ -163,7 +173,9 @@ def test_hostile_payloads_are_text_and_nothing_else(site, page, upload, name):
 @pytest.mark.parametrize("levels", [500, 100_000])
 def test_levels_without_end_are_opened_and_read(site, page, upload, levels):
     data = b"[" * levels + b"]" * levels
-    payload = upload(data, media_type="application/json", like=upload(b"[]", media_type="application/json")["id"])
+    payload = upload(
+        data, media_type="application/json", like=upload(b"[]", media_type="application/json")["id"]
+    )
     page.add_init_script(WATCH)
     page.goto(f"{site.url}/payloads/{payload['id']}")
     if levels > 900:

@@ -28,6 +28,10 @@ def questions(runs: int, middle: str, cursor: str, times: tuple[str, str]) -> li
         ("a flow with half of the runs", "/runs?flow=orders-0"),
         ("a flow with few runs", f"/runs?flow=orders-{FLOWS - 8}"),
         ("a flow, and status stopped", "/runs?flow=orders-0&status=stopped"),
+        ("a flow, and a rare trigger", "/runs?flow=orders-0&trigger=retry"),
+        ("failed, and a rare trigger", "/runs?status=failure&trigger=retry"),
+        ("a flow, with warnings", "/runs?flow=orders-3&warnings=true"),
+        ("failed, and a text in none", "/runs?status=failure&text=nowhere"),
         ("a rare trigger", "/runs?trigger=retry"),
         ("a trigger that no run has", "/runs?trigger=callback"),
         ("a rare version", "/runs?version=2"),
@@ -58,9 +62,10 @@ def main(folder: Path, *, runs: int, calls_each: int = CALLS) -> list[str]:
     machine = describe(folder)
     home = folder / "home"
     begun = time.monotonic()
+    filled = "Filled before"
     if not home.exists():
         asyncio.run(fill(home, runs))
-    filled_s = time.monotonic() - begun
+        filled = f"Filled in {time.monotonic() - begun:.0f} s"
     size_mb = sum(file.stat().st_size for file in home.rglob("*") if file.is_file()) / 1e6
     now = datetime.now(UTC)
     times = tuple(
@@ -80,7 +85,7 @@ def main(folder: Path, *, runs: int, calls_each: int = CALLS) -> list[str]:
                 [title, f"{items}{more}", f"{median:.1f}", f"{p95:.1f}", f"{longest:.1f}", f"< {BUDGET_MS:g}"]
             )
     told = (
-        f"Filled in {filled_s:.0f} s by the store's own statements, many runs in one transaction: "
+        f"{filled} by the store's own statements, many runs in one transaction: "
         f"{size_mb:.0f} MB of records, two steps, a log line and a delivery for each run. "
         f"Each question {calls_each} times, one after the other, through HTTP."
     )

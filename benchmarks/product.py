@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.timing import Round, timed
 from benchmarks.work import FLOW, Shape
+from redrive.server.process import settle
 from redrive.service.app import open_service
 from redrive.service.views import StartRequest
 from redrive.settings import load
@@ -29,6 +30,7 @@ class Product:
         service = open_service(self._folder, load(), serve=True)
         self._service = await self._stack.enter_async_context(service)
         await self._service.flows.import_documents(self._documents, deploy=True)
+        settle()
         self._opened = True
 
     async def round(self, runs: int, at_once: int) -> Round:

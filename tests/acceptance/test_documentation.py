@@ -140,6 +140,11 @@ def test_secrets_are_kept_as_the_guide_says(shell):
     shell([*IMPORTED, *commands(GUIDES / "keep-secrets.md")])
 
 
+@pytest.mark.parametrize("page", ["sign-in.md", "mask-fields.md", "read-the-audit-log.md"])
+def test_people_are_let_in_as_the_guides_say(shell, page):
+    shell(commands(GUIDES / page))
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
 def test_documents_that_are_shown_are_valid(page):
     for text in blocks(page, "yaml"):

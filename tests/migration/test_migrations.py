@@ -119,7 +119,7 @@ def test_an_older_file_is_copied_before_it_changes(tmp_path: Path, monkeypatch: 
     database.migrate()
     with closing(sqlite3.connect(database.path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0000'")
-        connection.execute("INSERT INTO audit VALUES (1, 2, 'ann', 'did', 'this', NULL)")
+        connection.execute("INSERT INTO audit VALUES (1, 2, 'ann', 'did', 'this', NULL, NULL, NULL, 'ok')")
     upgraded: list[Path] = []
     monkeypatch.setattr("redrive.store.migrations.upgrade_sqlite", upgraded.append)
     copy = database.migrate()

@@ -26,7 +26,11 @@ Role = Annotated[RoleName, Parameter(help="What the person may do.")]
 Reveal = Annotated[bool, Parameter(help="May see what masking rules hide.")]
 From = Annotated[
     Path | None,
-    Parameter(name="--password-from", help="File whose first line is the password, or - for stdin."),
+    Parameter(
+        name="--password-from",
+        allow_leading_hyphen=True,
+        help="File whose first line is the password, or - for stdin.",
+    ),
 ]
 
 
@@ -77,8 +81,12 @@ async def set_(
     /,
     *,
     role: Annotated[RoleName | None, Parameter(help="What the person may do.")] = None,
-    reveal: Annotated[bool | None, Parameter(help="May see what masking rules hide.")] = None,
-    enabled: Annotated[bool | None, Parameter(help="May sign in; disabling ends all sessions.")] = None,
+    reveal: Annotated[
+        bool | None, Parameter(negative="--no-reveal", help="May see what masking rules hide.")
+    ] = None,
+    enabled: Annotated[
+        bool | None, Parameter(negative="--no-enabled", help="May sign in; disabling ends all sessions.")
+    ] = None,
     session: Injected,
 ) -> None:
     """Change what is given of an account."""

@@ -38,6 +38,7 @@ async def started(session: Session, client: Client, row: RunRow, *, no_wait: boo
                 "`redrive run`, `retry` or `redrive` that waits."
             )
         return 0
+    await _say_paused(session.output, client, row)
     run = await finished(session.output, client, row)
     print_run(session.output, run)
     return 0 if run.status == "success" else 1
@@ -53,6 +54,18 @@ async def finished(output: Output, client: Client, row: RunRow) -> RunView:
         _say_interrupted(output, client, row.id)
         raise
     return await client.runs.get(row.id)
+
+
+async def _say_paused(output: Output, client: Client, row: RunRow) -> None:
+    """A run that waits for somebody to resume its flow does so without end: its person shall know."""
+    if row.status != "queued":
+        return
+    for pause in (await client.queue.pauses()).items:
+        if pause.kind == "all":
+            output.note("Everything is paused: the run waits until `redrive resume --all`.")
+        elif (pause.kind, pause.name) == ("flow", row.flow):
+            flow = visible(row.flow)
+            output.note(f"The flow {flow} is paused: the run waits until `redrive resume --flow {flow}`.")
 
 
 def _say_interrupted(output: Output, client: Client, run_id: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 
 from redrive.core.jsonvalue import decode
 from redrive.errors import ConfigInvalid, StepError
+from redrive.sdk.allowance import Allowance
 from redrive.sdk.connection import Connection, ConnectionInfo
 from redrive.sdk.tokens import TokenStore
 from redrive.store import tables
@@ -52,9 +53,11 @@ class Connections:
         open_: Callable[[ConnectionInfo], Connection],
         *,
         tokens: Callable[[str], TokenStore] | None = None,
+        allowances: Callable[[str], Allowance] | None = None,
         allowed_hosts: tuple[str, ...] = (),
     ) -> None:
-        """`tokens` gives the store of a connection's tokens."""
+        """`tokens` gives the store of a connection's tokens, `allowances` its limits."""
+        self._allowances = allowances
         self._tokens = tokens
         self._allowed_hosts = allowed_hosts
         self._reader = reader
@@ -117,6 +120,7 @@ class Connections:
             settings=decode(settings),
             secrets={key: self.secret(name, key, s) for key, s in decode(secrets).items()},
             tokens=self._tokens(name) if self._tokens is not None else None,
+            allowance=self._allowances(name) if self._allowances is not None else None,
             allowed_hosts=self._allowed_hosts,
         )
         opened = Opened(self._open(info), digest, stamp)

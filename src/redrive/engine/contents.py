@@ -20,7 +20,8 @@ from blake3 import blake3
 from redrive.core import ranges
 from redrive.core.ranges import Part, Parts, Segment, SegmentIndex, SegmentWriter
 from redrive.engine.dictionaries import Families
-from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, Found, all_joined, joined, worth
+from redrive.engine.handed import Handed
+from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, worth
 from redrive.engine.packing import Packing
 from redrive.engine.recent import Recent
 from redrive.engine.sharing import Sharing, sharing_with
@@ -156,6 +157,7 @@ class ContentStore:
         # Where the last output that shares with a content has ended there; -1: it is not worth a look.
         self._positions: dict[bytes, int] = {}
         self._threads = ThreadPoolExecutor(blobs.parallel, "redrive-blobs")
+        self.handed = Handed()
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -206,7 +208,7 @@ class ContentStore:
         if len(written) * ranges.LEAST_GAIN > len(whole):
             return await self.put(whole)
         digest = blake3(whole).digest()
-        return self._made_from(sharing, (digest, len(whole), RECIPE, written), data=whole)
+        return self.made_from(sharing, (digest, len(whole), RECIPE, written), data=whole)
 
     async def put_pieces(self, pieces: AsyncIterator[Piece], base: Content | None) -> StoredContent:
         """Keep a stream of bytes that may hold items of another content, as `put_like` does.
@@ -239,43 +241,8 @@ class ContentStore:
 
         written = await self.put(recipe())
         told = (hasher.digest(), size, SEGMENTS, written.digest)
-        made = self._made_from(sharing, told, more=written.rows)
+        made = self.made_from(sharing, told, more=written.rows)
         made.written = written
-        return made
-
-    async def put_found(
-        self,
-        found: AsyncIterator[Found],
-        base: Content,
-        told: Callable[[], tuple[bytes, int]],
-        *,
-        whole: bool,
-    ) -> StoredContent:
-        """As `put_like` (`whole`: it is one segment) or `put_pieces`, of what was located already.
-
-        told: its hash and size, known when all of it was found.
-        """
-        sharing = await sharing_with(base) if isinstance(base, StoredContent) else None
-        if sharing is None:
-            return await self.put(all_joined(base, found))
-        if whole:
-            (one,) = [segment async for segment in found]
-            digest, size = told()
-            written = ranges.encode(await sharing.translated(one.parts))
-            if len(written) * ranges.LEAST_GAIN > size:
-                return await self.put(await joined(base, one.parts))
-            return self._made_from(sharing, (digest, size, RECIPE, written))
-        writer = SegmentWriter()
-
-        async def recipe() -> AsyncIterator[bytes]:
-            async for parts, size, check in found:
-                yield writer.add(await sharing.translated(parts), size, check)
-            yield writer.finish()
-
-        own = await self.put(recipe())
-        digest, size = told()
-        made = self._made_from(sharing, (digest, size, SEGMENTS, own.digest), more=own.rows)
-        made.written = own
         return made
 
     async def slice(self, content: Content, start: int, stop: int) -> StoredContent:
@@ -295,9 +262,9 @@ class ContentStore:
             async for chunk in base.stream(start, stop):
                 hasher.update(chunk)
             digest = hasher.digest()
-        return self._made_from(Sharing(base), (digest, stop - start, RANGE, None), at=start, data=data)
+        return self.made_from(Sharing(base), (digest, stop - start, RANGE, None), at=start, data=data)
 
-    def _made_from(
+    def made_from(
         self,
         sharing: Sharing,
         told: tuple[bytes, int, int, bytes | None],
@@ -336,6 +303,7 @@ class ContentStore:
         self._small.forget_if(lambda key: digest in (None, key))
         self._chunks.forget_if(lambda key: digest in (None, key[0]))
         self._positions.clear()
+        self.handed.clear()
 
     def _as_row(self, data: bytes) -> StoredContent | None:
         family, families = self.family, self.families

@@ -398,9 +398,8 @@ class StepExecution:
     def _state(self, number: int) -> Any:
         if isinstance(self._output, RoutedOutput):
             return None
-        if self._step.checkpoint is not None:
-            return decode(self._step.checkpoint)
-        return self._checkpoints.get(str(number))
+        kept = self._step.checkpoint
+        return decode(kept) if kept is not None else self._checkpoints.get(str(number))
 
     def _state_ahead(self, number: int) -> Any:
         """The same, also for a payload that is worked on before its turn."""

@@ -17,6 +17,7 @@ import msgspec
 from redrive.core.admission import Circuit, Rules
 from redrive.core.circuit import CircuitRules, Streak, next_wait_s
 from redrive.core.dates import spell_instant
+from redrive.engine.allowances import process_name
 from redrive.engine.clock import Clock, instant
 from redrive.engine.failpoints import failpoints
 from redrive.engine.pauses import Pauses
@@ -45,13 +46,12 @@ class Gates:
         settings: Settings,
         *,
         enabled: bool = True,
-        worker: str = "",
     ) -> None:
         self._reader = reader
         self._committer = committer
         self._clock = clock
         self._enabled = enabled
-        self._worker = worker
+        self._worker = process_name()
         self._default = CircuitRules(
             failures=settings.circuit_failures,
             within_s=settings.circuit_within_s,

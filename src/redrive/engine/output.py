@@ -16,6 +16,7 @@ from redrive.engine.buckets import YoungBucket
 from redrive.engine.clock import Ids
 from redrive.engine.contents import ContentStore, StoredContent
 from redrive.engine.failpoints import failpoints
+from redrive.engine.found import put_found
 from redrive.engine.journal import Journal
 from redrive.engine.stored import Inputs, as_text, buckets_of, routed_so_far
 from redrive.sdk.payload import Payload
@@ -113,8 +114,8 @@ class Output:
     async def _put_made(self, made: Making, default_origins: Origins) -> None:
         if made.located:
             assert made.like is not None
-            content = await self._contents.put_found(
-                made.found(), made.like.content, made.told, whole=made.whole is not None
+            content = await put_found(
+                self._contents, made.found(), made.like.content, made.told, whole=made.whole is not None
             )
         else:
             content = await self._contents.put(made.pieces() if made.whole is None else made.whole)

@@ -131,11 +131,11 @@ class Picking:
         place = (-(1 << 62), 0)
         while True:
             if self._flows or self._lanes:
-                page = store.waiting_but(rows, place, PAGE, self._flows, self._lanes)
+                page = store.waiting_but(rows, place, at_most, self._flows, self._lanes)
             else:
                 page = store.waiting(rows, place, at_most)
             yield from page
-            if len(page) < (PAGE if self._flows or self._lanes else at_most):
+            if len(page) < at_most:
                 return
             place, at_most = (page[-1].turn, page[-1].id), PAGE
 

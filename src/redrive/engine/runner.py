@@ -25,7 +25,7 @@ from redrive.store.database import Rows
 
 WATCH_S = 0.2
 LOOK_AGAIN_S = 5.0
-PRESSED_RUNS = 2
+PRESSED_RUNS = 1
 """So many runs at a time while callers wait for their bodies to be taken: what is queued keeps."""
 
 _log = get_logger(__name__)

@@ -25,7 +25,7 @@ from redrive.store.search_index import Document, Part, Payloads, SearchIndex, Wi
 
 CANDIDATES: Final = 32
 MOST_BYTES: Final = 8 << 20
-MOST_S: Final = 0.1
+MOST_S: Final = 0.08
 """A call that has found nothing for so long says where it stands, and the next one goes on there."""
 HEAD_BYTES: Final = 64 << 10
 NO_ITEM: Final = -1

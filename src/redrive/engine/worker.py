@@ -59,6 +59,9 @@ class Execution:
         self._journal = journal
         self._control = control
         self._plan = msgspec.json.decode(run.plan, type=Plan) if run.plan else Plan()
+        for bucket in self._plan.inputs or ():
+            if (young := deps.contents.handed.take(bucket)) is not None:
+                buckets.young[bucket] = young
         self._steps = Steps(
             deps=deps,
             run=run,

@@ -14,6 +14,7 @@ from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
 from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
+from redrive.sdk.allowance import Allowance
 from redrive.sdk.answering import Answered, Reply
 from redrive.sdk.calling import Called, Level
 from redrive.sdk.connection import Connection, ConnectionInfo, ConnectorProtocol, DocumentProblem, Endpoint
@@ -64,6 +65,7 @@ __all__ = [
     "MAX_VALUE_BYTES",
     "MISSING",
     "XML",
+    "Allowance",
     "Answer",
     "Answered",
     "Asked",

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from redrive.sdk.allowance import Allowance
     from redrive.sdk.context import StepContext
     from redrive.sdk.delivery import Entry
     from redrive.sdk.payload import Payload
@@ -31,6 +32,8 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     """Where answers come from in tests and replays: nothing may leave the machine then."""
     tokens: TokenStore | None = None
     """Where tokens are kept; None: only as long as the connection is open."""
+    allowance: Allowance | None = None
+    """Where its limits are shared with other processes; None: they are its own."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts that may be reached; none: all. `*.example.com` stands for all below it."""
 

@@ -8,9 +8,10 @@ from typing import Any, Protocol, cast
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from redrive import __version__
-from redrive.server.auth import API, Access, is_open
+from redrive.server.auth import API, HOOKS, Access, is_open
 from redrive.server.guard import Guard
 from redrive.server.page import CSP, reference_page
 from redrive.server.problems import ProblemDetails, install
@@ -88,6 +89,17 @@ class SettingsRows(Protocol):
     def rows(self) -> list[dict[str, Any]]: ...
 
 
+class _Application(FastAPI):
+    """Calls of hooks go past everything that only the API needs."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(HOOKS) and scope["method"] in hooks.METHODS:
+            scope["app"] = self
+            await self.state.hooks(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     service: Services,
     settings: SettingsRows,
@@ -100,7 +112,7 @@ def create_app(
 
     `closing` is set when the server is told to end, so that live streams end too.
     """
-    app = FastAPI(
+    app = _Application(
         title="Redrive",
         version=__version__,
         description=_DESCRIPTION,
@@ -115,6 +127,7 @@ def create_app(
     app.state.settings = settings
     app.state.access = access or Access()
     app.state.closing = closing or asyncio.Event()
+    app.state.hooks = Guard(hooks.HookEndpoint(), access=app.state.access)
     install(app)
     app.add_middleware(Guard, access=app.state.access)
 

@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -22,11 +21,11 @@ import uvicorn
 from redrive.errors import Fault, HomeUnusable, RedriveError, UsageError
 from redrive.server.app import SettingsRows, create_app
 from redrive.server.auth import Access, Names, is_loopback
+from redrive.server.process import settle
 from redrive.service.interface import CheckedServices
 
 SERVER_FILE: Final = "server.json"
 _STREAMS_END_S: Final = 5
-SWITCH_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,6 @@ async def serve(
     """
     reach = reach or Reach()
     wide = not is_loopback(host)
-    # What waits for a thread that computes (the search index, a commit) waits so long for each step.
-    sys.setswitchinterval(SWITCH_S)
     with listen(host, port) as listener:
         async with open_service() as service:
             if wide and not await service.accounts.administrators():
@@ -80,6 +77,7 @@ async def serve(
             app = create_app(service, settings, access=access, closing=closing)
 
             def announce() -> None:
+                settle()
                 leave_address(home, url=url, token=local_token)
                 base = (reach.public_url or url).rstrip("/")
                 ready(Address(base, None if wide else f"{url}/login/{service.sign_ins.new_code()}"))

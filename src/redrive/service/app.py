@@ -17,6 +17,7 @@ from redrive.core.jsonvalue import decode
 from redrive.core.run import ENDED, Run
 from redrive.documents.load import load_one
 from redrive.engine.allocator import give_back
+from redrive.engine.allowances import allowances
 from redrive.engine.apart import Apart
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.connections import Connections
@@ -418,15 +419,17 @@ async def open_service(
 
     dictionaries = Dictionaries(reader, committer, contents.packing, contents.look_ahead, clock.micros)
     contents.families = dictionaries
+    told: list[Service] = []
     connections = Connections(
         reader,
         secrets,
         parse,
         open_connection,
         tokens=tokens,
+        # Whoever holds the runner lock executes alone: its limits need no store.
+        allowances=allowances(committer, clock.micros, lambda: told[0].is_runner),
         allowed_hosts=tuple((settings.allowed_hosts or "").replace(",", " ").split()),
     )
-    told: list[Service] = []
     deps = Deps(
         committer=committer,
         reader=reader,
@@ -437,9 +440,7 @@ async def open_service(
         clock=clock,
         signal=LedgerSignal(),
         settings=settings,
-        gates=Gates(
-            reader, committer, clock, settings, enabled=playback is None, worker=f"{os.getpid()}-{id(reader)}"
-        ),
+        gates=Gates(reader, committer, clock, settings, enabled=playback is None),
         apart=Apart(settings.helpers),
         changed=lambda run: told[0].changed(run),  # noqa: PLW0108 - not there yet
     )

@@ -313,6 +313,8 @@ class Hooks:
         if queued.fresh:
             failpoints.hit("start.queued")
             self._queued += 1
+            for bucket, young in draft.buckets.items():
+                kernel.deps.contents.handed.keep(bucket, young)
             self._starts.changed(run)
             kernel.wake()
         return queued

@@ -16,8 +16,8 @@ from redrive.store.statements import Insert, Statement
 Source: TypeAlias = Rows | Transaction
 
 _r, _f, _p, _o, _c = tables.runs, tables.flows, tables.pauses, tables.circuits, tables.connections
-# Spelt out: the index of the queue holds only such rows.
-_IS_QUEUED = _r.c.status == text("'queued'")
+# As the index of the queue has it, so that it is the one that is taken.
+_IS_QUEUED = text("runs.status || '' = 'queued'")
 _PLACE = tuple_(_r.c.turn, _r.c.id)
 _AFTER = _PLACE.__gt__(tuple_(bindparam("turn"), bindparam("after")))
 

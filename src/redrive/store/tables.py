@@ -122,6 +122,19 @@ pauses = Table(
     sqlite_with_rowid=False,
 )
 
+# Turns and places of requests, where several processes share the limits of a connection.
+connection_slots = Table(
+    "connection_slots",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # rate: free again `until`; place: held `until`; pause
+    Column("slot", Integer, nullable=False),
+    Column("holder", Text),
+    Column("until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("connection", "kind", "slot"),
+    sqlite_with_rowid=False,
+)
+
 # Connections whose target is down, until a request succeeds.
 circuits = Table(
     "circuits",
@@ -193,9 +206,15 @@ Index(
     "ix_runs_queue",
     runs.c.turn,
     runs.c.id,
+    # So that runs which cannot start are passed by without being read.
     runs.c.flow_id,
-    sqlite_where=runs.c.status == text("'queued'"),
-    postgresql_where=runs.c.status == text("'queued'"),
+    runs.c.source_run,
+    runs.c.parent_run,
+    runs.c.overlap,
+    runs.c.lane,
+    # Not plain `status = 'queued'`: SQLite would then go by the index of the status, and sort.
+    sqlite_where=text("status || '' = 'queued'"),
+    postgresql_where=text("status || '' = 'queued'"),
 )
 Index(
     "ix_runs_lane",

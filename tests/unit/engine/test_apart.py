@@ -23,6 +23,7 @@ from redrive.service.app import Service, open_service
 from redrive.service.views import RunView, StartRequest
 from redrive.settings import load
 from redrive.store import tables
+from redrive.store.contents import RECIPE, SEGMENTS
 from tests.unit.engine.apart_shapes import SHAPES, Separable
 
 BUILT_IN = [shape for shape in Registry.discover().shapes.values() if shape.examples]
@@ -160,6 +161,23 @@ async def test_what_is_written_in_pieces_is_the_same(tmp_path: Path, step: dict[
         house.apart.processes = 0
         assert apart == await house.rows(await house.run(step, big))
     assert apart[0]
+
+
+@pytest.mark.parametrize(("items", "form"), [(8_000, RECIPE), (30_000, SEGMENTS)])
+async def test_what_a_filter_keeps_comes_as_ranges_and_reads_as_it_was(
+    tmp_path: Path, items: int, form: int
+) -> None:
+    raws = [b'{"n":%d,"text":"%s"}' % (n % 10, b"%06d" % n + b"x" * 90) for n in range(items)]
+    async with opened(tmp_path) as house:
+        step = {"shape": "filter", "keep": {"field": "n", "gt": 1}}
+        run = await house.run(step, b"[" + b",".join(raws) + b"]")
+        page = await house.service.runs.payloads(run.id, "s", "out", limit=1)
+        got = b"".join([chunk async for chunk in house.service.payloads.stream(page.items[0].id)])
+        assert json.loads(got) == [json.loads(raw) for raw in raws if json.loads(raw)["n"] > 1]
+        c, p = tables.contents, tables.payloads
+        query = select(c.c.form).join(p, p.c.digest == c.c.digest).order_by(p.c.id.desc()).limit(1)
+        found = await house.service._kernel.deps.reader.run(lambda rows: rows.query(query))
+        assert found[0][0] == form
 
 
 async def test_one_process_does_it_all_and_ends_when_idle(tmp_path: Path) -> None:

@@ -62,8 +62,9 @@ async def test_each_address_of_the_page_is_the_same_file_and_is_kept_by_its_tag(
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_the_page_is_told_of_a_session(browser, access):
-    cookie = f"redrive_session_8765={access.redeem(access.new_code())}"
+async def test_the_page_is_told_of_a_session(browser, service):
+    made = await service.sign_ins.by_link(service.sign_ins.new_code(), address=None, agent=None)
+    cookie = f"redrive_session_8765={made.text}"
     stranger = (await browser.get("/")).headers["etag"]
     page = await browser.get("/", headers={"Cookie": cookie, "If-None-Match": stranger})
     assert 'content="yes"' in page.text

@@ -16,7 +16,7 @@ import { useTitle, useView } from '~/routes/hooks'
 import { CauseOf } from './CauseOf'
 import { FlowFilter, StatusFilter, TextFilter, TimeFilter, TriggerFilter } from './filters'
 import { type Entry, FILTERS, filtered, folded, hasEnded, shortly } from './model'
-import { RetryDialog } from './RetryDialog'
+import { RetrySlot } from './RetrySlot'
 import { RunMenu } from './RunMenu'
 import css from './run.module.css'
 import { StopDialog } from './StopDialog'
@@ -241,7 +241,7 @@ export default function RunsPage() {
         />
       )}
       {retrying && (
-        <RetryDialog
+        <RetrySlot
           runs={retrying}
           onClose={() => setRetrying(null)}
           onStarted={() => setSelected(new Set())}

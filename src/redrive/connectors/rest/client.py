@@ -84,7 +84,7 @@ class Client:
         self._tokens = info.tokens or MemoryTokens()
         self._grant: AuthorizationCode | None = None
         self._auth = self._authenticator(model)
-        self._gate = Gate(model.rate_limit, model.concurrency)
+        self._gate = Gate(model.rate_limit, model.concurrency, info.allowance)
         self._timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None

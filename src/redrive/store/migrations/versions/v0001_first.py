@@ -131,6 +131,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", name=op.f("pk_circuits")),
     )
     op.create_table(
+        "connection_slots",
+        sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("holder", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "kind", "slot", name=op.f("pk_connection_slots")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "connection_tokens",
         sa.Column("connection", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("serial", sa.BigInteger(), nullable=False),
@@ -626,10 +636,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_runs_queue",
         "runs",
-        ["turn", "id", "flow_id"],
+        ["turn", "id", "flow_id", "source_run", "parent_run", "overlap", "lane"],
         unique=False,
-        sqlite_where=sa.text("status = 'queued'"),
-        postgresql_where=sa.text("status = 'queued'"),
+        sqlite_where=sa.text("status || '' = 'queued'"),
+        postgresql_where=sa.text("status || '' = 'queued'"),
     )
     op.create_index(
         "ix_runs_retention",

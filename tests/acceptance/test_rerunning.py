@@ -266,6 +266,16 @@ async def test_a_source_that_did_not_fail_asks(product, warehouse, failed):
     assert warehouse.counts == before
 
 
+async def test_a_plan_tells_of_a_connection_that_cannot_be_used(product, warehouse, failed):
+    secret = "secrets: {token: {env: NOT_SET_ANYWHERE}}\n"
+    await product.load(warehouse.documents + secret)
+    plan = await product.plan(failed.id, at="send")
+    assert plan.steps == []
+    assert len(plan.warnings) == 1
+    assert plan.warnings[0].startswith("send would fail: ")
+    assert "NOT_SET_ANYWHERE" in plan.warnings[0]
+
+
 async def test_the_command_asks_for_a_confirmation(product, warehouse, failed, redrive):
     run = await product.retry(failed.id)
     error = redrive.refused("redrive", run.id, "--at", "send")

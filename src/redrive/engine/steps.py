@@ -81,6 +81,7 @@ class Steps:
         self.control = control
         self.records = {step.step: step for step in steps}
         self.counted = counted
+        self._unusable: dict[str, str] = {}
         self.notes: list[str] = []
         self.failures: dict[str, list[Failure]] = {}
         """While a plan is worked out: what would fail in the steps of a `try`."""
@@ -164,7 +165,8 @@ class Steps:
         shape = self.built.shapes[node.id]
         execution = await self._execution(node, shape, step, inputs, scope, resumed=resumed, caught=caught)
         if self.preview and shape.effects and not self.counts(node):
-            self.notes.append(f"{node.id} {shape.unforeseen}")
+            unusable = self._unusable.get(node.id)
+            self.notes.append(f"{node.id} {f'would fail: {unusable}' if unusable else shape.unforeseen}")
             raise PreviewEnded
         try:
             with self.control.working():
@@ -314,8 +316,9 @@ class Steps:
             path = shape.key_for(endpoint)
             key = str(path) if path is not None else None
             direction = endpoint.direction
-        except RedriveError:
-            # The shape meets the same error and reports it as the step's.
+        except RedriveError as error:
+            # The shape meets the same error and reports it as the step's; a plan tells it.
+            self._unusable[node.id] = error.detail
             return Target("", "", "", "send_changed", keyed=False), None, "receive"
         again = self._run.source_run is not None or self.plan.redriven
         default = "skip_delivered" if again else "send_changed"

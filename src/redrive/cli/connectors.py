@@ -8,7 +8,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from redrive.cli.describing import describe, print_endpoint
+from redrive.cli.options import Yes
 from redrive.cli.session import Injected
+from redrive.cli.tables import confirm
 from redrive.cli.trying import try_
 from redrive.core.nearest import nearest
 from redrive.errors import NotFound
@@ -88,6 +90,49 @@ async def show(
         session.output.value({"name": name, "document": text.decode("utf-8", "replace")})
     else:
         session.output.bytes(text)
+
+
+@app.command
+async def uses(
+    connection: Annotated[str, Parameter(help="Name of the connection.")], /, *, session: Injected
+) -> None:
+    """List the steps of flows that use a connection, in drafts and deployed versions."""
+    async with session.connect() as client:
+        page = await client.connectors.uses(connection)
+    if session.json:
+        session.output.page(page.items, page.next)
+        return
+    session.output.table(
+        ("flow", "version", "steps"),
+        [
+            (one.flow, "draft" if one.version is None else one.version, ", ".join(one.steps))
+            for one in page.items
+        ],
+        empty=f"No flow uses the connection {connection}.",
+    )
+
+
+@app.command
+async def delete(
+    name: Annotated[str, Parameter(help="Name of a connector, or of a connection with --connection.")],
+    /,
+    *,
+    connection: Annotated[bool, Parameter(help="Delete the connection of this name.")] = False,
+    yes: Yes = False,
+    session: Injected,
+) -> None:
+    """Delete a connector or connection that nothing uses."""
+    noun = "connection" if connection else "connector"
+    confirm(session, f"Delete the {noun} {name}?", yes=yes)
+    async with session.connect() as client:
+        if connection:
+            done = await client.connectors.delete_connection(name)
+        else:
+            done = await client.connectors.delete(name)
+    if session.json:
+        session.output.view(done)
+        return
+    session.output.text(f"The {noun} {name} is deleted.")
 
 
 @app.command(name="import")

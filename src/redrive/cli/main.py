@@ -29,6 +29,7 @@ VERBS: Final[dict[str, Verb]] = {
     "up": Verb("serve:up", "Serve API and run flows until it is told to end.", _RUN),
     "run": Verb("runs:run", "Start a run of a flow, with data or without, and wait for its end.", _RUN),
     "runs": Verb("runs:runs", "List runs, newest first.", _RUN),
+    "insights": Verb("insights:insights", "Show how runs ended and how long they took, over time.", _RUN),
     "overview": Verb("overview:overview", "Tell what failed, runs and waits, and of the last day.", _RUN),
     "queue": Verb("queue:app", "List what waits and why; move a run in the queue.", _RUN),
     "pause": Verb("queue:pause", "Let nothing start of a flow, a connection, or at all.", _RUN),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from redrive.client.transport import Transport
 from redrive.service.connector_views import (
+    ConnectionUse,
     ConnectorDetail,
     DescriptionImported,
     DescriptionRequest,
     TryRequest,
     TryView,
 )
+from redrive.service.reference_views import Removed
+from redrive.service.views import Page
 
 
 class HttpConnectors:
@@ -26,3 +29,12 @@ class HttpConnectors:
 
     async def try_endpoint(self, connection: str, request: TryRequest) -> TryView:
         return await self._to.post(TryView, "connections", connection, "tries", body=request, patient=True)
+
+    async def uses(self, connection: str) -> Page[ConnectionUse]:
+        return await self._to.get(Page[ConnectionUse], "connections", connection, "uses")
+
+    async def delete(self, name: str) -> Removed:
+        return self._to.read(Removed, await self._to.call("DELETE", ("connectors", name)))
+
+    async def delete_connection(self, name: str) -> Removed:
+        return self._to.read(Removed, await self._to.call("DELETE", ("connections", name)))

@@ -46,6 +46,7 @@ class LocalClient:
         self.tests = service.tests
         self.triggers = service.triggers
         self.queue = service.queue
+        self.insights = service.insights
 
     async def health(self) -> Health:
         return await self._service.health()

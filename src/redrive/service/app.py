@@ -54,6 +54,7 @@ from redrive.service.flowtests import FlowTests
 from redrive.service.groups import Groups
 from redrive.service.hook_calls import HookAnswer
 from redrive.service.hooks import Hooks
+from redrive.service.insights import Insights
 from redrive.service.kernel import Kernel, number_of
 from redrive.service.ledger import DeliveryLedger
 from redrive.service.lookups import Lookups
@@ -158,6 +159,8 @@ class Service:
         self.tests = FlowTests(kernel, open_service)
         self.hooks = Hooks(kernel, self.runs)
         self.triggers = Triggers(kernel, self.hooks.doors)
+        self.insights = Insights(kernel)
+        self._counting: asyncio.Task[None] | None = None
         self.queue = Queue(
             kernel,
             lambda: self.is_runner or lock.held_elsewhere(),
@@ -234,7 +237,8 @@ class Service:
         self._kernel.wake()
 
     def start_retention(self) -> None:
-        """Take away in the background what is no longer to be kept."""
+        """In the background take away what is no longer to be kept, and count how past runs ended."""
+        self._counting = asyncio.create_task(self.insights.main(), name="redrive-insights")
         self._retaining = asyncio.create_task(self._retain(), name="redrive-retention")
 
     async def _retain(self) -> None:
@@ -245,6 +249,9 @@ class Service:
         await self.retention.main()
 
     async def stop_retention(self) -> None:
+        if self._counting is not None:
+            await ended(self._counting)
+            self._counting = None
         if self._retaining is not None:
             await ended(self._retaining)
             self._retaining = None

@@ -66,6 +66,14 @@ class ConnectorDetail(View):
     endpoints: list[EndpointView] = []
 
 
+class ConnectionUse(View):
+    """Steps of a flow that use a connection; `version` null: of its draft."""
+
+    flow: str
+    version: int | None
+    steps: list[str]
+
+
 class DescriptionRequest(View):
     """A description to make a connector of: its `text`, or `payload`, the id of an upload.
 

@@ -14,10 +14,11 @@ from redrive.documents.described.source import MAX_BYTES
 from redrive.documents.load import Document, load_one
 from redrive.errors import FlowInvalid, NotFound, StateConflict, UsageError
 from redrive.registry import Registry
-from redrive.service import trying
+from redrive.service import connection_uses, trying
 from redrive.service.bundles import settings_read
 from redrive.service.connector_views import (
     BodyView,
+    ConnectionUse,
     ConnectorDetail,
     DescriptionImported,
     DescriptionNote,
@@ -34,6 +35,8 @@ from redrive.service.connector_views import (
 from redrive.service.flows import Flows
 from redrive.service.kernel import Kernel
 from redrive.service.payloads import Payloads
+from redrive.service.reference_views import Removed
+from redrive.service.views import Page
 from redrive.store import connections as connection_store
 from redrive.store.connections import ConnectorRow
 from redrive.store.database import Rows
@@ -96,6 +99,18 @@ class Connectors:
         Errors: `connection.unknown`, `endpoint.unknown`, `try.confirm`, `sample.none`.
         """
         return await trying.try_endpoint(self._kernel, self._payloads, connection, request)
+
+    async def uses(self, connection: str) -> Page[ConnectionUse]:
+        """The steps of drafts and deployed versions that use it. Errors: `connection.unknown`."""
+        return await connection_uses.uses(self._kernel, connection)
+
+    async def delete(self, name: str) -> Removed:
+        """Errors: `connector.unknown`, `connector.used`."""
+        return await connection_uses.delete_connector(self._kernel, name)
+
+    async def delete_connection(self, name: str) -> Removed:
+        """Errors: `connection.unknown`, `connection.used`."""
+        return await connection_uses.delete_connection(self._kernel, name)
 
     async def _data(self, request: DescriptionRequest) -> bytes:
         if request.text is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from redrive.core.jsonvalue import decode, encode
 from redrive.store import tables
@@ -54,6 +54,9 @@ _RESPELL = Statement(
 _CONNECTIONS = Statement(select(_c).order_by(_c.c.name))
 _GET_CONNECTION = Statement(select(_c).where(_c.c.name == bindparam("name")))
 _PUT_CONNECTION = Insert(_c, conflict="replace")
+
+_DELETE_CONNECTION = Statement(delete(_c).where(_c.c.name == bindparam("name")))
+_DELETE_CONNECTOR = Statement(delete(_n).where(_n.c.name == bindparam("name")))
 
 
 def connectors(source: Source) -> list[ConnectorRow]:
@@ -122,3 +125,12 @@ def put_connection(transaction: Transaction, connection: ConnectionRow) -> None:
 
 def _sorted(secrets: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
     return dict(sorted(secrets.items()))
+
+
+def delete_connection(transaction: Transaction, name: str) -> None:
+    transaction.run(_DELETE_CONNECTION, name=name)
+
+
+def delete_connector(transaction: Transaction, name: str) -> None:
+    """The name goes; its versions stay, for runs name them by their digest."""
+    transaction.run(_DELETE_CONNECTOR, name=name)

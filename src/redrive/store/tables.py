@@ -852,6 +852,19 @@ cache_pages = Table(
 )
 
 # Runs whose payloads are not all in the search index yet, or not as they are now.
+# How many runs ended how, and took how long (`core.insights`), by the hour in which they were queued.
+# Derived from the runs, and kept when these go.
+insights = Table(
+    "insights",
+    metadata,
+    Column("hour", BigInteger, nullable=False),
+    Column("flow", Text, nullable=False),
+    *(Column(name, Integer, nullable=False) for name in ("success", "partial_success", "failure", "stopped")),
+    *(Column(f"d{slot}", Integer, nullable=False) for slot in range(48)),
+    PrimaryKeyConstraint("hour", "flow"),
+    sqlite_with_rowid=False,
+)
+
 search_queue = Table(
     "search_queue",
     metadata,

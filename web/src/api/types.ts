@@ -157,18 +157,11 @@ export interface CircuitView {
   trying: boolean
 }
 
-/** Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong together by their key, else by their order. */
-export interface Comparison {
-  before: string
-  after: string
-  same: boolean
-  equal: number
-  changed: number
-  added: number
-  removed: number
-  key: string | null
-  differences: ItemDifference[]
-  more?: boolean
+/** Steps of a flow that use a connection; `version` null: of its draft. */
+export interface ConnectionUse {
+  flow: string
+  version: number | null
+  steps: string[]
 }
 
 export interface ConnectionView {
@@ -579,6 +572,53 @@ export interface Imported {
   warnings?: string[]
 }
 
+/** The runs that were queued within one hour or day from `at` on (UTC). */
+export interface InsightBucket {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+  at: string
+}
+
+/** Runs that have ended, by their outcome, and how long half of them, and 95 of 100, took at most. */
+export interface InsightCounts {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+}
+
+/** The runs of one flow in the whole time. */
+export interface InsightFlow {
+  runs: number
+  success: number
+  partial_success: number
+  failure: number
+  stopped: number
+  p50_s?: number | null
+  p95_s?: number | null
+  flow: string
+}
+
+/** `complete` is false where older runs are still being counted: then numbers grow for a while. */
+export interface InsightsView {
+  since: string
+  until: string
+  bucket: string
+  flow?: string | null
+  total: InsightCounts
+  buckets: InsightBucket[]
+  flows: InsightFlow[]
+  complete?: boolean
+}
+
 /** One item that is not in both payloads alike; a number is null where one has none for it. */
 export interface ItemDifference {
   kind: 'changed' | 'added' | 'removed'
@@ -818,6 +858,11 @@ export interface PageCircuitView {
   next?: string | null
 }
 
+export interface PageConnectionUse {
+  items: ConnectionUse[]
+  next?: string | null
+}
+
 export interface PageConnectionView {
   items: ConnectionView[]
   next?: string | null
@@ -990,6 +1035,20 @@ export interface PayloadDetail {
   patch?: (Record<string, Json>)[] | null
   edit_reason?: string | null
   masked?: boolean
+}
+
+/** Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong together by their key, else by their order. */
+export interface PayloadDiff {
+  before: string
+  after: string
+  same: boolean
+  equal: number
+  changed: number
+  added: number
+  removed: number
+  key: string | null
+  differences: ItemDifference[]
+  more?: boolean
 }
 
 /** One payload in a list. `items` is null where the payload's form is not known. */
@@ -1386,7 +1445,7 @@ export interface StartDocumentBody {
 }
 
 /** What a start of a flow version can be given: variables, and steps that may be skipped. `version` null: the draft. `deployed_skips`: steps that the deployed version skips in every run. */
-export interface StartForm {
+export interface StartOptions {
   flow: string
   version: number | null
   variables: StartVariable[]
@@ -1679,12 +1738,15 @@ export interface Routes {
   'GET /api/v1/circuits': { query: Record<string, never>; body: undefined; answer: PageCircuitView }
   'POST /api/v1/circuits/{connection}/reset': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connections': { query: Record<string, never>; body: undefined; answer: PageConnectionView }
+  'DELETE /api/v1/connections/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
   'POST /api/v1/connections/{name}/authorizations': { query: Record<string, never>; body: AuthorizeBody; answer: AuthorizationView }
   'POST /api/v1/connections/{name}/authorizations/complete': { query: Record<string, never>; body: AuthorizedBody; answer: AuthorizationView }
   'GET /api/v1/connections/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'POST /api/v1/connections/{name}/tries': { query: Record<string, never>; body: TryRequest; answer: TryView }
+  'GET /api/v1/connections/{name}/uses': { query: Record<string, never>; body: undefined; answer: PageConnectionUse }
   'GET /api/v1/connectors': { query: Record<string, never>; body: undefined; answer: PageConnectorView }
   'POST /api/v1/connectors/imports': { query: Record<string, never>; body: DescriptionRequest; answer: DescriptionImported }
+  'DELETE /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/connectors/{name}': { query: Record<string, never>; body: undefined; answer: ConnectorDetail }
   'GET /api/v1/connectors/{name}/document': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/deliveries': { query: { status?: 'begun' | 'delivered' | 'rejected' | 'unknown' | null; key?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageDeliveryView }
@@ -1707,7 +1769,7 @@ export interface Routes {
   'GET /api/v1/flows/{name}/document': { query: { version?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/flows/{name}/restore': { query: Record<string, never>; body: RestoreBody; answer: Restored }
   'POST /api/v1/flows/{name}/runs': { query: { trigger?: 'api' | 'manual' }; body: StartRequest; answer: RunRow }
-  'GET /api/v1/flows/{name}/start-form': { query: { version?: string | null }; body: undefined; answer: StartForm }
+  'GET /api/v1/flows/{name}/start-form': { query: { version?: string | null }; body: undefined; answer: StartOptions }
   'POST /api/v1/flows/{name}/tests': { query: Record<string, never>; body: FlowTestsBody; answer: FlowTestReport }
   'GET /api/v1/flows/{name}/versions': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageFlowVersionView }
   'GET /api/v1/groups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageGroupView }
@@ -1717,6 +1779,7 @@ export interface Routes {
   'POST /api/v1/groups/{name}/test': { query: Record<string, never>; body: undefined; answer: TestSent }
   'GET /api/v1/health': { query: Record<string, never>; body: undefined; answer: Health }
   'POST /api/v1/imports': { query: Record<string, never>; body: ImportBody; answer: PageImported }
+  'GET /api/v1/insights': { query: { flow?: string | null; since?: string | null; bucket?: 'hour' | 'day' | null }; body: undefined; answer: InsightsView }
   'POST /api/v1/login-links': { query: Record<string, never>; body: undefined; answer: LoginLink }
   'GET /api/v1/lookups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageLookupView }
   'DELETE /api/v1/lookups/{name}': { query: Record<string, never>; body: undefined; answer: Removed }
@@ -1744,7 +1807,7 @@ export interface Routes {
   'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
   'GET /api/v1/payloads/{payload_id}': { query: { text?: boolean }; body: undefined; answer: PayloadDetail }
   'GET /api/v1/payloads/{payload_id}/content': { query: { items?: string | null }; body: undefined; answer: undefined }
-  'GET /api/v1/payloads/{payload_id}/diff': { query: { after: string; key?: string | null }; body: undefined; answer: Comparison }
+  'GET /api/v1/payloads/{payload_id}/diff': { query: { after: string; key?: string | null }; body: undefined; answer: PayloadDiff }
   'GET /api/v1/payloads/{payload_id}/items': { query: { start?: number; stop?: number | null }; body: undefined; answer: ItemRange }
   'GET /api/v1/payloads/{payload_id}/items/{item}/way': { query: Record<string, never>; body: undefined; answer: ItemWay }
   'GET /api/v1/payloads/{payload_id}/search': { query: { text: string; start?: number; limit?: number; items?: boolean }; body: undefined; answer: HitPage }

@@ -10,12 +10,15 @@ from starlette.responses import Response
 from redrive.server.problems import problems
 from redrive.server.wire import ExactRoute, Service, answer
 from redrive.service.connector_views import (
+    ConnectionUse,
     ConnectorDetail,
     DescriptionImported,
     DescriptionRequest,
     TryRequest,
     TryView,
 )
+from redrive.service.reference_views import Removed
+from redrive.service.views import Page
 
 router = APIRouter(tags=["connectors"], route_class=ExactRoute)
 
@@ -62,3 +65,36 @@ async def try_endpoint(service: Service, name: Name, body: TryRequest) -> Respon
     recorded, so a later run may send the same again.
     """
     return answer(await service.connectors.try_endpoint(name, body))
+
+
+@router.get(
+    "/connections/{name}/uses",
+    summary="List where a connection is used",
+    response_model=Page[ConnectionUse],
+    responses=problems(404),
+)
+async def uses(service: Service, name: Name) -> Response:
+    """The steps of drafts and deployed versions that name it."""
+    return answer(await service.connectors.uses(name))
+
+
+@router.delete(
+    "/connections/{name}",
+    summary="Delete a connection",
+    response_model=Removed,
+    responses=problems(404, 409),
+)
+async def delete_connection(service: Service, name: Name) -> Response:
+    """With its secrets. Refused while a draft or a deployed version uses it."""
+    return answer(await service.connectors.delete_connection(name))
+
+
+@router.delete(
+    "/connectors/{name}",
+    summary="Delete a connector",
+    response_model=Removed,
+    responses=problems(404, 409),
+)
+async def delete_connector(service: Service, name: Name) -> Response:
+    """Refused while a connection is of it. Runs that used it keep the version that they used."""
+    return answer(await service.connectors.delete(name))

@@ -26,7 +26,7 @@ from redrive.server.wire import (
 )
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.interface import Kind
-from redrive.service.reading_views import StartForm
+from redrive.service.reading_views import StartOptions
 from redrive.service.versions import text_tag
 from redrive.service.views import (
     AuthorizationView,
@@ -174,7 +174,7 @@ async def export_bundle(
 @router.get(
     "/flows/{name}/start-form",
     summary="What a start of a flow can be given",
-    response_model=StartForm,
+    response_model=StartOptions,
     responses=problems(404),
 )
 async def start_form(

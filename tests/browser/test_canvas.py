@@ -123,7 +123,7 @@ def test_a_flow_is_built_by_drag_and_drop_deployed_and_run(page, site, api):
     look_over(page)
     picture(page, "canvas-run")
     row = api.get("/runs", params={"flow": "dragged"}).json()["items"][0]
-    assert row["status"] == "success" and row["version"] == 1
+    assert (row["status"], row["version"]) == ("success", 1)
 
 
 def test_a_flow_is_built_by_keyboard_alone(page, site, api):
@@ -302,7 +302,7 @@ def test_triggers_and_variables_are_forms(page, site, api):
     picture(page, "flow-settings")
     saved(page)
     text = draft(api, "timed")
-    assert "cron: " in text and "*/15 * * * *" in text and "variables:" in text
+    assert all(part in text for part in ("cron: ", "*/15 * * * *", "variables:"))
     assert text.startswith("# Orders by country\n")
 
 

@@ -209,7 +209,8 @@ def apply(
 ) -> Sequence[Imported]:
     """Write all of it. What each document did, in their order.
 
-    `based_on`: of flows, the tag of the draft that was edited, "" where there was none. Errors: `draft.changed`.
+    `based_on`: of flows, the tag of the draft that was edited, "" where there was none.
+    Errors: `draft.changed`.
     """
     for name, tag in (based_on or {}).items():
         _unchanged(transaction, name, tag)

@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useBlocker, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
 import { call } from '~/api/client'
+import { useCan } from '~/api/me'
 import { asProblem } from '~/api/problem'
 import type { ShapeView } from '~/api/types'
 import { Button, IconButton } from '~/components/Button'
@@ -55,6 +56,7 @@ export function Builder({ name, initial, isNew, tag: firstTag, shapes }: Props) 
   const [starting, setStarting] = useState<string | null>(null)
   const [giving, setGiving] = useState(false)
   const flow = useFlow(name, exists)
+  const can = useCan()
   const tab = TABS.some(([id]) => id === view.tab) ? view.tab : 'build'
   const run = view.run
   const refresh = useCallback(
@@ -185,7 +187,7 @@ export function Builder({ name, initial, isNew, tag: firstTag, shapes }: Props) 
         <Button
           icon="check"
           busy={busy === 'save'}
-          disabled={!editor.dirty && exists}
+          disabled={!can('build') || (!editor.dirty && exists)}
           onClick={() => void save()}
         >
           Save
@@ -193,7 +195,7 @@ export function Builder({ name, initial, isNew, tag: firstTag, shapes }: Props) 
         <Button
           icon="play"
           busy={busy === 'run'}
-          disabled={editor.problems.length > 0}
+          disabled={!can('run') || editor.problems.length > 0}
           onClick={() => void start('draft', null)}
         >
           Run
@@ -201,7 +203,7 @@ export function Builder({ name, initial, isNew, tag: firstTag, shapes }: Props) 
         <Button
           kind="primary"
           icon="upload"
-          disabled={editor.problems.length > 0}
+          disabled={!can('deploy') || editor.problems.length > 0}
           onClick={() => void save().then((done) => done && setDeploying('draft'))}
         >
           Deploy

@@ -4,6 +4,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useRef, useState } from 'react'
 import { call } from '~/api/client'
+import { useCan } from '~/api/me'
 import type { FlowView, RunRow } from '~/api/types'
 import { Button } from '~/components/Button'
 import { type Column, DataTable } from '~/components/DataTable'
@@ -25,6 +26,7 @@ export default function FlowsPage() {
   useTitle('Flows')
   const [view, change] = useView()
   const navigate = useNavigate()
+  const mayBuild = useCan()('build')
   const queries = useQueryClient()
   const file = useRef<HTMLInputElement>(null)
   const found = useInfiniteQuery({
@@ -150,10 +152,10 @@ export default function FlowsPage() {
           accept=".yaml,.yml,.json"
           onChange={(event) => void take(event.target.files)}
         />
-        <Button icon="upload" onClick={() => file.current?.click()}>
+        <Button icon="upload" disabled={!mayBuild} onClick={() => file.current?.click()}>
           Import
         </Button>
-        <Button kind="primary" icon="plus" onClick={() => change({ new: '1' })}>
+        <Button kind="primary" icon="plus" disabled={!mayBuild} onClick={() => change({ new: '1' })}>
           New flow
         </Button>
       </header>

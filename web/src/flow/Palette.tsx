@@ -4,8 +4,8 @@ import { type KeyboardEvent, useMemo, useRef, useState } from 'react'
 import type { ShapeView } from '~/api/types'
 import { Input } from '~/components/Field'
 import { Icon } from '~/components/Icon'
-import { shapeIcon } from './boxes'
 import css from './flow.module.css'
+import { shapeIcon } from './icons'
 
 /** What is needed most stands first. */
 const ORDER = ['systems', 'items', 'payload', 'flow control', 'paths', 'checks']

@@ -4,10 +4,11 @@ import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
 import { createContext, useContext, useEffect, useRef } from 'react'
 import type { ProblemView, StepRunView } from '~/api/types'
 import { plural } from '~/components/format'
-import { Icon, type IconName } from '~/components/Icon'
+import { Icon } from '~/components/Icon'
 import { StatusIcon } from '~/components/StatusIcon'
 import css from './flow.module.css'
 import type { PathOf, Step } from './graphModel'
+import { shapeIcon } from './icons'
 import type { Box } from './layout'
 import { summary, whenText } from './words'
 
@@ -37,35 +38,6 @@ export const Shared = createContext<SharedState>({
 })
 
 export type Drawn = { box: Box } & Record<string, unknown>
-
-const ICONS: Record<string, IconName> = {
-  connector: 'plug',
-  filter: 'filter',
-  map: 'edit',
-  flow_control: 'queue',
-  split: 'diff',
-  merge: 'link',
-  convert: 'redo',
-  route: 'flow',
-  branch: 'flow',
-  try: 'bang',
-  assert: 'check',
-  manual_payload: 'book',
-  script: 'keyboard',
-  set_variables: 'table',
-  dedupe: 'pool',
-  track: 'pin',
-  add_to_cache: 'cache',
-  load_from_cache: 'cache',
-  notify: 'bell',
-  run_flow: 'play',
-  wait: 'clock',
-  callback: 'out',
-}
-
-export function shapeIcon(shape: string): IconName {
-  return ICONS[shape] ?? 'cog'
-}
 
 export function BoxNode({ data }: NodeProps<Node<Drawn>>) {
   const { box } = data

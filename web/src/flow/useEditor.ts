@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { call } from '~/api/client'
+import { useCan } from '~/api/me'
 import type { ProblemView } from '~/api/types'
 import type { ShapeOf, Step } from './graphModel'
 import { stepsOf, walk } from './graphModel'
@@ -47,6 +48,7 @@ export function useEditor(
   const data = reading.data ?? last.current
   const steps = useMemo(() => stepsOf(data, shapes), [data, shapes])
   const late = useLate(text, 250)
+  const mayBuild = useCan()('build')
   const checked = useQuery({
     queryKey: ['check', name, late],
     queryFn: ({ signal }) =>
@@ -55,7 +57,7 @@ export function useEditor(
         signal,
       }),
     placeholderData: (before) => before,
-    enabled: reading.faults.length === 0,
+    enabled: mayBuild && reading.faults.length === 0,
     staleTime: 30_000,
   })
   const change = useCallback<Editor['change']>((next, key = null) => {

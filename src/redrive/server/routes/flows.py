@@ -144,7 +144,7 @@ async def export_flow(
         str | None, Query(max_length=30, description="`draft`, `deployed` or a number.")
     ] = None,
 ) -> Response:
-    """The text of a version as it was imported, byte for byte. Its ETag is what `based_on` of an import names."""
+    """The text of a version as it was imported, byte for byte. Its ETag goes into `based_on` of an import."""
     text = await service.flows.export(name, version=version)
     found = _document(text)
     found.headers["ETag"] = f'"{text_tag(text)}"'

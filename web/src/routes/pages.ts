@@ -31,4 +31,5 @@ export const PAGES: Page[] = [
   { path: '/pools', title: 'Data pools', nav: { group: 'data', icon: 'pool', order: 2 }, load: () => import('~/pools/PoolsPage') },
   { path: '/pools/$pool', title: 'Data pool', load: () => import('~/pools/PoolPage') },
   { path: '/caches', title: 'Caches', nav: { group: 'data', icon: 'cache', order: 3 }, load: () => import('~/caches/CachesPage') },
+  { path: '/settings', title: 'Settings', nav: { group: 'system', icon: 'cog', order: 1 }, load: () => import('~/settings/SettingsPage') },
 ]

@@ -138,8 +138,6 @@ def test_a_run_that_did_not_fail_asks_first(site, page, demo):
 def test_an_edit_that_no_longer_parses_is_refused_unless_forced(site, page, failed):
     page.goto(f"{site.url}/runs/{failed}")
     page.get_by_role("button", name="Redrive", exact=True).click()
-    page.wait_for_timeout(2000)
-    page.screenshot(path="/tmp/uip/x.png")
     payload = page.get_by_role("combobox", name="Payload")
     payload.select_option(index=1)
     page.get_by_role("textbox", name="Items").fill("#0")
@@ -170,3 +168,76 @@ def test_a_start_with_data_skips_in_this_run_only(site, page, demo):
     expect(dialog(page).get_by_text("Ended: 1 in success")).to_be_visible(timeout=30_000)
     assert demo.erp.counts()["990001"] == 1
     assert site.api.get(f"/flows/{FLOW}/start-form").json()["deployed_skips"] == []
+
+
+def test_twenty_failed_runs_are_redriven_together(site, page, demo):
+    site.load(site.api.get(f"/flows/{FLOW}/document").text.replace(f"flow: {FLOW}", "flow: twenty"))
+    demo.erp.control(faults=[{"kind": "status", "status": 422, "times": 20}])
+    paid = [number for number in range(1059, 1110) if number != 1042]
+    orders = [order for order in paid if paid_in(demo, order)][:20]
+    for order in orders:
+        site.run("twenty", variables={"order_id": str(order)})
+    page.goto(f"{site.url}/runs?status=failure&flow=twenty")
+    page.get_by_role("checkbox", name="Select all that are listed").check()
+    expect(page.get_by_text("20 runs selected")).to_be_visible()
+    clicks = Clicks()
+    clicks.click(
+        page.get_by_role("region", name="Selection").get_by_role("button", name=re.compile("^Redrive"))
+    )
+    expect(plan_of(page).get_by_role("status")).to_contain_text("20 items will be sent", timeout=30_000)
+    look_over(page)
+    picture(page, "redrive-many")
+    clicks.click(start(page, "Retry"))
+    expect(dialog(page).get_by_text("All 20 runs ended: 20 in success")).to_be_visible(timeout=60_000)
+    expect(dialog(page).get_by_role("listitem")).to_have_count(20)
+    figure(
+        "twenty failed runs redriven together",
+        f"{clicks.many} clicks once they are chosen, {clicks.seconds:.1f} s",
+    )
+    assert {demo.erp.counts()[str(order)] for order in orders} == {1}
+
+
+def paid_in(demo, order):
+    return b'"financial_status":"paid"' in demo.shop.read(f"/orders?order_id={order}")
+
+
+def test_four_stages_by_hand(site, page, failed, demo):
+    """As the guide of the reference product tells it: find it, take the text, skip, initialise, unskip."""
+    clicks = Clicks()
+    page.goto(f"{site.url}/runs")
+    # 1. The run log, filtered on failure; the run's logs; the eye on the step; the eye on the payload.
+    clicks.click(page.get_by_role("button", name="Filter by status"))
+    clicks.click(page.get_by_role("dialog").get_by_text("Failure", exact=True).first)
+    page.keyboard.press("Escape")
+    row = page.locator(f"tr[data-key={failed}]")
+    clicks.click(row.get_by_role("button", name=re.compile("^Actions")))
+    clicks.click(page.get_by_role("menuitem", name="View logs"))
+    clicks.click(page.get_by_role("button", name=re.compile("Pull orders")))
+    clicks.click(page.get_by_role("tab", name=re.compile("^Payloads out")))
+    clicks.click(page.get_by_role("tab", name="Text", exact=True))
+    expect(page.get_by_text("[trimmed]")).to_be_visible()
+    cut = page.get_by_role("region", name="The text as stored").inner_text()
+    assert cut.endswith("[trimmed]"), "what is copied from here is not whole: that is what redrive is for"
+    # 2. Skips on the shapes, deployed; every start form warns of it.
+    document = site.api.get(f"/flows/{FLOW}/document").text
+    skipping = re.sub(r"(  - id: (?!send)\S+\n)", r"\1    skip: true\n", document)
+    site.load(skipping)
+    before = demo.erp.counts().get("990002", 0)
+    page.goto(f"{site.url}/start?flow={FLOW}")
+    expect(page.get_by_role("note")).to_contain_text("pull, paid-only, erp-form, ten-each")
+    look_over(page)
+    picture(page, "initialise-with-skips")
+    # 3. Initialise with data.
+    editor = dialog(page).get_by_role("textbox", name="Data to begin with")
+    clicks.click(editor)
+    page.keyboard.insert_text('[{"id": 990002, "ship_to": {"postcode": "LS1 4AP"}}]')
+    clicks.click(page.get_by_role("button", name="Use this text"))
+    clicks.click(page.get_by_role("button", name="Run with this data"))
+    expect(dialog(page).get_by_text("Ended: 1 in success")).to_be_visible(timeout=30_000)
+    assert demo.erp.counts()["990002"] == before + 1
+    # 4. The skips off again: nothing warns any more.
+    site.load(document)
+    page.goto(f"{site.url}/start?flow={FLOW}")
+    expect(page.get_by_role("combobox", name="Version")).to_be_visible()
+    expect(page.get_by_role("note")).to_be_hidden()
+    figure("the four stages by hand", f"{clicks.many} clicks and two edits of the flow")

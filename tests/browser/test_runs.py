@@ -30,6 +30,12 @@ steps:
     with: {order_id: "{{ vars.order_id }}"}
   - {id: send, shape: connector, connection: warehouse, endpoint: take, key: id}
 """
+LARGE = """
+flow: all-orders
+steps:
+  - {id: pull, shape: connector, connection: warehouse, endpoint: list}
+  - {id: paid-only, shape: filter, keep: {field: paid, is: true}}
+"""
 HOSTILE = """
 flow: hostile
 steps:
@@ -54,7 +60,7 @@ def warehouse():
 def seeded(served, warehouse):
     """Three runs that failed on order 1042, one that was made good, and some that went well."""
     warehouse.give([order(1001 + n) for n in range(50)])
-    served.load(warehouse.documents, ORDERS, ONE, HOSTILE, QUICK)
+    served.load(warehouse.documents, ORDERS, ONE, LARGE, HOSTILE, QUICK)
     warehouse.refused = {"2000"}
     warehouse.orders.append(b'{"id": 2000, "paid": true}')
     served.made_good = served.run("one-order", variables={"order_id": "2000"})
@@ -316,8 +322,8 @@ def test_pages_are_right_in_the_dark_and_on_narrow_screens(site, browser, path, 
 
 def test_a_run_of_10_000_orders_opens_at_once(page, site, warehouse):
     warehouse.give([order(10_000 + n) for n in range(10_000)])
-    run = site.run("orders-to-erp")
-    page.goto(f"{site.url}/runs?flow=orders-to-erp")
+    run = site.run("all-orders")
+    page.goto(f"{site.url}/runs?flow=all-orders")
     row = page.locator(f'tr[data-key="{run}"]')
     row.wait_for()
     page.evaluate(
@@ -330,7 +336,7 @@ def test_a_run_of_10_000_orders_opens_at_once(page, site, warehouse):
     opened = clicks.seconds
     step(page, "pull").click()
     begun = time.perf_counter()
-    expect(payload_text(page, "buyer10000@example.com")).to_be_visible()
+    expect(page.get_by_role("region", name="Step pull")).to_contain_text(re.compile(r"\b10000\b"))
     shown = time.perf_counter() - begun
     longest = max(page.evaluate("() => window.long"), default=0)
     heap = page.evaluate("() => performance.memory.usedJSHeapSize") / 1e6

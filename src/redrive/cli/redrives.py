@@ -76,7 +76,8 @@ async def redrive(
         ),
     ] = None,
     items: Annotated[
-        str | None, Parameter(help="Only these items: FIELD = V, FIELD in V,V, failed; joined by and.")
+        str | None,
+        Parameter(help="Only these items: FIELD = V, FIELD in V,V, #0,3:5, failed; joined by and."),
     ] = None,
     skip: Skips = None,
     var: Variables = None,

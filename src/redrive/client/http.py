@@ -40,7 +40,7 @@ from redrive.service.kept_views import (
     RetentionPlan,
     RetentionResult,
 )
-from redrive.service.reading_views import Comparison, HitPage, ItemWay, ItemWindow, Picked, StartForm
+from redrive.service.reading_views import HitPage, ItemWay, ItemWindow, PayloadDiff, Picked, StartOptions
 from redrive.service.secret_views import Rotated, RotateRequest, SecretsStatus
 from redrive.service.trigger_views import TriggerView
 from redrive.service.views import (
@@ -116,12 +116,14 @@ class _Flows(_Noun):
         deploy: bool = False,
         rename: Mapping[str, str] | None = None,
         note: str | None = None,
+        based_on: Mapping[str, str] | None = None,
     ) -> Sequence[Imported]:
         body = {
             "documents": _texts(documents),
             "deploy": deploy,
             "rename": dict(rename or {}),
             "note": note,
+            "based_on": dict(based_on or {}),
         }
         return (await self._to.post(Page[Imported], "imports", body=body)).items
 
@@ -160,8 +162,8 @@ class _Flows(_Noun):
     async def diff(self, name: str, *, before: str | None = None, after: str | None = None) -> FlowDiff:
         return await self._to.get(FlowDiff, "flows", name, "diff", before=before, after=after)
 
-    async def start_form(self, name: str, *, version: str | None = None) -> StartForm:
-        return await self._to.get(StartForm, "flows", name, "start-form", version=version)
+    async def start_form(self, name: str, *, version: str | None = None) -> StartOptions:
+        return await self._to.get(StartOptions, "flows", name, "start-form", version=version)
 
     async def shapes(self) -> Page[ShapeView]:
         return await self._to.get(Page[ShapeView], "shapes")
@@ -351,8 +353,8 @@ class _Payloads(_Noun):
         path = ("payloads", payload_id, "selection")
         return await self._to.get(Picked, *path, items=expression, run=run, step=step, after=after)
 
-    async def compare(self, before: str, after: str, *, key: str | None = None) -> Comparison:
-        return await self._to.get(Comparison, "payloads", before, "diff", after=after, key=key)
+    async def compare(self, before: str, after: str, *, key: str | None = None) -> PayloadDiff:
+        return await self._to.get(PayloadDiff, "payloads", before, "diff", after=after, key=key)
 
     async def way(self, payload_id: str, item: int) -> ItemWay:
         return await self._to.get(ItemWay, "payloads", payload_id, "items", str(item), "way")

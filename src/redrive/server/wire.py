@@ -79,10 +79,14 @@ class CheckBody(_Body):
 
 
 class ImportBody(CheckBody):
-    """`rename` maps names of connections in the documents to those of this home."""
+    """`rename` maps names of connections in the documents to those of this home. `based_on` gives, of flows,
+    the ETag of the draft that was edited ("" where there was none): where that is not the draft any more,
+    nothing is stored.
+    """
 
     deploy: bool = False
     rename: dict[str, str] = {}
+    based_on: dict[str, str] = {}
     note: str | None = Note
 
 

@@ -17,8 +17,7 @@ from redrive.core.paths import Fields, Path
 from redrive.core.run import PayloadRow
 from redrive.errors import PayloadError, UsageError
 from redrive.service.reading import Reading
-from redrive.service.reading_views import Comparison, ItemDifference
-from redrive.service.veil import Veil
+from redrive.service.reading_views import ItemDifference, PayloadDiff
 
 MOST_ITEMS: Final = 1_000_000
 MOST_DIFFERENCES: Final = 2_000
@@ -35,15 +34,14 @@ class Known(msgspec.Struct, gc=False):
 
 
 class Comparing(Reading):
-    async def compare(self, before: str, after: str, *, key: str | None = None) -> Comparison:
+    async def compare(self, before: str, after: str, *, key: str | None = None) -> PayloadDiff:
         """What is in one payload and not, or not alike, in the other. `key`: the field that names an item.
 
         Errors: `payload.unknown`, `payload.expired`, `payload.invalid`, `payload.too_large`, `path.invalid`.
         """
         first, second = await self._payload(before), await self._payload(after)
-        for payload_id, payload in ((before, first), (after, second)):
-            await self._unveiled(payload, payload_id)
-            self._note("payload.view", payload_id, Veil(None), compared=True)
+        for payload in (first, second):
+            await self._unmasked(payload, "comparing payloads")
         old: list[Known] = []
         new: list[Known] = []
         if first.digest != second.digest:
@@ -52,7 +50,7 @@ class Comparing(Reading):
         left, right, equal = _without_equal(old, new)
         found = list(_paired(old, new, left, right))
         kinds = [one.kind for one in found]
-        return Comparison(
+        return PayloadDiff(
             before=to_text("p", first.id),
             after=to_text("p", second.id),
             same=first.digest == second.digest,

@@ -84,15 +84,19 @@ class Flows(FlowHistory, Bundles, StartForms):
         deploy: bool = False,
         rename: Mapping[str, str] | None = None,
         note: str | None = None,
+        based_on: Mapping[str, str] | None = None,
     ) -> Sequence[Imported]:
         """Take documents in, all or none; `rename` gives connections other names on the way.
 
-        Errors: `document.invalid` with every problem of every document.
+        `based_on`: flows with the tag of the draft that was edited, so that nobody's work is overwritten.
+        Errors: `document.invalid` with every problem of every document, `draft.changed`.
         """
         kernel = self._kernel
         prepared = await self._read(lambda rows: importing.prepare(rows, kernel, documents, rename or {}))
         done = await kernel.write(
-            lambda transaction: importing.apply(transaction, kernel, prepared, deploy=deploy, note=note)
+            lambda transaction: importing.apply(
+                transaction, kernel, prepared, deploy=deploy, note=note, based_on=based_on
+            )
         )
         kernel.look()
         return done

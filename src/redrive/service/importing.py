@@ -12,12 +12,12 @@ from redrive.documents.check import Checked, check
 from redrive.documents.connection_document import ConnectionSpec
 from redrive.documents.export import check_renames, normalise, rename_connections
 from redrive.documents.load import Document, Loaded, load_one, not_text, read_text
-from redrive.errors import FlowInvalid, Notice, Problem, UsageError
+from redrive.errors import FlowInvalid, Notice, Problem, StateConflict, UsageError
 from redrive.registry import Registry
 from redrive.service.bundles import lacking
 from redrive.service.interface import Document as Given
 from redrive.service.kernel import Kernel
-from redrive.service.versions import digest_of, ensure_flow, freeze, record
+from redrive.service.versions import digest_of, ensure_flow, freeze, record, text_tag
 from redrive.service.views import Imported
 from redrive.store import connections as connection_store
 from redrive.store import flows as flow_store
@@ -205,8 +205,14 @@ def apply(
     *,
     deploy: bool,
     note: str | None = None,
+    based_on: Mapping[str, str] | None = None,
 ) -> Sequence[Imported]:
-    """Write all of it. What each document did, in their order."""
+    """Write all of it. What each document did, in their order.
+
+    `based_on`: of flows, the tag of the draft that was edited, "" where there was none. Errors: `draft.changed`.
+    """
+    for name, tag in (based_on or {}).items():
+        _unchanged(transaction, name, tag)
     done = []
     for item, warnings in prepared:
         match item:
@@ -224,6 +230,17 @@ def apply(
         else one
         for one in done
     ]
+
+
+def _unchanged(transaction: Transaction, name: str, tag: str) -> None:
+    there = flow_store.get_flow(transaction, name)
+    stored = text_tag(there.draft) if there is not None and there.draft is not None else ""
+    if stored != tag.strip('"'):
+        raise StateConflict(
+            f"the draft of {name!r} was changed since it was read",
+            code="draft.changed",
+            hint="Read it again, or save without based_on to replace it.",
+        )
 
 
 def _lacking(transaction: Transaction, name: str) -> list[str]:

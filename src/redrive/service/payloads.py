@@ -23,9 +23,9 @@ from redrive.service import present
 from redrive.service.comparing import Comparing
 from redrive.service.item_ways import ItemWays
 from redrive.service.kernel import number_of, unknown
+from redrive.service.masked_items import MaskedItems
 from redrive.service.reading import MAX_ITEMS, TRIMMED, require_kept
 from redrive.service.reading_views import ItemWay
-from redrive.service.seeing import SeenItems
 from redrive.service.uploads import Checked
 from redrive.service.veil import Veil
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
@@ -134,9 +134,9 @@ class Payloads(Comparing):
         found: list[str] = []
         size = 0
         view = self._as_payload(payload)
-        reading = SeenItems(over, view.media_type, view.items_path)
+        reading = MaskedItems(over, view)
         async for items in _within(view, payload.items, start, min(stop, start + MAX_ITEMS)):
-            await reading.begin(view)
+            await reading.begin()
             for item in items:
                 size += len(item.raw)
                 if found and size > MAX_ITEMS_BYTES:
@@ -163,10 +163,10 @@ class Payloads(Comparing):
         over = await self._veil(payload)
         self._note("payload.download", payload_id, over, items=f"{start}:{stop}")
         view = self._as_payload(payload)
-        reading = SeenItems(over, view.media_type, view.items_path)
+        reading = MaskedItems(over, view)
         begun = False
         async for items in _within(view, payload.items, start, stop):
-            await reading.begin(view)
+            await reading.begin()
             yield await _piece(view, [reading.of(item.raw) for item in items], first=not begun)
             begun = True
         if not begun:

@@ -16,15 +16,17 @@ from redrive.core.run import PayloadRow
 from redrive.core.selection import Selection, SelectionInvalid, parse
 from redrive.engine.contents import StoredContent
 from redrive.engine.tracing import failed_items
-from redrive.errors import PayloadError, PayloadGone, UsageError
+from redrive.errors import Forbidden, PayloadError, PayloadGone, UsageError
 from redrive.sdk.content import CHUNK_BYTES
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.marks import Given, Markers, Marks, items_from
+from redrive.service.masked_items import masked
 from redrive.service.reading_views import Hit, HitPage, ItemText, ItemWindow, Picked
-from redrive.service.seeing import Seeing, SeenItems
-from redrive.service.veil import Veil
+from redrive.service.veil import Veil, any_rules, veil
 from redrive.store import payloads as store
 from redrive.store import runs as run_store
+from redrive.store.database import Rows
+from redrive.store.runlog import names_of_runs
 
 TRIMMED: Final = "[trimmed]"
 MAX_ITEMS: Final = 1_000
@@ -38,7 +40,7 @@ SEARCH_S: Final = 1.0
 MAX_SOUGHT: Final = 1_000
 
 
-class Reading(Seeing):
+class Reading:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._markers = Markers()
@@ -50,6 +52,32 @@ class Reading(Seeing):
             raise unknown("payload", payload_id)
         require_kept(found)
         return found
+
+    async def _veil(self, payload: PayloadRow) -> Veil:
+        """What of a payload who acts may see, by the rules of its flow."""
+        if not await any_rules(self._kernel):
+            return Veil(None)
+
+        def flow(rows: Rows) -> str | None:
+            place = store.place_of(rows, payload)
+            if place is None or place.run_id == store.UPLOAD:
+                return None
+            return names_of_runs(rows, [place.run_id]).get(place.run_id, (None, 0))[0]
+
+        return await veil(self._kernel, await self._kernel.deps.reader.run(flow))
+
+    def _note(self, action: str, payload_id: str, over: Veil, **data: object) -> None:
+        """A line of the audit log; where rules would hide something from others, it says so."""
+        self._kernel.note(action, payload_id, {**data, "revealed": over.revealed})
+
+    async def _unmasked(self, payload: PayloadRow, what: str) -> None:
+        """Errors: `payload.masked`: what is hidden could be guessed from the answers."""
+        if (await self._veil(payload)).mask is not None:
+            raise Forbidden(
+                f"{what} needs the right `reveal`: masking rules hide parts of the data",
+                code="payload.masked",
+                hint="Look at the items one by one, or ask somebody who may reveal them.",
+            )
 
     def _content(self, payload: PayloadRow) -> StoredContent:
         return self._kernel.deps.contents.known(payload.digest, payload.size_bytes)
@@ -81,6 +109,7 @@ class Reading(Seeing):
         over = await self._veil(payload)
         self._note("payload.view", payload_id, over, items=f"{start}:{stop}")
         marks = self._marks(payload)
+        csv = formats.is_csv(payload.media_type)
         stop = min(stop, start + MAX_ITEMS)
         if payload.items is not None:
             stop = min(stop, payload.items)
@@ -94,18 +123,19 @@ class Reading(Seeing):
                         size += min(len(raw), item_bytes)
                         if found and size > MAX_WINDOW_BYTES:
                             break
-                        seen = SeenItems(over, payload.media_type, payload.items_path, marks.prefix)
-                        found.append(_text_of(number, seen.of(raw), item_bytes))
+                        head = marks.prefix if csv else b""
+                        shown = masked(over, payload.media_type, payload.items_path, head, raw)
+                        found.append(_text_of(number, shown, item_bytes))
                     if size > MAX_WINDOW_BYTES or given.first + len(given.raws) >= stop:
                         break
-        head = marks.prefix.decode("utf-8", "replace") if formats.is_csv(payload.media_type) else None
+        names = marks.prefix.decode("utf-8", "replace") if csv else None
         return ItemWindow(
             payload=payload_id,
             start=start,
             stop=start + len(found),
             total=payload.items,
             single=marks.single or not formats.item_reader(payload.media_type).separator,
-            head=head,
+            head=names,
             items=found,
         )
 
@@ -119,13 +149,13 @@ class Reading(Seeing):
         It ends after `most` hits or about a second, and `next` says where to go on. Errors: as `window`.
         """
         payload = await self._payload(payload_id)
-        await self._unveiled(payload, payload_id)
-        self._note("payload.search", payload_id, Veil(None))
         sought = text.encode("utf-8", "surrogatepass")
         if not sought or len(text) > MAX_SOUGHT:
             raise UsageError(
                 f"a text of 1 to {MAX_SOUGHT} characters can be searched for", code="search.invalid"
             )
+        await self._unmasked(payload, "searching in this payload")
+        self._note("payload.search", payload_id, await self._veil(payload))
         content = self._content(payload)
         offsets, searched = await _offsets(content, sought, start, max(1, min(most, MAX_HITS)))
         numbers = await self._items_at(payload, offsets) if items else [None] * len(offsets)
@@ -187,7 +217,7 @@ class Reading(Seeing):
         payload = await self._payload(payload_id)
         selection = selection_of(expression)
         if selection.terms:
-            await self._unveiled(payload, payload_id)
+            await self._unmasked(payload, "choosing by a condition")
         allowed = await self._failed(payload, run, step, after) if selection.failed else None
         fits = selection.matcher()
         value: ItemValue | None = None

@@ -76,7 +76,7 @@ class ItemDifference(View):
     key: str | None = None
 
 
-class Comparison(View):
+class PayloadDiff(View):
     """Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong
     together by their key, else by their order.
     """
@@ -131,7 +131,7 @@ class StartStep(View):
     depth: int = 0
 
 
-class StartForm(View):
+class StartOptions(View):
     """What a start of a flow version can be given: variables, and steps that may be skipped.
 
     `version` null: the draft. `deployed_skips`: steps that the deployed version skips in every run.

@@ -314,9 +314,10 @@ class Redrives:
                 return None
 
             inputs = await drafting.of_payloads(request.payloads, first)
-        if request.edits:
+        if request.edits or request.item_edits:
             # Whoever sees only a part of a payload cannot put another whole in its place.
             await require_reveal(self._kernel, source.flow, "to edit a payload")
+        if request.edits:
             drafting.use(inputs or [])
             inputs = await drafting.edited(inputs or [], request.edits, request.reason, force=request.force)
         if request.item_edits:

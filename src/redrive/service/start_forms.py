@@ -8,20 +8,20 @@ from redrive.core.flow import Flow, StepNode
 from redrive.errors import NotFound
 from redrive.service.chosen import choose
 from redrive.service.kernel import Kernel
-from redrive.service.reading_views import StartForm, StartStep, StartVariable
+from redrive.service.reading_views import StartOptions, StartStep, StartVariable
 
 
 class StartForms:
     _kernel: Kernel
 
-    async def start_form(self, name: str, *, version: str | None = None) -> StartForm:
+    async def start_form(self, name: str, *, version: str | None = None) -> StartOptions:
         """Of the deployed version, else of the draft; or of the version asked for.
 
         Errors: `flow.unknown`, `version.unknown`, `document.invalid`.
         """
         chosen = await choose(self._kernel, name, version)
         flow = chosen.built(self._kernel).flow
-        return StartForm(
+        return StartOptions(
             flow=name,
             version=chosen.number,
             variables=[

@@ -26,6 +26,11 @@ def digest_of(document: Document) -> bytes:
     return blake3(normalise(document.data)).digest()
 
 
+def text_tag(text: bytes) -> str:
+    """Names exactly this text: whoever saves over a draft tells the tag of the one that was read."""
+    return blake3(text).hexdigest(16)
+
+
 def flow_named(source: Source, name: str) -> FlowRow:
     """Errors: `flow.unknown`, which names the nearest one."""
     found = store.get_flow(source, name)

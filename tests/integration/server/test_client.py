@@ -147,7 +147,7 @@ async def test_flows(client, service):
     assert (await client.flows.import_documents(documents, deploy=True, rename={"a": "b"}))[0].version == 4
     assert service.asked("flows.import_documents") == (
         (documents,),
-        {"deploy": True, "rename": {"a": "b"}, "note": None},
+        {"deploy": True, "rename": {"a": "b"}, "note": None, "based_on": {}},
     )
     assert (await client.flows.check(documents)).warnings
     assert (await client.flows.list()).items[0].name == "orders"

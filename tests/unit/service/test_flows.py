@@ -13,7 +13,15 @@ from redrive.registry import Registry
 from redrive.service.flows import Flows
 from redrive.service.secret_views import RotateRequest
 from redrive.service.secrets import Secrets
-from redrive.service.versions import digest_of, ensure_flow, flow_named, freeze, resolve_version, text_of
+from redrive.service.versions import (
+    digest_of,
+    ensure_flow,
+    flow_named,
+    freeze,
+    resolve_version,
+    text_of,
+    text_tag,
+)
 from redrive.store import connections as connection_store
 from redrive.store import runs as run_store
 from redrive.store import tables
@@ -127,6 +135,19 @@ async def test_a_changed_document_replaces_the_draft_and_nothing_that_is_deploye
     assert await results(flows, ("flow.yaml", CHANGED)) == [("flow", "orders", "changed")]
     assert await flows.export("orders", version="draft") == CHANGED
     assert await flows.export("orders") == await flows.export("orders", version="deployed") == FLOW
+
+
+async def test_a_draft_that_somebody_else_changed_is_not_overwritten(flows):
+    first = FLOW.encode() if isinstance(FLOW, str) else FLOW
+    await flows.import_documents([("f.yaml", first)], based_on={"orders": ""})
+    read = text_tag(first)
+    theirs = first + b"# theirs\n"
+    await flows.import_documents([("f.yaml", theirs)], based_on={"orders": f'"{read}"'})
+    for tag in (read, ""):
+        with pytest.raises(StateConflict) as refused:
+            await flows.import_documents([("f.yaml", first + b"# mine\n")], based_on={"orders": tag})
+        assert refused.value.code == "draft.changed"
+    assert await flows.export("orders", version="draft") == theirs
 
 
 async def test_every_problem_of_every_document_is_told_and_nothing_is_written(kernel, flows):

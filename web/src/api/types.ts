@@ -157,20 +157,6 @@ export interface CircuitView {
   trying: boolean
 }
 
-/** Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong together by their key, else by their order. */
-export interface Comparison {
-  before: string
-  after: string
-  same: boolean
-  equal: number
-  changed: number
-  added: number
-  removed: number
-  key: string | null
-  differences: ItemDifference[]
-  more?: boolean
-}
-
 /** Steps of a flow that use a connection; `version` null: of its draft. */
 export interface ConnectionUse {
   flow: string
@@ -567,11 +553,12 @@ export interface Hour {
   counts: Record<string, number>
 }
 
-/** `rename` maps names of connections in the documents to those of this home. */
+/** `rename` maps names of connections in the documents to those of this home. `based_on` gives, of flows, the ETag of the draft that was edited ("" where there was none): where that is not the draft any more, nothing is stored. */
 export interface ImportBody {
   documents: DocumentBody[]
   deploy?: boolean
   rename?: Record<string, string>
+  based_on?: Record<string, string>
   /** Why; kept with the version. */
   note?: string | null
 }
@@ -1050,6 +1037,20 @@ export interface PayloadDetail {
   masked?: boolean
 }
 
+/** Two payloads item by item. Items with equal bytes are equal wherever they stand; the others belong together by their key, else by their order. */
+export interface PayloadDiff {
+  before: string
+  after: string
+  same: boolean
+  equal: number
+  changed: number
+  added: number
+  removed: number
+  key: string | null
+  differences: ItemDifference[]
+  more?: boolean
+}
+
 /** One payload in a list. `items` is null where the payload's form is not known. */
 export interface PayloadView {
   id: string
@@ -1444,7 +1445,7 @@ export interface StartDocumentBody {
 }
 
 /** What a start of a flow version can be given: variables, and steps that may be skipped. `version` null: the draft. `deployed_skips`: steps that the deployed version skips in every run. */
-export interface StartForm {
+export interface StartOptions {
   flow: string
   version: number | null
   variables: StartVariable[]
@@ -1768,7 +1769,7 @@ export interface Routes {
   'GET /api/v1/flows/{name}/document': { query: { version?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/flows/{name}/restore': { query: Record<string, never>; body: RestoreBody; answer: Restored }
   'POST /api/v1/flows/{name}/runs': { query: { trigger?: 'api' | 'manual' }; body: StartRequest; answer: RunRow }
-  'GET /api/v1/flows/{name}/start-form': { query: { version?: string | null }; body: undefined; answer: StartForm }
+  'GET /api/v1/flows/{name}/start-form': { query: { version?: string | null }; body: undefined; answer: StartOptions }
   'POST /api/v1/flows/{name}/tests': { query: Record<string, never>; body: FlowTestsBody; answer: FlowTestReport }
   'GET /api/v1/flows/{name}/versions': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageFlowVersionView }
   'GET /api/v1/groups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageGroupView }
@@ -1806,7 +1807,7 @@ export interface Routes {
   'POST /api/v1/pauses': { query: Record<string, never>; body: PauseRequest; answer: PauseView }
   'GET /api/v1/payloads/{payload_id}': { query: { text?: boolean }; body: undefined; answer: PayloadDetail }
   'GET /api/v1/payloads/{payload_id}/content': { query: { items?: string | null }; body: undefined; answer: undefined }
-  'GET /api/v1/payloads/{payload_id}/diff': { query: { after: string; key?: string | null }; body: undefined; answer: Comparison }
+  'GET /api/v1/payloads/{payload_id}/diff': { query: { after: string; key?: string | null }; body: undefined; answer: PayloadDiff }
   'GET /api/v1/payloads/{payload_id}/items': { query: { start?: number; stop?: number | null }; body: undefined; answer: ItemRange }
   'GET /api/v1/payloads/{payload_id}/items/{item}/way': { query: Record<string, never>; body: undefined; answer: ItemWay }
   'GET /api/v1/payloads/{payload_id}/search': { query: { text: string; start?: number; limit?: number; items?: boolean }; body: undefined; answer: HitPage }

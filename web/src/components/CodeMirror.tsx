@@ -113,7 +113,7 @@ export default function CodeMirror(props: EditorProps) {
           keymap.of([...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, indentWithTab]),
           THEME,
           COLOURS,
-          EditorView.contentAttributes.of({ 'aria-label': props.label }),
+          EditorView.contentAttributes.of({ 'aria-label': props.label, tabindex: '0' }),
           props.placeholder ? placeholderOf(props.placeholder) : [],
           language.of(languageOf(props.language)),
           readOnly.of(EditorState.readOnly.of(props.readOnly ?? false)),

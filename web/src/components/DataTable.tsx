@@ -6,6 +6,7 @@ import { useKeys } from '~/shell/shortcuts'
 import { Checkbox } from './Field'
 import { Icon } from './Icon'
 import { Popover } from './Popover'
+import { isOwn } from './press'
 
 export interface Column<Row> {
   id: string
@@ -165,7 +166,7 @@ export function DataTable<Row>(props: Props<Row>) {
                   if (event.key === 'Enter' && event.target === event.currentTarget) props.onOpen?.(row)
                 }}
                 onClick={(event) => {
-                  if (!(event.target as HTMLElement).closest('a,button,input,label')) props.onOpen?.(row)
+                  if (isOwn(event)) props.onOpen?.(row)
                 }}
               >
                 {onSelect && (

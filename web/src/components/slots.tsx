@@ -1,6 +1,6 @@
 /** The payload view and the redrive dialog, wherever a page shows them. Both are fetched when first shown. */
 
-import { type ComponentType, lazy, Suspense } from 'react'
+import { lazy, Suspense } from 'react'
 import { Loading } from './Loading'
 
 export interface PayloadPanelProps {
@@ -27,15 +27,8 @@ export interface RedriveDialogProps {
   onStarted?(runs: string[]): void
 }
 
-type Loader<Props> = () => Promise<{ default: ComponentType<Props> }>
-
-const views = import.meta.glob('../payload/PayloadPanel.tsx') as Record<string, Loader<PayloadPanelProps>>
-const dialogs = import.meta.glob('../redrive/RedriveDialog.tsx') as Record<string, Loader<RedriveDialogProps>>
-const Payload = lazy(Object.values(views)[0] ?? (() => import('../run/PayloadText')))
-const dialog = Object.values(dialogs)[0]
-const Redrive = dialog ? lazy(dialog) : null
-
-export const canRedrive = Redrive !== null
+const Payload = lazy(() => import('../payload/PayloadPanel'))
+const Redrive = lazy(() => import('../redrive/RedriveDialog'))
 
 export function PayloadSlot(props: PayloadPanelProps) {
   return (
@@ -46,7 +39,6 @@ export function PayloadSlot(props: PayloadPanelProps) {
 }
 
 export function RedriveSlot(props: RedriveDialogProps) {
-  if (Redrive === null) return null
   return (
     <Suspense fallback={null}>
       <Redrive {...props} />

@@ -12,12 +12,13 @@ import { count, plural } from '~/components/format'
 import { Icon, type IconName } from '~/components/Icon'
 import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
+import { isOwn } from '~/components/press'
 import { StatusIcon } from '~/components/StatusIcon'
 import { Duration, Time } from '~/components/Values'
 import { useTitle } from '~/routes/hooks'
 import { CauseOf } from '~/run/CauseOf'
 import { type Entry, folded } from '~/run/model'
-import { RetryDialog } from '~/run/RetryDialog'
+import { RetrySlot } from '~/run/RetrySlot'
 import { DayChart } from './DayChart'
 import css from './home.module.css'
 
@@ -235,7 +236,7 @@ function Failures({ rows, error, onRetry, none }: FailuresProps) {
         )}
       </div>
       {body}
-      {retrying && <RetryDialog runs={retrying} onClose={() => setRetrying(null)} />}
+      {retrying && <RetrySlot runs={retrying} onClose={() => setRetrying(null)} />}
     </section>
   )
 }
@@ -247,7 +248,7 @@ function Failure({ entry, onOpen, onRetry }: { entry: Entry; onOpen(): void; onR
     <li
       className={css.failure}
       onClick={(event) => {
-        if (!(event.target as HTMLElement).closest('a,button')) onOpen()
+        if (isOwn(event)) onOpen()
       }}
     >
       <StatusIcon status={row.status} />

@@ -2,7 +2,7 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { call } from '~/api/client'
-import type { StartForm } from '~/api/types'
+import type { StartOptions } from '~/api/types'
 import { Checkbox, Field, Input, Select } from '~/components/Field'
 import css from './initialise.module.css'
 import { hintOf, shownValue } from './variables'
@@ -17,7 +17,7 @@ export function useStartForm(flow: string, version: string | null) {
 }
 
 interface VariablesProps {
-  form: StartForm
+  form: StartOptions
   /** As typed; those that are not touched are missing. */
   values: Readonly<Record<string, string>>
   /** What holds where nothing is typed: the source run's. */
@@ -79,7 +79,7 @@ export function Skips({
   chosen,
   onChange,
 }: {
-  form: StartForm
+  form: StartOptions
   chosen: readonly string[]
   onChange(chosen: string[]): void
 }) {

@@ -121,7 +121,9 @@ export default function LookupPage() {
               head: '',
               width: '52px',
               cell: (row) =>
-                may && <IconButton label={`Remove ${row.from}`} icon="trash" onClick={() => void remove(row)} />,
+                may && (
+                  <IconButton label={`Remove ${row.from}`} icon="trash" onClick={() => void remove(row)} />
+                ),
             },
           ]}
           foot={found.isFetchingNextPage ? <Loading what="Reading on" /> : null}

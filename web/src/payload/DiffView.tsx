@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
 import { call } from '~/api/client'
-import type { Comparison, ItemDifference as Difference, PayloadDetail } from '~/api/types'
+import type { PayloadDiff, ItemDifference as Difference, PayloadDetail } from '~/api/types'
 import { Button } from '~/components/Button'
 import { Empty } from '~/components/Empty'
 import { Input } from '~/components/Field'
@@ -101,7 +101,7 @@ function Compared({
   })
   if (found.error) return <ProblemNote error={found.error} onRetry={() => void found.refetch()} />
   if (!found.data) return <Loading what="Comparing" />
-  const data = found.data as Comparison
+  const data = found.data as PayloadDiff
   if (data.same) {
     return (
       <Empty icon="check" title="The same bytes">

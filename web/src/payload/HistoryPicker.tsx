@@ -102,7 +102,7 @@ export function HistoryPicker({ run, flow, onPick }: Props) {
 
 export function useRun(run: string | null) {
   return useQuery({
-    queryKey: ['run', run],
+    queryKey: ['run', run, 'with payloads'],
     enabled: run !== null,
     queryFn: ({ signal }) => call('GET /api/v1/runs/{run_id}', { path: { run_id: run ?? '' }, signal }),
   })

@@ -60,14 +60,18 @@ export default function SideBySide({ before, after, language, label, onChange }:
       parent: root,
       a: {
         doc: before,
-        extensions: [...shared, fixed, EditorView.contentAttributes.of({ 'aria-label': `${label}: before` })],
+        extensions: [
+          ...shared,
+          fixed,
+          EditorView.contentAttributes.of({ 'aria-label': `${label}: before`, tabindex: '0' }),
+        ],
       },
       b: {
         doc: after,
         extensions: [
           ...shared,
           onChange ? [history(), keymap.of([...defaultKeymap, ...historyKeymap])] : fixed,
-          EditorView.contentAttributes.of({ 'aria-label': `${label}: after` }),
+          EditorView.contentAttributes.of({ 'aria-label': `${label}: after`, tabindex: '0' }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) changed.current?.(update.state.doc.toString())
           }),

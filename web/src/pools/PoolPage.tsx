@@ -126,7 +126,11 @@ export default function PoolPage() {
               width: '190px',
               wide: true,
               cell: (row) =>
-                row.run ? <Link to={`/runs/${row.run}` as string}>{row.run}</Link> : <span className="quiet">by hand</span>,
+                row.run ? (
+                  <Link to={`/runs/${row.run}` as string}>{row.run}</Link>
+                ) : (
+                  <span className="quiet">by hand</span>
+                ),
             },
             {
               id: 'provisional',

@@ -20,13 +20,13 @@ import { type Result, side } from './side'
 
 type From = 'failed' | 'start'
 
-interface Props {
+export interface RetryProps {
   runs: string[]
   onClose(): void
   onStarted?(runs: string[]): void
 }
 
-export function RetryDialog({ runs, onClose, onStarted }: Props) {
+export default function RetryDialog({ runs, onClose, onStarted }: RetryProps) {
   const navigate = useNavigate()
   const [from, setFrom] = useState<From>('failed')
   const [policy, setPolicy] = useState('')

@@ -4,7 +4,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { RunRow } from '~/api/types'
 import { Menu, type MenuAction } from '~/components/Menu'
-import { canRedrive, RedriveSlot } from '~/components/slots'
+import { RedriveSlot } from '~/components/slots'
 import { toast } from '~/components/Toasts'
 import { hasEnded } from './model'
 
@@ -34,9 +34,8 @@ export function RunMenu({ row, onRetry, onStop }: Props) {
     },
     { label: 'Retry…', icon: 'retry', disabled: !ended, act: onRetry },
   ]
-  if (canRedrive)
-    items.push({ label: 'Redrive…', icon: 'redrive', disabled: !ended, act: () => setRedriving(true) })
   items.push(
+    { label: 'Redrive…', icon: 'redrive', disabled: !ended, act: () => setRedriving(true) },
     { label: 'Stop…', icon: 'stop', disabled: ended, act: onStop },
     'line',
     { label: 'Copy link', icon: 'link', act: () => void copy() },

@@ -11,12 +11,12 @@ import { Icon } from '~/components/Icon'
 import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
 import { StatusIcon } from '~/components/StatusIcon'
-import { canRedrive, RedriveSlot } from '~/components/slots'
+import { RedriveSlot } from '~/components/slots'
 import { Duration, Time } from '~/components/Values'
 import { usePart, useTitle, useView } from '~/routes/hooks'
 import { useKeys } from '~/shell/shortcuts'
 import { hasEnded, stepToShow, tabToShow } from './model'
-import { RetryDialog } from './RetryDialog'
+import { RetrySlot } from './RetrySlot'
 import { RunMenu } from './RunMenu'
 import css from './run.module.css'
 import { StepList } from './StepList'
@@ -112,11 +112,9 @@ function Shown({ run }: { run: RunView }) {
               >
                 Retry
               </Button>
-              {canRedrive && (
-                <Button icon="redrive" onClick={() => setDialog('redrive')}>
-                  Redrive
-                </Button>
-              )}
+              <Button icon="redrive" onClick={() => setDialog('redrive')}>
+                Redrive
+              </Button>
             </>
           ) : (
             <Button icon="stop" onClick={() => setDialog('stop')}>
@@ -147,7 +145,7 @@ function Shown({ run }: { run: RunView }) {
           </p>
         )}
       </div>
-      {dialog === 'retry' && <RetryDialog runs={[run.id]} onClose={() => setDialog(null)} />}
+      {dialog === 'retry' && <RetrySlot runs={[run.id]} onClose={() => setDialog(null)} />}
       {dialog === 'redrive' && (
         <RedriveSlot
           runs={[run.id]}

@@ -10,12 +10,13 @@ import { count, plural } from '~/components/format'
 import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
 import { StatusIcon } from '~/components/StatusIcon'
+import { RedriveSlot } from '~/components/slots'
 import { Bytes, Duration, Time } from '~/components/Values'
 import { useTitle, useView } from '~/routes/hooks'
 import { CauseOf } from './CauseOf'
 import { FlowFilter, StatusFilter, TextFilter, TimeFilter, TriggerFilter } from './filters'
 import { type Entry, FILTERS, filtered, folded, hasEnded, shortly } from './model'
-import { RetryDialog } from './RetryDialog'
+import { RetrySlot } from './RetrySlot'
 import { RunMenu } from './RunMenu'
 import css from './run.module.css'
 import { StopDialog } from './StopDialog'
@@ -38,6 +39,7 @@ export default function RunsPage() {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const [retrying, setRetrying] = useState<string[] | null>(null)
+  const [redriving, setRedriving] = useState<string[] | null>(null)
   const [stopping, setStopping] = useState<string[] | null>(null)
   const entries = useMemo(() => folded(rows, open), [rows, open])
 
@@ -195,6 +197,9 @@ export default function RunsPage() {
           >
             Retry {ended.length > 0 ? count(ended.length) : ''}
           </Button>
+          <Button icon="redrive" disabled={ended.length === 0} onClick={() => setRedriving(ended)}>
+            Redrive {ended.length > 0 ? count(ended.length) : ''}
+          </Button>
           <Button icon="stop" disabled={live.length === 0} onClick={() => setStopping(live)}>
             Stop {live.length > 0 ? count(live.length) : ''}
           </Button>
@@ -236,9 +241,17 @@ export default function RunsPage() {
         />
       )}
       {retrying && (
-        <RetryDialog
+        <RetrySlot
           runs={retrying}
           onClose={() => setRetrying(null)}
+          onStarted={() => setSelected(new Set())}
+        />
+      )}
+      {redriving && (
+        <RedriveSlot
+          runs={redriving}
+          kind="redrive"
+          onClose={() => setRedriving(null)}
           onStarted={() => setSelected(new Set())}
         />
       )}

@@ -6,7 +6,7 @@ import { Button } from '~/components/Button'
 import { count } from '~/components/format'
 import { Icon } from '~/components/Icon'
 import { StatusIcon } from '~/components/StatusIcon'
-import { canRedrive, RedriveSlot } from '~/components/slots'
+import { RedriveSlot } from '~/components/slots'
 import { type Tab, Tabs } from '~/components/Tabs'
 import { Time } from '~/components/Values'
 import { Exchanges } from './Exchanges'
@@ -66,7 +66,7 @@ export function StepPanel({ run, step, tab, payload, item, value, onTab, onPaylo
         <h2>{step.name ?? step.step}</h2>
         <StatusIcon status={step.status} words healed={Boolean(step.healed_by)} />
         <span className="grow" />
-        {canRedrive && step.status !== 'pending' && (
+        {step.status !== 'pending' && (
           <Button icon="redrive" onClick={() => setRedriving(true)}>
             Redrive from here
           </Button>

@@ -6,6 +6,7 @@ import {
   merged,
   patched,
   queryOf,
+  shortly,
   stepToShow,
   tabToShow,
   totals,

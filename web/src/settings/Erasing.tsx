@@ -42,7 +42,8 @@ export function Erasing() {
       <section className={`card ${css.part}`} aria-labelledby="erase">
         <h2 id="erase">Erase what holds a value</h2>
         <p className="quiet">
-          An e-mail address, a customer number: every item that holds it goes from payloads, exchanges and the index.
+          An e-mail address, a customer number: every item that holds it goes from payloads, exchanges and the
+          index.
         </p>
         <form onSubmit={(event) => void look(event)}>
           <Field label="Value">
@@ -83,7 +84,9 @@ export function Erasing() {
             {plural(plan.deliveries, 'delivery', 'deliveries')}.
           </p>
           {plan.backups.length > 0 && (
-            <p className={css.bad}>{plural(plan.backups.length, 'backup')} may hold it still: delete them by hand.</p>
+            <p className={css.bad}>
+              {plural(plan.backups.length, 'backup')} may hold it still: delete them by hand.
+            </p>
           )}
         </Confirm>
       )}

@@ -26,7 +26,8 @@ from redrive.server.wire import (
 )
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, ShapeView
 from redrive.service.interface import Kind
-from redrive.service.reading_views import StartForm
+from redrive.service.reading_views import StartOptions
+from redrive.service.versions import text_tag
 from redrive.service.views import (
     AuthorizationView,
     CheckResult,
@@ -66,6 +67,7 @@ async def import_documents(service: Service, body: ImportBody) -> Response:
         deploy=body.deploy,
         rename=body.rename,
         note=body.note,
+        based_on=body.based_on,
     )
     return answer(Page[Imported](items=list(done)))
 
@@ -142,8 +144,12 @@ async def export_flow(
         str | None, Query(max_length=30, description="`draft`, `deployed` or a number.")
     ] = None,
 ) -> Response:
-    """The text of a version as it was imported, byte for byte."""
-    return _document(await service.flows.export(name, version=version))
+    """The text of a version as it was imported, byte for byte. Its ETag is what `based_on` of an import names."""
+    text = await service.flows.export(name, version=version)
+    found = _document(text)
+    found.headers["ETag"] = f'"{text_tag(text)}"'
+    found.headers["Cache-Control"] = "private, no-cache"
+    return found
 
 
 @router.get(
@@ -168,7 +174,7 @@ async def export_bundle(
 @router.get(
     "/flows/{name}/start-form",
     summary="What a start of a flow can be given",
-    response_model=StartForm,
+    response_model=StartOptions,
     responses=problems(404),
 )
 async def start_form(

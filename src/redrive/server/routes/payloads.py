@@ -14,7 +14,7 @@ from redrive.server.ranges import Unsatisfiable, byte_range
 from redrive.server.stream import first_chunk
 from redrive.server.wire import ExactRoute, Service, answer, matches, tagged_answer
 from redrive.service.item_range import item_range
-from redrive.service.reading_views import Comparison, HitPage, ItemWay, ItemWindow, Picked
+from redrive.service.reading_views import HitPage, ItemWay, ItemWindow, PayloadDiff, Picked
 from redrive.service.views import ItemRange, PayloadDetail, UploadView
 
 router = APIRouter(tags=["payloads"], route_class=ExactRoute)
@@ -125,7 +125,7 @@ async def selection(
 @router.get(
     "/payloads/{payload_id}/diff",
     summary="Compare two payloads",
-    response_model=Comparison,
+    response_model=PayloadDiff,
     responses=problems(404, 410),
 )
 async def compare(

@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
 import { call } from '~/api/client'
-import type { PayloadDiff, ItemDifference as Difference, PayloadDetail } from '~/api/types'
+import type { ItemDifference as Difference, PayloadDetail, PayloadDiff } from '~/api/types'
 import { Button } from '~/components/Button'
 import { Empty } from '~/components/Empty'
 import { Input } from '~/components/Field'

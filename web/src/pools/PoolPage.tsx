@@ -204,7 +204,10 @@ export default function PoolPage() {
               await call('POST /api/v1/pools/{name}/clear', { path: { name }, query: { flow } })
             } else await call('DELETE /api/v1/pools/{name}', { path: { name }, query: { flow } })
             toast.done(asking === 'clear' ? `Cleared ${name}` : `Deleted ${name}`)
-            if (asking === 'delete') void navigate({ to: '/pools' as string })
+            if (asking === 'delete') {
+              await navigate({ to: '/pools' as string })
+              client.removeQueries({ queryKey: ['pools', name] })
+            }
             await again()
           }}
         >

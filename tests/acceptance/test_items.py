@@ -5,7 +5,7 @@ import json
 import pytest
 
 from redrive.client.records import RetryRequest
-from redrive.errors import UsageError
+from redrive.errors import RedriveError, UsageError
 from tests.acceptance.product import step
 
 FLOW = """
@@ -164,3 +164,53 @@ async def test_items_of_other_formats_are_chosen_by_their_fields(
     again = await product.redrive(run.id, at="on", items="id in 1,03", confirm=True)
     (out,) = step(again, "on").payloads_out
     assert await product.bytes(out.id) == chosen
+
+
+async def test_an_item_is_edited_beside_the_others(product, warehouse, failed):
+    (given,) = step(failed, "paid").payloads_in
+    mended = order(4711).replace(b".10", b".20").decode()
+    request = {"at": "paid", "items": "#4711", "item_edits": {given.id: {"4711": mended}}, "reason": "price"}
+    assert (await product.plan(failed.id, **request)).steps[0].to_send == 1
+    run = await product.redrive(failed.id, **request)
+    assert run.status == "success"
+    assert warehouse.taken == [mended.encode()]
+    (chosen,) = step(run, "paid").payloads_in
+    detail = await product.client.payloads.get(chosen.id)
+    assert detail.edited_from == given.id
+
+
+async def test_an_edited_item_has_its_patch(product, failed):
+    (given,) = step(failed, "paid").payloads_in
+    request = {"at": "paid", "item_edits": {given.id: {"3": '{"id":3,"status":"paid"}'}}, "reason": "why"}
+    run = await product.redrive(failed.id, **request, confirm=True)
+    (whole,) = step(run, "paid").payloads_in
+    detail = await product.client.payloads.get(whole.id)
+    assert (whole.items, detail.edit_reason) == (10_000, "why")
+    assert {change["path"].split("/")[1] for change in detail.patch} == {"3"}
+    items = (await product.client.payloads.items(whole.id, 2, 5)).items
+    assert items == [order(2).decode(), '{"id":3,"status":"paid"}', order(4).decode()]
+    way = await product.client.payloads.way(whole.id, 3)
+    assert [(one.payload, one.item) for one in way.before][-1] == (given.id, 3)
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "code"),
+    [
+        ("3", '{"id":', "edit.invalid"),
+        ("3", "", "edit.invalid"),
+        ("10000", "{}", "items.none"),
+        ("x", "{}", "items.invalid"),
+    ],
+)
+async def test_an_edit_of_an_item_that_cannot_be_is_refused(product, failed, number, text, code):
+    (given,) = step(failed, "paid").payloads_in
+    with pytest.raises(RedriveError) as caught:
+        await product.plan(failed.id, at="paid", item_edits={given.id: {number: text}})
+    assert caught.value.code == code
+
+
+async def test_failed_items_of_one_payload_among_many(product, warehouse, failed):
+    payloads = step(failed, "send").payloads_in
+    run = await product.redrive(failed.id, at="send", payloads=[payloads[3].id], items="failed")
+    assert warehouse.taken == [order(9001)]
+    assert run.status == "success"

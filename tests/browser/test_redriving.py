@@ -1,4 +1,4 @@
-"""Re-running in the browser: by hand in four stages, by redrive in at most four clicks, one item, twenty runs."""
+"""Re-running in the browser: in four stages by hand, by redrive in a few clicks, one item, twenty runs."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from redrive.cli.options import since as since_when
 from redrive.cli.session import Injected
-from redrive.service.insight_views import InsightCounts
+from redrive.client.records import InsightCounts
 
 
 async def insights(

@@ -28,6 +28,7 @@ from redrive.service.flowtest_views import (
 )
 from redrive.service.group_views import GroupRequest, GroupView
 from redrive.service.hook_calls import HookAnswer
+from redrive.service.insight_views import InsightCounts
 from redrive.service.interface import Document, Kind, Side, Which
 from redrive.service.item_range import item_range
 from redrive.service.kept_views import (
@@ -114,6 +115,7 @@ __all__ = [
     "GroupView",
     "HookAnswer",
     "Imported",
+    "InsightCounts",
     "KeyView",
     "Kind",
     "LimitView",

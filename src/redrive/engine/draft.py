@@ -118,6 +118,8 @@ class Drafting:
         """Drop the buckets on the way from the stored one to the one that is used."""
         for bucket in [b for b in self._draft.buckets if b not in inputs]:
             del self._draft.buckets[bucket]
+        kept = {payload.id for held in self._draft.buckets.values() for payload, _ in held.payloads}
+        self._draft.edits = [edit for edit in self._draft.edits if edit.payload_id in kept]
 
     # ---- whole buckets
 
@@ -153,6 +155,9 @@ class Drafting:
         )
         held.add(payload, content)
         self._origins[payload.id] = self._origins.get(like.id, like.id)
+        for edit in self._draft.edits:  # what is chosen of an edited payload is still an edit
+            if edit.payload_id == like.id:
+                edit.payload_id = payload.id
         return payload
 
     async def of_payloads(

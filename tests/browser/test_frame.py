@@ -12,13 +12,14 @@ from tests.browser.conftest import figure, look_over, picture
 MOST_BYTES, MOST_FILES = 300_000, 15
 
 
-def test_a_stranger_sees_how_to_sign_in_and_makes_no_call(site, browser):
+def test_a_stranger_sees_how_to_sign_in_and_asks_only_for_the_ways(site, browser):
     page = site.page(browser, signed_in=False)
     calls = []
     page.on("request", lambda request: calls.append(request.url))
     page.goto(f"{site.url}/runs/r_1")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert not [url for url in calls if "/api/" in url]
+    expect(page.get_by_text("redrive token link")).to_be_visible()
+    assert {url for url in calls if "/api/" in url} == {f"{site.url}/api/v1/me"}
     look_over(page)
     picture(page, "sign-in")
     page.context.close()

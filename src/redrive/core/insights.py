@@ -31,7 +31,7 @@ def slot_of(duration_us: int) -> int:
 def quantile_s(counts: Sequence[int], share: float) -> float | None:
     """The length that `share` of the counted runs do not exceed, in seconds; None where none are counted.
 
-    It stands between the bounds of its slot, as far as the runs of the slot reach: off by half at most, where all of them are at one end of it.
+    It stands between the bounds of its slot, so it is off by half at most.
     """
     total = sum(counts)
     if total == 0:

@@ -1,4 +1,4 @@
-"""Insights on each store: hours are folded once, again while runs have not ended, and summed by hour and day."""
+"""Insights on each store: hours are folded, again while runs have not ended, and summed."""
 
 from __future__ import annotations
 

@@ -75,7 +75,13 @@ export default function CachesPage() {
             },
             { id: 'scope', head: 'Scope', width: '110px', cell: (row) => row.scope },
             { id: 'of', head: 'Of', cell: (row) => row.run ?? row.flow ?? 'the company' },
-            { id: 'at', head: 'Made', width: '140px', wide: true, cell: (row) => <Time at={row.created_at} relative /> },
+            {
+              id: 'at',
+              head: 'Made',
+              width: '140px',
+              wide: true,
+              cell: (row) => <Time at={row.created_at} relative />,
+            },
             {
               id: 'menu',
               head: '',
@@ -109,8 +115,8 @@ export default function CachesPage() {
           ]}
           empty={
             <Empty icon="cache" title="No caches">
-              A step <code>add_to_cache</code> makes one; <code>load_from_cache</code> reads it in a later step or
-              another flow.
+              A step <code>add_to_cache</code> makes one; <code>load_from_cache</code> reads it in a later
+              step or another flow.
             </Empty>
           }
         />
@@ -118,7 +124,9 @@ export default function CachesPage() {
       {open && <Entries cache={open} may={may} onClose={() => change({ cache: null })} />}
       {asking && (
         <Confirm
-          title={asking.act === 'delete' ? `Delete the cache ${asking.cache.name}?` : `Clear ${asking.cache.name}?`}
+          title={
+            asking.act === 'delete' ? `Delete the cache ${asking.cache.name}?` : `Clear ${asking.cache.name}?`
+          }
           about={
             asking.act === 'expired'
               ? 'Entries whose time is over go.'
@@ -177,7 +185,13 @@ function Entries({ cache, may, onClose }: { cache: CacheView; may: boolean; onCl
           columns={[
             { id: 'entry', head: 'Entry', cell: (row) => <span className="mono">{row.entry}</span> },
             { id: 'pages', head: 'Pages', width: '80px', align: 'right', cell: (row) => row.pages },
-            { id: 'size', head: 'Size', width: '90px', align: 'right', cell: (row) => <Bytes value={row.size_bytes} /> },
+            {
+              id: 'size',
+              head: 'Size',
+              width: '90px',
+              align: 'right',
+              cell: (row) => <Bytes value={row.size_bytes} />,
+            },
             { id: 'at', head: 'Added', width: '110px', cell: (row) => <Time at={row.at} relative /> },
             {
               id: 'expires',

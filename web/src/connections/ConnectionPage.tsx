@@ -139,7 +139,9 @@ export default function ConnectionPage() {
             <ul>
               {used.map((use) => (
                 <li key={`${use.flow} ${use.version}`}>
-                  <Link to={`/flows/${encodeURIComponent(use.flow)}` as string}>{use.flow}</Link>{' '}
+                  <Link className="link" to={`/flows/${encodeURIComponent(use.flow)}` as string}>
+                    {use.flow}
+                  </Link>{' '}
                   <span className="quiet">
                     {use.version === null ? 'draft' : `version ${use.version}`}: {use.steps.join(', ')}
                   </span>
@@ -160,8 +162,9 @@ export default function ConnectionPage() {
           act={async () => {
             await call('DELETE /api/v1/connections/{name}', { path: { name } })
             toast.done(`Deleted ${name}`)
+            await navigate({ to: '/connections' as string })
+            client.removeQueries({ queryKey: ['connections', name] })
             await client.invalidateQueries({ queryKey: ['connections'] })
-            void navigate({ to: '/connections' as string })
           }}
         >
           {used.length > 0 && (

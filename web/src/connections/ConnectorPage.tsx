@@ -68,7 +68,9 @@ export default function ConnectorPage() {
         {connections.map((one, at) => (
           <span key={one}>
             {at > 0 && ', '}
-            <Link to={`/connections/${encodeURIComponent(one)}` as string}>{one}</Link>
+            <Link className="link" to={`/connections/${encodeURIComponent(one)}` as string}>
+              {one}
+            </Link>
           </span>
         ))}
       </p>
@@ -105,8 +107,9 @@ export default function ConnectorPage() {
           act={async () => {
             await call('DELETE /api/v1/connectors/{name}', { path: { name } })
             toast.done(`Deleted ${name}`)
+            await navigate({ to: '/connections' as string, search: { tab: 'connectors' } as never })
+            client.removeQueries({ queryKey: ['connector', name] })
             await client.invalidateQueries({ queryKey: ['connectors'] })
-            void navigate({ to: '/connections' as string, search: { tab: 'connectors' } as never })
           }}
         >
           {connections.length > 0 && <p>These connections are of it: {connections.join(', ')}.</p>}

@@ -121,7 +121,9 @@ export default function LookupPage() {
               head: '',
               width: '52px',
               cell: (row) =>
-                may && <IconButton label={`Remove ${row.from}`} icon="trash" onClick={() => void remove(row)} />,
+                may && (
+                  <IconButton label={`Remove ${row.from}`} icon="trash" onClick={() => void remove(row)} />
+                ),
             },
           ]}
           foot={found.isFetchingNextPage ? <Loading what="Reading on" /> : null}
@@ -154,7 +156,10 @@ export default function LookupPage() {
             if (asking === 'clear') await call('POST /api/v1/lookups/{name}/clear', { path: { name } })
             else await call('DELETE /api/v1/lookups/{name}', { path: { name } })
             toast.done(asking === 'clear' ? `Cleared ${name}` : `Deleted ${name}`)
-            if (asking === 'delete') void navigate({ to: '/lookups' as string })
+            if (asking === 'delete') {
+              await navigate({ to: '/lookups' as string })
+              client.removeQueries({ queryKey: ['lookups', name] })
+            }
             await again()
           }}
         >

@@ -52,10 +52,18 @@ export default function LookupsPage() {
             {
               id: 'name',
               head: 'Lookup',
-              cell: (row) => <Link to={`/lookups/${encodeURIComponent(row.name)}` as string}>{row.name}</Link>,
+              cell: (row) => (
+                <Link to={`/lookups/${encodeURIComponent(row.name)}` as string}>{row.name}</Link>
+              ),
             },
             { id: 'columns', head: 'Columns', wide: true, cell: (row) => row.columns.join(' → ') },
-            { id: 'entries', head: 'Entries', width: '120px', align: 'right', cell: (row) => count(row.entries) },
+            {
+              id: 'entries',
+              head: 'Entries',
+              width: '120px',
+              align: 'right',
+              cell: (row) => count(row.entries),
+            },
             {
               id: 'updated',
               head: 'Changed',
@@ -65,8 +73,8 @@ export default function LookupsPage() {
           ]}
           empty={
             <Empty icon="table" title="No lookups yet">
-              A lookup says what a value of one system is called in another. Import a CSV of two columns; a step{' '}
-              <code>map</code> then asks it by name.
+              A lookup says what a value of one system is called in another. Import a CSV of two columns; a
+              step <code>map</code> then asks it by name.
             </Empty>
           }
         />

@@ -126,7 +126,11 @@ export default function PoolPage() {
               width: '190px',
               wide: true,
               cell: (row) =>
-                row.run ? <Link to={`/runs/${row.run}` as string}>{row.run}</Link> : <span className="quiet">by hand</span>,
+                row.run ? (
+                  <Link to={`/runs/${row.run}` as string}>{row.run}</Link>
+                ) : (
+                  <span className="quiet">by hand</span>
+                ),
             },
             {
               id: 'provisional',
@@ -200,7 +204,10 @@ export default function PoolPage() {
               await call('POST /api/v1/pools/{name}/clear', { path: { name }, query: { flow } })
             } else await call('DELETE /api/v1/pools/{name}', { path: { name }, query: { flow } })
             toast.done(asking === 'clear' ? `Cleared ${name}` : `Deleted ${name}`)
-            if (asking === 'delete') void navigate({ to: '/pools' as string })
+            if (asking === 'delete') {
+              await navigate({ to: '/pools' as string })
+              client.removeQueries({ queryKey: ['pools', name] })
+            }
             await again()
           }}
         >

@@ -62,7 +62,13 @@ export default function PoolsPage() {
               ),
             },
             { id: 'flow', head: 'Flow', cell: (row) => row.flow ?? 'shared by flows' },
-            { id: 'entries', head: 'Keys', width: '120px', align: 'right', cell: (row) => count(row.entries) },
+            {
+              id: 'entries',
+              head: 'Keys',
+              width: '120px',
+              align: 'right',
+              cell: (row) => count(row.entries),
+            },
             {
               id: 'provisional',
               head: 'Of runs under way',

@@ -17,9 +17,9 @@ export const PAGES: Page[] = [
   { path: '/', title: 'Home', nav: { group: 'watch', icon: 'home', order: 1 }, load: () => import('~/home/HomePage') },
   { path: '/runs', title: 'Run log', nav: { group: 'watch', icon: 'list', order: 2 }, load: () => import('~/run/RunsPage') },
   { path: '/runs/$run', title: 'Run', load: () => import('~/run/RunPage') },
+  { path: '/queue', title: 'Queue', nav: { group: 'watch', icon: 'queue', order: 3 }, load: () => import('~/queue/QueuePage') },
   { path: '/flows', title: 'Flows', nav: { group: 'build', icon: 'flow', order: 1 }, load: () => import('~/flow/FlowsPage') },
   { path: '/flows/$flow', title: 'Flow', load: () => import('~/flow/FlowPage') },
-  { path: '/queue', title: 'Queue', nav: { group: 'watch', icon: 'queue', order: 3 }, load: () => import('~/queue/QueuePage') },
   { path: '/start', title: 'Run a flow', nav: { group: 'watch', icon: 'play', order: 3 }, load: () => import('~/initialise/StartPage') },
   { path: '/payloads/$payload', title: 'Payload', load: () => import('~/payload/PayloadPage') },
   { path: '/find', title: 'Find', nav: { group: 'watch', icon: 'search', order: 4 }, load: () => import('~/find/FindPage') },
@@ -33,4 +33,5 @@ export const PAGES: Page[] = [
   { path: '/pools', title: 'Data pools', nav: { group: 'data', icon: 'pool', order: 2 }, load: () => import('~/pools/PoolsPage') },
   { path: '/pools/$pool', title: 'Data pool', load: () => import('~/pools/PoolPage') },
   { path: '/caches', title: 'Caches', nav: { group: 'data', icon: 'cache', order: 3 }, load: () => import('~/caches/CachesPage') },
+  { path: '/settings', title: 'Settings', nav: { group: 'system', icon: 'cog', order: 1 }, load: () => import('~/settings/SettingsPage') },
 ]

@@ -21,6 +21,7 @@ export function SignIn() {
     queryFn: ({ signal }) => call('GET /api/v1/me', { signal }),
   })
   const ways = me.data?.ways_in
+  const byName = ways?.password && !me.data?.first_start // nobody has a password yet
   const fault = faultOf(location.search)
   return (
     <main className="sign-in">
@@ -34,14 +35,14 @@ export function SignIn() {
             {fault}
           </p>
         )}
-        {ways?.password && <PasswordForm />}
+        {byName && <PasswordForm />}
         {ways?.oidc && (
           <a className="button wide" href={oidcAddress(location.pathname, location.search)}>
             <Icon name="people" size={16} /> Sign in with {ways.oidc}
           </a>
         )}
         {me.error && <ProblemNote error={me.error} onRetry={() => void me.refetch()} />}
-        <details open={!ways?.password && !ways?.oidc}>
+        <details open={!byName && !ways?.oidc}>
           <summary>With a one-time link</summary>
           <p>
             Open the one-time link that <code>redrive up</code> printed, or make a new one on the machine that

@@ -175,11 +175,13 @@ async def find(home: str, value: str) -> None:
     async with home_service(home) as service:
         assert service.kernel.indexer is not None
         await service.kernel.indexer.catch_up(60)
-        page = await service.search.find(value)
-        print(
-            json.dumps(sorted((one.step or "", one.payload or "", one.item or 0) for one in page.items)),
-            flush=True,
-        )
+        found, cursor = [], None
+        while True:
+            page = await service.search.find(value, cursor=cursor)
+            found += [(one.step or "", one.payload or "", one.item or 0) for one in page.items]
+            if (cursor := page.next) is None:
+                break
+        print(json.dumps(sorted(found)), flush=True)
 
 
 async def work_at(home: str, flow: str, case: str, days: str) -> None:

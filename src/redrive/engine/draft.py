@@ -309,8 +309,7 @@ class Drafting:
         wanted = {from_text("p", text): text for text in edits}
         bucket, held = self._bucket()
         async for _, payload, content in self._buckets.rows(inputs):
-            origin = self._origins.get(payload.id, payload.id)
-            text = wanted.pop(payload.id, None) or wanted.pop(origin, None)
+            text = self._meant(payload, wanted)
             if text is None:
                 self._place(bucket, held, payload, content)
                 continue
@@ -342,8 +341,7 @@ class Drafting:
         wanted = {from_text("p", text): text for text in edits}
         bucket, held = self._bucket()
         async for number, payload, content in self._buckets.rows(inputs):
-            origin = self._origins.get(payload.id, payload.id)
-            text = wanted.pop(payload.id, None) or wanted.pop(origin, None)
+            text = self._meant(payload, wanted)
             if text is None:
                 self._place(bucket, held, payload, content)
                 continue
@@ -366,6 +364,14 @@ class Drafting:
         if wanted:
             raise self._not_there(wanted.values())
         return [bucket]
+
+    def _meant(self, payload: PayloadRow, wanted: dict[int | None, str]) -> str | None:
+        """The name by which an edit means a payload: its own, or one that it was made from."""
+        origin = self._origins.get(payload.id)
+        for known in (payload.id, origin, payload.edited_from):
+            if known is not None and (text := wanted.pop(known, None)) is not None:
+                return text
+        return None
 
     @staticmethod
     def _not_there(texts: Iterable[str]) -> NotFound:

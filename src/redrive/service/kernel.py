@@ -74,7 +74,10 @@ class Kernel(msgspec.Struct):
         durable within a second. What is None or False in `data` is left out.
         """
         told = {
-            name: value for name, value in (data or {}).items() if value is not None and value is not False
+            # Half a surrogate pair, which a search for any text may hold, is spelt out.
+            name: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+            for name, value in (data or {}).items()
+            if value is not None and value is not False
         }
         line = self._line(actor or self.acting, action, subject, result, told)
         self.deps.committer.submit(lambda tx: tx.insert(INSERT_AUDIT, line), within_s=NOTED_WITHIN_S)

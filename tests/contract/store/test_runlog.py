@@ -123,7 +123,7 @@ async def test_exchanges_by_step_in_pages(here: Store) -> None:
     assert await page(None, (-1, 0)) == [6, 7, 8, 5]
     assert await page(None, (1, 7), 1) == [8]
     assert await page(1, (1, 7)) == [8]
-    assert await here.all(store.BODY, exchange_id=8) == [(None, 0, b"ok", 2)]
+    assert await here.all(store.BODY, exchange_id=8) == [(None, 0, b"ok", 2, 1, b"{}", b"{}")]
 
 
 async def test_failed_payloads_and_payloads_of_several_buckets(here: Store) -> None:

@@ -16,6 +16,7 @@ def test_everything_that_a_redrive_takes(redrive, service, tmp_path):
         "after": None,
         "at": "send",
         "payloads": ["p7", "u1"],
+        "item_edits": {},
         "edits": {"p1": "u2"},
         "items": "id in 1042,1043",
         "skips": ["map"],

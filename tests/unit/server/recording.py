@@ -829,7 +829,7 @@ class RecordingService:
         self.connectors = None
         self.lookups = self.pools = self.caches = self.groups = None  # tested on a home of their own
         self.hooks = ClosedHooks()
-        self.triggers = self.secrets = None  # tested on a home of their own
+        self.triggers = self.secrets = self.insights = None  # tested on a home of their own
         self.queue = Queue(self)
         self.runner = True
         self.halting = asyncio.Event()

@@ -211,7 +211,7 @@ async def test_flows_and_documents(api, service):
     assert (await api.post("/api/v1/imports", json=body)).json()["items"][0]["result"] == "created"
     args, kwargs = service.asked("flows.import_documents")
     assert args == ([("f.yaml", "flow: ö".encode())],)
-    assert kwargs == {"deploy": True, "rename": {"a": "b"}, "note": None}
+    assert kwargs == {"deploy": True, "rename": {"a": "b"}, "note": None, "based_on": {}}
     checked = (await api.post("/api/v1/checks", json={"documents": body["documents"]})).json()
     assert checked["problems"] == []
     assert (await api.get("/api/v1/schemas/flow")).json()["title"] == "flow"

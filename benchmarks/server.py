@@ -41,6 +41,7 @@ class Server:
         told = json.loads((home / "server.json").read_text())
         self._address = urlsplit(told["url"])
         self._token = told["token"]
+        self._calls: list[Calls] = []
 
     def __enter__(self) -> Self:
         return self
@@ -48,12 +49,17 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for calls in self._calls:
+            calls.close()
         self._process.terminate()
         self._process.wait(START_S)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def calls(self) -> Calls:
         assert self._address.hostname is not None
-        return Calls(self._address.hostname, self._address.port or 80, self._token)
+        self._calls.append(Calls(self._address.hostname, self._address.port or 80, self._token))
+        return self._calls[-1]
 
     def cpu_s(self) -> float:
         """Of all its processes."""
@@ -77,6 +83,9 @@ class Calls:
         self._connection = http.client.HTTPConnection(host, port, timeout=START_S)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self.took_ms: list[float] = []
+
+    def close(self) -> None:
+        self._connection.close()
 
     def get(self, path: str) -> Any:
         return self._call("GET", path)

@@ -6,8 +6,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-# What somebody asked for is written down also where it came to nothing, and the index says how far it is.
-GROWS = {"audit", "search_state"}
+# What somebody asked for is written down also where it came to nothing, and what is done in the background
+# says how far it is.
+GROWS = {"audit", "facts", "search_state"}
 
 
 def held(home: Path) -> dict[str, int]:

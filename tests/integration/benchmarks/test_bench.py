@@ -33,7 +33,7 @@ def test_a_server_is_called_while_it_works(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_log_is_filled_and_asked(tmp_path: Path) -> None:
     lines = bench_log.main(tmp_path, runs=2_000, calls_each=2)
-    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in lines if line.startswith("|")}
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in lines if line.startswith("| ")}
     assert rows["the newest 50"] == "50 +"
     assert rows["a page in the middle"] == "50 +"
     assert rows["a text in one summary"] in {"0", "1"}

@@ -150,9 +150,9 @@ def test_a_second_up_and_a_port_in_use(command, up):
     assert elsewhere.error["code"] == "port.in_use"
     refused = command("up", "--host", "0.0.0.0", "--json")
     assert refused.code in {2, 3}
-    refused = command("up", "--host", "0.0.0.0", "--json", "--home", "other")
+    refused = command("up", "--host", "0.0.0.0", "--port", "0", "--json", "--home", "other")
     assert refused.code == 2
-    assert refused.error["code"] == "host.not_loopback"
+    assert refused.error["code"] == "host.no_account"
 
 
 def test_a_home_that_cannot_be_used(bare, tmp_path):

@@ -60,8 +60,8 @@ def test_settings_and_secrets_may_be_left_out():
          "name of an environment variable"),
         ("secrets: {x y: z}", "live.yaml:3: setting secrets['x y']: 'x y' cannot be a name here; expected letters, "
          "digits, hyphens and underscores, a letter first"),
-        ("setings: {}", "live.yaml:3: setting setings: unknown name 'setings'; expected connection, connector, "
-         "description, secrets or settings; did you mean 'settings'?"),
+        ("setings: {}", "live.yaml:3: setting setings: unknown name 'setings'; expected circuit, connection, "
+         "connector, description, max_running, secrets or settings; did you mean 'settings'?"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_connection(line, message):

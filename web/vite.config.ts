@@ -34,6 +34,19 @@ export default defineConfig({
   base: '/static/',
   resolve: { alias: { '~': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
+    rolldownOptions: {
+      output: {
+        // What all pages share is one file: the first page asks for few.
+        codeSplitting: {
+          groups: [
+            {
+              name: 'shared',
+              test: /src\/(components\/(?!Code)|api\/|routes\/(hooks|view)|shell\/shortcuts)/,
+            },
+          ],
+        },
+      },
+    },
     outDir: OUT,
     emptyOutDir: true,
     target: ['chrome125', 'firefox128', 'safari18'],

@@ -89,6 +89,13 @@ function Loaded({ detail, state, onState, ...props }: Props & { detail: PayloadD
   const total = unread ? 0 : (detail.items ?? store.first?.total ?? (store.first ? store.first.stop : 0))
 
   const landed = useRef(false)
+  // A hit may be there before the tree is.
+  const waiting = useRef<{ item: number; text: string } | null>(null)
+  useEffect(() => {
+    if (store.first === null || as !== 'tree' || waiting.current === null) return
+    tree.current?.show(waiting.current.item, waiting.current.text)
+    waiting.current = null
+  }, [store.first, as])
   useEffect(() => {
     if (landed.current || store.first === null || as !== 'tree' || state.item === undefined) return
     landed.current = true
@@ -111,10 +118,12 @@ function Loaded({ detail, state, onState, ...props }: Props & { detail: PayloadD
       setPlace({ offset: one.offset, length: one.length })
       if (as === 'tree' && one.item !== null) {
         setItem(one.item)
-        tree.current?.show(one.item, term || one.text)
+        if (store.first === null || tree.current === null)
+          waiting.current = { item: one.item, text: term || one.text }
+        else tree.current.show(one.item, term || one.text)
       } else onState({ as: 'text', page: String(pageOf(one.offset)) })
     },
-    [as, onState, term],
+    [as, onState, term, store],
   )
   const source = props.run ?? detail.run ?? undefined
   const step = props.step ?? detail.step

@@ -65,14 +65,15 @@ export function TreeView({ store, total, single, chosen, onChoose, term, handle,
       return next
     })
   }, [])
-  const go = useCallback((item: number, place = 0): void => {
-    // After the rows with the opened item are there.
-    requestAnimationFrame(() => {
-      const row = latest.current.rowOf(item, place)
-      setActive(row)
-      list.current?.show(row)
-    })
-  }, [])
+  const [aim, setAim] = useState<{ item: number; place: number } | null>(null)
+  const go = useCallback((item: number, place = 0): void => setAim({ item, place }), [])
+  useEffect(() => {
+    // Drawn together with the item that was opened for it: its row is there.
+    if (aim === null) return
+    const row = latest.current.rowOf(aim.item, aim.place)
+    setActive(row)
+    list.current?.show(row)
+  }, [aim])
   const show = useCallback(
     async (item: number, text?: string): Promise<void> => {
       let made = await read(item)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -15,7 +14,8 @@ from pathlib import Path
 import filelock
 import httpx
 import platformdirs
-import pytest
+
+from hatch_build import npm_command
 
 HERE = Path(__file__).parent / "identity"
 CLIENT_ID = "redrive"
@@ -24,8 +24,7 @@ CLIENT_SECRET = "a secret of the tests"
 
 def installed() -> Path:
     """A folder with the server and its packages, named after the lock that they come from."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("Node.js is not on this machine")
+    npm, env = npm_command()
     lock = (HERE / "package-lock.json").read_bytes()
     cache = Path(platformdirs.user_cache_dir("redrive-tests", appauthor=False))
     folder = cache / f"identity-{hashlib.sha256(lock).hexdigest()[:16]}"
@@ -36,8 +35,9 @@ def installed() -> Path:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(HERE / name, folder / name)
             done = subprocess.run(
-                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                [*npm, "ci", "--ignore-scripts"],
                 cwd=folder,
+                env=env,
                 capture_output=True,
                 text=True,
                 check=False,
@@ -60,8 +60,11 @@ async def identity_server(port: int, redirect_uri: str) -> AsyncIterator[str]:
         "CLIENT_SECRET": CLIENT_SECRET,
         "REDIRECT_URI": redirect_uri,
     }
+    node_env = npm_command()[1]
+    node = shutil.which("node", path=node_env["PATH"])
+    assert node is not None, "npm_command finds Node.js or raises"
     process = await asyncio.create_subprocess_exec(
-        "node", "provider.js", cwd=folder, env={**os.environ, **told},
+        node, "provider.js", cwd=folder, env={**node_env, **told},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

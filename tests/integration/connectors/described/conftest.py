@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from platformdirs import user_cache_path
+
+from hatch_build import npm_command
 
 PACKAGES: dict[str, str] = json.loads((Path(__file__).parent / "packages.json").read_text())
 FETCH_S = 120
@@ -41,16 +42,15 @@ def _fetch(package: str) -> Path:
     place = _place(package)
     if place.exists() and _checked(place, package):
         return place
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not on the PATH: public API descriptions come from its registry")
+    npm, env = npm_command()
     with tempfile.TemporaryDirectory(dir=_cache()) as folder:
         subprocess.run(
-            [npm, "pack", "--silent", "--pack-destination", folder, package],
+            [*npm, "pack", "--silent", "--pack-destination", folder, package],
             check=True,
             capture_output=True,
             timeout=FETCH_S,
             cwd=folder,
+            env=env,
         )
         (file,) = Path(folder).glob("*.tgz")
         assert _checked(file, package), f"{package} is not the package that these figures are of"

@@ -30,7 +30,7 @@ FORM: Final = 1
 ERA_BITS: Final = 15
 _TABLES: Final = ("search_documents", "search_progress", "search_facts")
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS search_facts (name text PRIMARY KEY, value bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS search_facts (name text COLLATE "C" PRIMARY KEY, value bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS search_documents (
     id bigint PRIMARY KEY, run_id bigint NOT NULL, parts bytea NOT NULL, tokens integer[] NOT NULL);
 CREATE INDEX IF NOT EXISTS search_documents_run_id ON search_documents (run_id);

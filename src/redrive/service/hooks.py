@@ -309,12 +309,21 @@ class Hooks:
             draft.write(transaction, hook.kind, now)
             return _Queued(run.id, now, fresh=True)
 
-        queued = await kernel.write(work)
+        handed = kernel.deps.contents.handed
+        for bucket, young in draft.buckets.items():
+            # Before the commit: the runner may see the run in the store before this task goes on.
+            handed.keep(bucket, young)
+        queued = None
+        try:
+            # Past `kernel.write`: nothing here asks who acts.
+            queued = await kernel.deps.committer.submit(work)
+        finally:
+            if queued is None or not queued.fresh:
+                for bucket in draft.buckets:
+                    handed.take(bucket)
         if queued.fresh:
             failpoints.hit("start.queued")
             self._queued += 1
-            for bucket, young in draft.buckets.items():
-                kernel.deps.contents.handed.keep(bucket, young)
             self._starts.changed(run)
             kernel.wake()
         return queued

@@ -181,12 +181,13 @@ class Execution:
         run = self._run
         at = self._deps.clock.micros()
         sequence = self._deps.ids.next()
+        claims = bool(self._built.connections)
 
         def work(transaction: Transaction) -> None:
             if settle is not None:
                 settle(transaction)
-            # Nothing of an ended run may stay claimed.
-            ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
+            if claims:  # nothing of an ended run may stay claimed
+                ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
             ordinary = run.source_run is None and not run.overridden
             if run.status == "success" and ordinary:
                 transaction.run(store.LAST_SUCCESS, flow_id=run.flow_id, b_clock=run.clock)

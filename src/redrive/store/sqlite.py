@@ -20,7 +20,7 @@ from redrive.store.tables import metadata
 BUSY_MS = 10_000
 MIGRATING_S = 60
 MOST_LOG_PAGES = 16_000
-"""A commit that finds the log so long copies it back itself: `store.checkpoints` is late, or there is none."""
+"""A commit that finds the log so long copies it back itself: `store.checkpoints` is late or missing."""
 LOCK = "lock"
 """Held by the one process that executes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -60,11 +60,15 @@ class Redrives:
         """Queue a retry. Errors: those of the plan; `confirmation.needed`; `idempotency.conflict`."""
         require_reason(request.delivery, request.reason)
         drafted = await self._draft_retry(run_id, request)
-        return await self._queue(drafted, request, idempotency_key)
+        return await self.queue(drafted, request, idempotency_key)
 
     async def draft_retry(self, run_id: str, request: RetryRequest) -> Drafted:
         """A retry that somebody else queues. Errors: those of the plan."""
         return await self._draft_retry(run_id, request)
+
+    async def draft_redrive(self, run_id: str, request: RedriveRequest) -> Drafted:
+        """A redrive that somebody else queues. Errors: those of the plan."""
+        return await self._draft_redrive(run_id, request)
 
     async def redrive(
         self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
@@ -72,11 +76,16 @@ class Redrives:
         """Queue a redrive. Errors: those of the plan; `confirmation.needed`; `idempotency.conflict`."""
         require_reason(request.delivery, request.reason)
         drafted = await self._draft_redrive(run_id, request)
-        return await self._queue(drafted, request, idempotency_key)
+        return await self.queue(drafted, request, idempotency_key)
 
-    async def _queue(
-        self, drafted: Drafted, request: RetryRequest | RedriveRequest, idempotency_key: str | None
+    async def queue(
+        self,
+        drafted: Drafted,
+        request: RetryRequest | RedriveRequest,
+        idempotency_key: str | None = None,
+        also: Callable[[Transaction, int], None] | None = None,
     ) -> RunRow:
+        """Commit what was drafted as a queued run; `also` gets its number, in the same transaction."""
         draft = drafted.draft
         if draft.confirm is not None and not request.confirm:
             raise ConfirmationNeeded(
@@ -85,6 +94,8 @@ class Redrives:
         self._starts.refuse_when_full()
 
         def place(transaction: Transaction) -> None:
+            if also is not None:
+                also(transaction, draft.run.id)
             draft.run.flow_id, draft.run.version = freeze(transaction, self._kernel, drafted.chosen)
 
         return await self._starts.enqueue(draft, request, idempotency_key, place)

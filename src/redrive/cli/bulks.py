@@ -13,6 +13,7 @@ from redrive.cli.options import Delivery, PageCursor, PageLimit, PlanOnly, Reaso
 from redrive.cli.options import since as since_when
 from redrive.cli.output import Output, visible
 from redrive.cli.paging import gather
+from redrive.cli.plans import print_steps
 from redrive.cli.runs import more
 from redrive.cli.session import Injected, Session
 from redrive.client import Client
@@ -290,20 +291,7 @@ def told(bulk: BulkView) -> str:
 def print_plan(output: Output, plan: BulkPlan) -> None:
     planned = "" if plan.planned == plan.runs else f" (counted: the first {plan.planned})"
     output.text(f"{counted(plan.runs, 'run')}{planned}")
-    output.table(
-        ("step", "to send", "delivered", "changed", "unknown", "newer"),
-        [
-            (
-                one.step,
-                *(
-                    "?" if n is None else str(n)
-                    for n in (one.to_send, one.delivered, one.changed, one.unknown, one.newer)
-                ),
-            )
-            for one in plan.steps
-        ],
-        empty="The plans reach no step that sends.",
-    )
+    print_steps(output, plan.steps)
     for note in plan.refused:
         output.text(f"left out, {counted(note.runs, 'run')}: {visible(note.text)}")
     for note in plan.warnings:

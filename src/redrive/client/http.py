@@ -224,6 +224,13 @@ class _Runs(_Noun):
         path = ("flows", flow, "runs")
         return await self._to.post(RunRow, *path, body=request, key=idempotency_key, trigger=trigger)
 
+    async def plan(self, flow: str, request: StartRequest, *, trigger: str = "manual") -> PlanView:
+        return await self._to.post(PlanView, "flows", flow, "runs", "plan", body=request, trigger=trigger)
+
+    async def plan_document(self, text: bytes, filename: str, request: StartRequest) -> PlanView:
+        body = {**request.model_dump(), "document": _texts([(filename, text)])[0]}
+        return await self._to.post(PlanView, "runs", "plan", body=body)
+
     async def start_document(
         self,
         text: bytes,

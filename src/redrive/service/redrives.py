@@ -18,10 +18,10 @@ from redrive.engine.draft import Draft, Drafting, require_ended
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.overlap import overlapping
 from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
-from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
+from redrive.errors import ConfirmationNeeded, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
+from redrive.service.plans import begun_with, layout_of, no_key, path_ids, send_steps, unkeyed_sends
 from redrive.service.reading import selection_of
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
 from redrive.service.veil import require_reveal
@@ -384,14 +384,10 @@ class Redrives:
             self._kernel.deps, built.flow, draft.run, draft.plan, draft.buckets, source=source
         )
         draft.warnings += await self._connector_changes(source)
-        ahead = ahead_of(built, draft)
-        for node in ahead:
-            if node.shape == "connector" and await self._is_unkeyed_send(built, node):
-                draft.warnings.append(
-                    f"{node.id} has no key: it keeps no deliveries and sends all that it gets"
-                )
-                if draft.confirm is not None:
-                    draft.confirm += f"; {node.id} has no key and would send everything again"
+        for step in await unkeyed_sends(self._kernel.deps, draft, built):
+            draft.warnings.append(no_key(step))
+            if draft.confirm is not None:
+                draft.confirm += f"; {step} has no key and would send everything again"
         if draft.confirm is not None:
             policy = draft.plan.delivery or "skip_delivered"
             draft.confirm += (
@@ -400,15 +396,6 @@ class Redrives:
                 else "; items with a key that were delivered are left out"
             )
         return Drafted(draft, built, chosen, start)
-
-    async def _is_unkeyed_send(self, built: BuiltFlow, node: StepNode) -> bool:
-        shape: Any = built.shapes[node.id]
-        try:
-            opened = await self._kernel.deps.connections.get(shape.connection)
-            endpoint = opened.connection.endpoint(shape.endpoint)
-        except RedriveError:
-            return False
-        return endpoint.direction == "send" and shape.key_for(endpoint) is None
 
     async def _connector_changes(self, source: Run) -> list[str]:
         used = dict(decode(source.connectors)) if source.connectors else {}
@@ -424,14 +411,7 @@ class Redrives:
 
     async def _plan(self, drafted: Drafted) -> PlanView:
         draft, built = drafted.draft, drafted.built
-        counted, notes = await preview(self._kernel.deps, draft, built)
-        by_step = {one.step: one for one in counted}
-        steps = [
-            plan_step(node.id, by_step.get(node.id))
-            for node in ahead_of(built, draft)
-            if node.shape == "connector" and await self._sends(built, node)
-        ]
-        notes += unseen(counted, built.flow, ahead_of(built, draft))
+        steps, notes = await send_steps(self._kernel.deps, draft, built)
         number = drafted.chosen.number
         return PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
@@ -444,14 +424,6 @@ class Redrives:
             delivery=draft.plan.delivery or "skip_delivered",
             confirm=draft.confirm,
         )
-
-    async def _sends(self, built: BuiltFlow, node: StepNode) -> bool:
-        shape: Any = built.shapes[node.id]
-        try:
-            opened = await self._kernel.deps.connections.get(shape.connection)
-            return bool(opened.connection.endpoint(shape.endpoint).direction == "send")
-        except RedriveError:
-            return False
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

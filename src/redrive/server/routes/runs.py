@@ -29,6 +29,7 @@ from redrive.service.views import (
     Overview,
     Page,
     PayloadView,
+    PlanView,
     RunRow,
     RunStatus,
     RunView,
@@ -64,6 +65,36 @@ async def start(
     """Queue a run, with data or without. It is durable when this answers."""
     row = await service.runs.start(name, body, trigger=trigger, idempotency_key=idempotency_key)
     return answer(row, status=201, location=f"/api/v1/runs/{row.id}")
+
+
+@router.post(
+    "/flows/{name}/runs/plan",
+    summary="Plan a run of a flow",
+    response_model=PlanView,
+    responses=problems(404, 409, 410),
+)
+async def plan_start(
+    service: Service,
+    name: Annotated[str, Path(max_length=300)],
+    body: StartRequest,
+    trigger: StartedBy = "api",
+) -> Response:
+    """What a start would send, with data or without. What a pull will find is not known before. Nothing
+    is started.
+    """
+    return answer(await service.runs.plan(name, body, trigger=trigger))
+
+
+@router.post(
+    "/runs/plan",
+    summary="Plan a run of a document",
+    response_model=PlanView,
+    responses=problems(404, 409, 410, 413),
+)
+async def plan_document(service: Service, body: StartDocumentBody) -> Response:
+    """What a run of a flow document would send. Nothing is started or stored."""
+    filename, text = body.document.pair()
+    return answer(await service.runs.plan_document(text, filename, body.request()))
 
 
 @router.post(

@@ -34,7 +34,8 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "list_groups", "get_group", "list_notices", "list_masks", "get_mask", "uses", "insights",
     ),
     "run": (
-        "start", "start_document", "plan_start", "plan_document", "upload", "pin_run", "unpin_run", "send_notice",
+        "start", "start_document", "plan_start", "plan_document", "upload", "pin_run", "unpin_run",
+        "send_notice",
     ),
     "redrive": (
         "plan_retry", "retry", "plan", "redrive", "plan_bulk", "start_bulk", "pause_bulk", "resume_bulk",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,8 @@ from redrive.engine.preview import Discard
 from redrive.engine.stored import paths_of
 from redrive.engine.target import Counted
 from redrive.engine.worker import Execution
+from redrive.errors import RedriveError
+from redrive.sdk.connection import Endpoint
 from redrive.service.views import PlanStep
 
 
@@ -82,6 +85,46 @@ def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) ->
                 f"{', '.join(later)} will not see them"
             )
     return notes
+
+
+async def send_steps(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[PlanStep], list[str]]:
+    """The steps ahead that send, with what each would do; and remarks."""
+    counted, notes = await preview(deps, draft, built)
+    ahead = ahead_of(built, draft)
+    by_step = {one.step: one for one in counted}
+    steps = [
+        plan_step(node.id, by_step.get(node.id))
+        for node in ahead
+        if await _endpoint(deps, built, node) is not None
+    ]
+    return steps, [*notes, *unseen(counted, built.flow, ahead)]
+
+
+async def unkeyed_sends(deps: Deps, draft: Draft, built: BuiltFlow) -> list[str]:
+    """The steps ahead that send without a key."""
+    found = []
+    for node in ahead_of(built, draft):
+        endpoint = await _endpoint(deps, built, node)
+        shape: Any = built.shapes[node.id]
+        if endpoint is not None and shape.key_for(endpoint) is None:
+            found.append(node.id)
+    return found
+
+
+def no_key(step: str) -> str:
+    return f"{step} has no key: it keeps no deliveries and sends all that it gets"
+
+
+async def _endpoint(deps: Deps, built: BuiltFlow, node: StepNode) -> Endpoint | None:
+    """What a step sends to, where it sends and can be opened."""
+    if node.shape != "connector":
+        return None
+    shape: Any = built.shapes[node.id]
+    try:
+        endpoint = (await deps.connections.get(shape.connection)).connection.endpoint(shape.endpoint)
+    except RedriveError:
+        return None
+    return endpoint if endpoint.direction == "send" else None
 
 
 def plan_step(step: str, counted: Counted | None) -> PlanStep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,10 @@ from redrive.engine.draft import Draft, Drafting, require_ended
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.overlap import overlapping
 from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
-from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
+from redrive.errors import ConfirmationNeeded, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
+from redrive.service.plans import begun_with, layout_of, no_key, path_ids, send_steps, unkeyed_sends
 from redrive.service.reading import selection_of
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
 from redrive.service.veil import require_reveal
@@ -60,11 +60,15 @@ class Redrives:
         """Queue a retry. Errors: those of the plan; `confirmation.needed`; `idempotency.conflict`."""
         require_reason(request.delivery, request.reason)
         drafted = await self._draft_retry(run_id, request)
-        return await self._queue(drafted, request, idempotency_key)
+        return await self.queue(drafted, request, idempotency_key)
 
     async def draft_retry(self, run_id: str, request: RetryRequest) -> Drafted:
         """A retry that somebody else queues. Errors: those of the plan."""
         return await self._draft_retry(run_id, request)
+
+    async def draft_redrive(self, run_id: str, request: RedriveRequest) -> Drafted:
+        """A redrive that somebody else queues. Errors: those of the plan."""
+        return await self._draft_redrive(run_id, request)
 
     async def redrive(
         self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
@@ -72,11 +76,16 @@ class Redrives:
         """Queue a redrive. Errors: those of the plan; `confirmation.needed`; `idempotency.conflict`."""
         require_reason(request.delivery, request.reason)
         drafted = await self._draft_redrive(run_id, request)
-        return await self._queue(drafted, request, idempotency_key)
+        return await self.queue(drafted, request, idempotency_key)
 
-    async def _queue(
-        self, drafted: Drafted, request: RetryRequest | RedriveRequest, idempotency_key: str | None
+    async def queue(
+        self,
+        drafted: Drafted,
+        request: RetryRequest | RedriveRequest,
+        idempotency_key: str | None = None,
+        also: Callable[[Transaction, int], None] | None = None,
     ) -> RunRow:
+        """Commit what was drafted as a queued run; `also` gets its number, in the same transaction."""
         draft = drafted.draft
         if draft.confirm is not None and not request.confirm:
             raise ConfirmationNeeded(
@@ -85,6 +94,8 @@ class Redrives:
         self._starts.refuse_when_full()
 
         def place(transaction: Transaction) -> None:
+            if also is not None:
+                also(transaction, draft.run.id)
             draft.run.flow_id, draft.run.version = freeze(transaction, self._kernel, drafted.chosen)
 
         return await self._starts.enqueue(draft, request, idempotency_key, place)
@@ -373,14 +384,10 @@ class Redrives:
             self._kernel.deps, built.flow, draft.run, draft.plan, draft.buckets, source=source
         )
         draft.warnings += await self._connector_changes(source)
-        ahead = ahead_of(built, draft)
-        for node in ahead:
-            if node.shape == "connector" and await self._is_unkeyed_send(built, node):
-                draft.warnings.append(
-                    f"{node.id} has no key: it keeps no deliveries and sends all that it gets"
-                )
-                if draft.confirm is not None:
-                    draft.confirm += f"; {node.id} has no key and would send everything again"
+        for step in await unkeyed_sends(self._kernel.deps, draft, built):
+            draft.warnings.append(no_key(step))
+            if draft.confirm is not None:
+                draft.confirm += f"; {step} has no key and would send everything again"
         if draft.confirm is not None:
             policy = draft.plan.delivery or "skip_delivered"
             draft.confirm += (
@@ -389,15 +396,6 @@ class Redrives:
                 else "; items with a key that were delivered are left out"
             )
         return Drafted(draft, built, chosen, start)
-
-    async def _is_unkeyed_send(self, built: BuiltFlow, node: StepNode) -> bool:
-        shape: Any = built.shapes[node.id]
-        try:
-            opened = await self._kernel.deps.connections.get(shape.connection)
-            endpoint = opened.connection.endpoint(shape.endpoint)
-        except RedriveError:
-            return False
-        return endpoint.direction == "send" and shape.key_for(endpoint) is None
 
     async def _connector_changes(self, source: Run) -> list[str]:
         used = dict(decode(source.connectors)) if source.connectors else {}
@@ -413,14 +411,7 @@ class Redrives:
 
     async def _plan(self, drafted: Drafted) -> PlanView:
         draft, built = drafted.draft, drafted.built
-        counted, notes = await preview(self._kernel.deps, draft, built)
-        by_step = {one.step: one for one in counted}
-        steps = [
-            plan_step(node.id, by_step.get(node.id))
-            for node in ahead_of(built, draft)
-            if node.shape == "connector" and await self._sends(built, node)
-        ]
-        notes += unseen(counted, built.flow, ahead_of(built, draft))
+        steps, notes = await send_steps(self._kernel.deps, draft, built)
         number = drafted.chosen.number
         return PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
@@ -433,14 +424,6 @@ class Redrives:
             delivery=draft.plan.delivery or "skip_delivered",
             confirm=draft.confirm,
         )
-
-    async def _sends(self, built: BuiltFlow, node: StepNode) -> bool:
-        shape: Any = built.shapes[node.id]
-        try:
-            opened = await self._kernel.deps.connections.get(shape.connection)
-            return bool(opened.connection.endpoint(shape.endpoint).direction == "send")
-        except RedriveError:
-            return False
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from redrive.engine.flows import BuiltFlow
 from redrive.engine.overlap import overlapping
 from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
+from redrive.sdk.connection import Endpoint
+from redrive.service import veiled
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
 from redrive.service.reading import selection_of
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
-from redrive.service.veil import require_reveal
+from redrive.service.veil import require_reveal, require_reveal_of_payloads, require_seen, veil
 from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
@@ -306,7 +308,9 @@ class Redrives:
         deps = self._kernel.deps
         drafting = Drafting(deps, draft, source)
         inputs = there
+        over = await veil(self._kernel, source.flow)
         if request.payloads:
+            await require_reveal_of_payloads(self._kernel, request.payloads, source.flow)
 
             async def first() -> Any:
                 async for _, row, _ in Buckets(deps.reader, deps.contents).rows(there or []):
@@ -328,6 +332,10 @@ class Redrives:
         if request.items is not None:
             selection = selection_of(request.items)
             drafting.use(inputs or [])
+            if over.mask is not None and selection.terms:
+                rows = Buckets(deps.reader, deps.contents).rows(inputs or [])
+                for path in {row.items_path async for _, row, _ in rows}:
+                    require_seen(over, selection, path)
             inputs = await drafting.selected(inputs or [], selection, name, after=after)
         drafting.forget_all_but(inputs or [])
         return inputs
@@ -375,7 +383,7 @@ class Redrives:
         draft.warnings += await self._connector_changes(source)
         ahead = ahead_of(built, draft)
         for node in ahead:
-            if node.shape == "connector" and await self._is_unkeyed_send(built, node):
+            if await self._keyed(built, node) == "":
                 draft.warnings.append(
                     f"{node.id} has no key: it keeps no deliveries and sends all that it gets"
                 )
@@ -389,15 +397,6 @@ class Redrives:
                 else "; items with a key that were delivered are left out"
             )
         return Drafted(draft, built, chosen, start)
-
-    async def _is_unkeyed_send(self, built: BuiltFlow, node: StepNode) -> bool:
-        shape: Any = built.shapes[node.id]
-        try:
-            opened = await self._kernel.deps.connections.get(shape.connection)
-            endpoint = opened.connection.endpoint(shape.endpoint)
-        except RedriveError:
-            return False
-        return endpoint.direction == "send" and shape.key_for(endpoint) is None
 
     async def _connector_changes(self, source: Run) -> list[str]:
         used = dict(decode(source.connectors)) if source.connectors else {}
@@ -415,14 +414,12 @@ class Redrives:
         draft, built = drafted.draft, drafted.built
         counted, notes = await preview(self._kernel.deps, draft, built)
         by_step = {one.step: one for one in counted}
-        steps = [
-            plan_step(node.id, by_step.get(node.id))
-            for node in ahead_of(built, draft)
-            if node.shape == "connector" and await self._sends(built, node)
-        ]
+        keyed = {node.id: await self._keyed(built, node) for node in ahead_of(built, draft)}
+        sends = {step: field for step, field in keyed.items() if field is not None}
+        steps = [plan_step(step, by_step.get(step)) for step in sends]
         notes += unseen(counted, built.flow, ahead_of(built, draft))
         number = drafted.chosen.number
-        return PlanView(
+        view = PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
             start=drafted.start,
             version=number if number is not None else drafted.chosen.next_number,
@@ -433,14 +430,23 @@ class Redrives:
             delivery=draft.plan.delivery or "skip_delivered",
             confirm=draft.confirm,
         )
+        return await veiled.plan(self._kernel, view, draft.run.flow, sends)
 
-    async def _sends(self, built: BuiltFlow, node: StepNode) -> bool:
+    async def _keyed(self, built: BuiltFlow, node: StepNode) -> str | None:
+        """The field of the delivery keys of a step, "" where it has none; None: it sends nothing."""
+        if node.shape != "connector" or (endpoint := await self._endpoint(built, node)) is None:
+            return None
+        shape: Any = built.shapes[node.id]
+        key = shape.key_for(endpoint)
+        return None if endpoint.direction != "send" else str(key) if key is not None else ""
+
+    async def _endpoint(self, built: BuiltFlow, node: StepNode) -> Endpoint | None:
         shape: Any = built.shapes[node.id]
         try:
             opened = await self._kernel.deps.connections.get(shape.connection)
-            return bool(opened.connection.endpoint(shape.endpoint).direction == "send")
+            return opened.connection.endpoint(shape.endpoint)
         except RedriveError:
-            return False
+            return None
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

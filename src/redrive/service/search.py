@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -29,6 +30,8 @@ NO_FIELD = "key"
 
 CATCH_UP_S: Final = 2.0
 """How long a search waits for the index, where no server keeps it."""
+HIDDEN_S: Final = 2.0
+"""How long a search goes past what is hidden from who asks."""
 MOST_SHOWN: Final = 500
 """Characters of a value that an answer shows."""
 _OFF: Final = "Search is off in this home: only delivery keys and tracked values were looked at."
@@ -62,8 +65,17 @@ class Search:
         Errors: `limit.invalid`, `cursor.invalid`.
         """
         self._kernel.note("find", value[:MOST_SHOWN], {"field": field})
-        page = await self._find(value, field, everywhere=everywhere, limit=limit, cursor=cursor)
-        return await veiled.found(self._kernel, page)
+        until = time.monotonic() + HIDDEN_S
+        while True:
+            page = await self._find(value, field, everywhere=everywhere, limit=limit, cursor=cursor)
+            shown = await veiled.found(self._kernel, page)
+            if shown.items or not page.items:
+                return shown
+            # All of it is hidden, and that there is something must not show: go on as if it were not there.
+            following = page.next or (None if everywhere or not _is_exact(cursor) else cursor_of(*EVERYWHERE))
+            if following is None or time.monotonic() > until:
+                return shown.model_copy(update={"next": None})
+            cursor = following
 
     async def _find(
         self, value: str, field: str | None, *, everywhere: bool, limit: int, cursor: str | None
@@ -170,6 +182,10 @@ def _places(cursor: str | None) -> tuple[tuple[Any, ...] | None, SearchSpot | No
     except UsageError:
         stage, document, given = place_of(cursor, int, int, int) or EVERYWHERE
         return None, (max(stage, 0), document, given)
+
+
+def _is_exact(cursor: str | None) -> bool:
+    return cursor is None or _places(cursor)[0] is not None
 
 
 def _note(lag: Lag) -> str | None:

@@ -22,10 +22,11 @@ from redrive.engine.draft import Draft, Drafting
 from redrive.engine.failpoints import failpoints
 from redrive.engine.overlap import overlapping
 from redrive.errors import NotFound, StateConflict, StoreFull, UsageError
-from redrive.service import present
+from redrive.service import present, veiled
 from redrive.service.chosen import Chosen, choose, choose_document, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.lookups import require_lookups
+from redrive.service.veil import require_reveal_of_payloads
 from redrive.service.views import RunRow, StartRequest
 from redrive.store import runs as store
 from redrive.store import tables
@@ -77,6 +78,7 @@ class Starts:
         `idempotency.conflict`.
         """
         chosen = await choose(self._kernel, flow, request.version)
+        await require_reveal_of_payloads(self._kernel, request.payloads, chosen.name)
         return await self._start(chosen, request, trigger, idempotency_key)
 
     async def start_document(
@@ -92,6 +94,7 @@ class Starts:
         if request.version is not None:
             raise UsageError("a run of a file has no other version", hint="Leave --version out.")
         chosen = await choose_document(self._kernel, text, filename)
+        await require_reveal_of_payloads(self._kernel, request.payloads, None)
         return await self._start(chosen, request, trigger, idempotency_key)
 
     async def _start(
@@ -188,7 +191,7 @@ class Starts:
         kernel.wake()
         if run_id != run.id:
             return await self._row_of(run_id)
-        return present.run_row(run, [], now)
+        return await veiled.run(kernel, present.run_row(run, [], now))
 
     def refuse_when_full(self) -> None:
         """Errors: `store.nearly_full`: runs under way keep the room that is left."""

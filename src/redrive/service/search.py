@@ -66,30 +66,44 @@ class Search:
         """
         self._kernel.note("find", value[:MOST_SHOWN], {"field": field})
         until = time.monotonic() + HIDDEN_S
+        exact = True
         while True:
-            page = await self._find(value, field, everywhere=everywhere, limit=limit, cursor=cursor)
+            page = await self._find(
+                value, field, everywhere=everywhere, limit=limit, cursor=cursor, exact=exact
+            )
             shown = await veiled.found(self._kernel, page)
             if shown.items or not page.items:
                 return shown
-            # All of it is hidden, and that there is something must not show: go on as if it were not there.
-            following = page.next or (None if everywhere or not _is_exact(cursor) else cursor_of(*EVERYWHERE))
-            if following is None or time.monotonic() > until:
+            # All of it is hidden, and that there is something must not show: as if it were not there.
+            if page.next is None and (everywhere or not exact or not _is_exact(cursor)):
+                return shown
+            if time.monotonic() > until:
                 return shown.model_copy(update={"next": None})
-            cursor = following
+            if page.next is None or page.next == cursor_of(*EVERYWHERE):
+                exact, cursor = False, None
+            else:
+                cursor = page.next
 
     async def _find(
-        self, value: str, field: str | None, *, everywhere: bool, limit: int, cursor: str | None
+        self,
+        value: str,
+        field: str | None,
+        *,
+        everywhere: bool,
+        limit: int,
+        cursor: str | None,
+        exact: bool,
     ) -> FindPage:
         size = page_size(limit)
-        exact, place = _places(cursor)
+        after, place = _places(cursor)
         if not storable(value, field) or not value:
             return FindPage(items=[])
         page = FindPage(items=[])
-        if place is None:
-            page = await self._exact(value, field, size, exact)
+        if place is None and exact:
+            page = await self._exact(value, field, size, after)
             if page.next is not None or (len(page.items) == size and everywhere):
                 return page.model_copy(update={"next": page.next or cursor_of(*EVERYWHERE)})
-            if (page.items or exact is not None) and not everywhere:
+            if (page.items or after is not None) and not everywhere:
                 return page
         if self._kernel.indexer is None:
             return page

@@ -40,6 +40,8 @@ interface Props<Row> {
   empty?: ReactNode
   /** Stands under the last row. */
   foot?: ReactNode
+  /** What is shown is what was asked for before; the answer is on its way. */
+  busy?: boolean
 }
 
 export function DataTable<Row>(props: Props<Row>) {
@@ -97,7 +99,12 @@ export function DataTable<Row>(props: Props<Row>) {
 
   return (
     <div className="table-box" ref={box}>
-      <table className="table" aria-label={props.label} aria-rowcount={rows.length}>
+      <table
+        className="table"
+        aria-label={props.label}
+        aria-rowcount={rows.length}
+        aria-busy={props.busy || undefined}
+      >
         <colgroup>
           {onSelect && <col className="col-select" />}
           {columns.map((column) => (

@@ -84,5 +84,5 @@ export function useRuns(view: View) {
   })
 
   const rows = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data])
-  return { ...found, rows }
+  return { ...found, rows, of: key.join('\n'), pages: found.data?.pages.length ?? 0 }
 }

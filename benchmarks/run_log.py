@@ -68,6 +68,7 @@ async def fill(home: Path, count: int) -> None:
             ]
             await deps.committer.submit(lambda tx, made=made: _write(tx, made))
         await _target(service)
+        await service.insights.fold()
 
 
 async def _target(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""How long a person waits for what they asked for: from the press, or the start of a page, until it is painted.
+"""How long a person waits: from the press, or the start of a page, until what they asked for is painted.
 
 Both ends are taken in the page itself, so what the test needs to press and to look is not in the figure.
 """
@@ -53,15 +53,16 @@ class Waits:
     def opened(self, name: str, url: str, there: str, about: Any = None) -> float:
         """Go to an address, as by a link from elsewhere: scripts are kept by the browser, nothing else is."""
         self.page.goto(url, wait_until="commit")
-        return self._until(name, there, about)
+        return self.until(name, there, about)
 
     def asked(self, name: str, press: Callable[[], Any], there: str, about: Any = None) -> float:
         """Press something, and wait until the page shows it. `there`: a function of the page, on `about`."""
         self.page.evaluate(f"({WATCH})()")
         press()
-        return self._until(name, there, about)
+        return self.until(name, there, about)
 
-    def _until(self, name: str, there: str, about: Any) -> float:
+    def until(self, name: str, there: str, about: Any = None) -> float:
+        """From the same press on."""
         took = float(self.page.evaluate(PAINTED.replace("THERE", there), [about, MOST_MS]))
         self.taken.setdefault(name, []).append(took)
         return took

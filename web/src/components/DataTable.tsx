@@ -42,6 +42,8 @@ interface Props<Row> {
   foot?: ReactNode
   /** What is shown is what was asked for before; the answer is on its way. */
   busy?: boolean
+  /** What the rows are of: other filters or another order begin at the top again. */
+  of?: string
 }
 
 export function DataTable<Row>(props: Props<Row>) {
@@ -66,6 +68,15 @@ export function DataTable<Row>(props: Props<Row>) {
   useEffect(() => {
     if (last && last.index >= rows.length - 10) onEnd?.()
   }, [last, rows.length, onEnd])
+
+  const { of } = props
+  const before = useRef(of)
+  useEffect(() => {
+    if (before.current === of) return
+    before.current = of
+    setActive(-1)
+    box.current?.scrollTo(0, 0)
+  }, [of])
 
   const choose = (key: string, on: boolean): void => {
     const next = new Set(selected)

@@ -241,6 +241,7 @@ export default function RunsPage() {
           rowHeight={48}
           rowClass={(entry) => (entry.of ? (css.taken ?? '') : '')}
           busy={isPlaceholderData}
+          of={of}
           foot={
             isFetchingNextPage ? (
               <Loading what={rows.length === 0 ? 'Looking further back' : 'Reading on'} />

@@ -21,7 +21,16 @@ from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
+from redrive.service.plans import (
+    ahead_of,
+    begun_with,
+    layout_of,
+    path_ids,
+    plan_step,
+    preview,
+    unresolved,
+    unseen,
+)
 from redrive.service.reading import selection_of
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
 from redrive.service.veil import require_reveal
@@ -421,6 +430,7 @@ class Redrives:
             for node in ahead_of(built, draft)
             if node.shape == "connector" and await self._sends(built, node)
         ]
+        notes += unresolved(counted)
         notes += unseen(counted, built.flow, ahead_of(built, draft))
         number = drafted.chosen.number
         return PlanView(

@@ -72,6 +72,17 @@ async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Coun
     return counted, execution.notes
 
 
+def unresolved(counted: Sequence[Counted]) -> list[str]:
+    """Which steps hold deliveries of which nobody knows whether they arrived, and what to do about them."""
+    return [
+        f"{one.step} holds {one.unknown} unknown deliveries: it sends these again only where the endpoint "
+        "says how to look them up or that a repeat is harmless, and fails otherwise until "
+        "`redrive resolve` says what became of them (`redrive deliveries --status unknown`)"
+        for one in counted
+        if one.unknown
+    ]
+
+
 def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) -> list[str]:
     """Which later steps will not see the items that a send step leaves out. Other paths do see them."""
     reached = {node.id for node in ahead}
@@ -105,7 +116,7 @@ async def send_steps(
     counted, notes = await preview(deps, draft, built)
     by_step = {one.step: one for one in counted}
     planned = [plan_step(step, by_step.get(step)) for step in steps]
-    return planned, [*notes, *unseen(counted, built.flow, ahead_of(built, draft))]
+    return planned, [*notes, *unresolved(counted), *unseen(counted, built.flow, ahead_of(built, draft))]
 
 
 def no_keys(fields: Mapping[str, str]) -> dict[str, str]:

@@ -248,6 +248,7 @@ class Redrives:
         built = chosen.built(self._kernel)
         node = built.flow.step(name)
         check_steps(built.flow, request.skips)
+        _require_reached(built.flow, name, request.skips)
         overrides = read_variables(built.flow, request.variables, manual=False)
         now = self._kernel.deps.clock.micros()
         clock = now if request.clock == "now" else source.clock
@@ -434,6 +435,24 @@ class Redrives:
             confirm=draft.confirm,
         )
         return await veiled.plan(self._kernel, view, draft.run.flow, fields)
+
+
+def _require_reached(flow: Flow, name: str, skips: Sequence[str]) -> None:
+    """A step around the start point that is skipped hands its input on: the start would not come to run.
+
+    Errors: `start.skipped`.
+    """
+    for place in flow.chain(name)[:-1]:
+        step = place.step
+        if step.id in skips or step.skip:
+            raise UsageError(
+                f"step {name} stands inside {step.id}, which is skipped: nothing would run there",
+                code="start.skipped",
+                at=step.id,
+                hint=f"Leave out --skip {step.id}, or start --at {step.id} or --after {step.id}."
+                if step.id in skips
+                else f"Choose a version in which {step.id} has no `skip`, or start --after {step.id}.",
+            )
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 SWITCH_S: Final = 0.001
-YOUNG: Final = 50_000
+YOUNG: Final = 5_000
 """New objects between two looks for cycles. Most of a run's are gone by then without one."""
 
 

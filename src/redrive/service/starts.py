@@ -278,14 +278,13 @@ class Starts:
         while True:
             event = _enter(self._waiters, number)
             try:
-                row = await self._row_of(number)
-                if row.status in ENDED:
-                    return row
+                if store.has_ended(self._kernel.deps.reader.rows(), number):
+                    return await self._row_of(number)
                 left = POLL_S * 5
                 if deadline is not None:
                     left = min(left, deadline - asyncio.get_running_loop().time())
                     if left <= 0:
-                        return row
+                        return await self._row_of(number)
                 if self._kernel.runner is None:
                     left = min(left, POLL_S)  # another process executes: it cannot tell us
                 await _wait(event, left)

@@ -290,8 +290,7 @@ class Runner:
         return free
 
     def _ended(self, run_id: int) -> bool:
-        run = store.get_run(self._deps.reader.rows(), run_id)
-        return run is None or run.finished_at is not None
+        return store.has_ended(self._deps.reader.rows(), run_id)
 
     async def _start(self, run_id: int) -> None:
         run = store.get_run(self._deps.reader.rows(), run_id)

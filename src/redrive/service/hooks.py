@@ -330,7 +330,7 @@ class Hooks:
         return queued
 
     async def _commit(self, draft: Draft, work: Callable[[Transaction], _Queued]) -> _Queued:
-        """With the body in memory for the run: the runner may see it in the store before this task goes on."""
+        """The body is in memory for the run, which the runner may see in the store before this goes on."""
         deps = self._kernel.deps
         handed = deps.contents.handed
         for bucket, young in draft.buckets.items():

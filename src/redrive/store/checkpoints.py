@@ -1,8 +1,8 @@
 """Moves what was committed from SQLite's log into its file, beside the commits instead of inside one of them.
 
 A COMMIT that finds the log long copies all of it back before it returns, and whoever waits for that commit
-waits for that too. Here a thread with a connection of its own does it while others write. They may be ahead of
-it for ever, and then the log would only grow: once it is long, the writer copies the little that is left
+waits for that too. Here a thread with a connection of its own does it while others write. They may be ahead
+of it for ever, and then the log would only grow: once it is long, the writer copies the little that is left
 itself, and begins the log anew.
 """
 

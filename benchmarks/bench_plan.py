@@ -21,7 +21,7 @@ PAGE_ORDERS = 250
 BUDGET_S = 5.0
 POLL_S = 0.05
 SMALL_RUNS = 100
-REFUSING = ("path: /orders, body", "path: /orders?refused=1, body")
+REFUSING = (b"path: /orders, body", b"path: /orders?refused=1, body")
 
 
 def ended(calls: Calls, run: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def run_of(calls: Calls, status: str) -> str:
 def _set_refusing(home: Path, shape: Shape, url: str, *, refusing: bool) -> None:
     """The endpoint that takes orders, or one that refuses them."""
     documents = [
-        (name, text.replace(*(part.encode() for part in REFUSING)) if refusing else text)
+        (name, text.replace(REFUSING[0], REFUSING[1]) if refusing else text)
         for name, text in shape.documents(url)
     ]
 
@@ -122,7 +122,7 @@ def _one_run(home: Path, items: int, url: str) -> list[list[str]]:
 
 
 def _many_runs(home: Path, runs: int, url: str) -> list[list[str]]:
-    """A plan for each of many failed runs, one after the other, as the run log's bulk retry asks for them."""
+    """The plan of a bulk: a retry of many small runs that failed."""
     shape = Shape()
     _set_refusing(home, shape, url, refusing=True)
     with Server(home) as server:
@@ -130,11 +130,11 @@ def _many_runs(home: Path, runs: int, url: str) -> list[list[str]]:
         failed = [run_of(calls, "failure") for _ in range(runs)]
         before_mb, before_s = server.peak_mb(), server.cpu_s()
         items = shape.orders * KEPT_OF_TEN // 10
-        took_s = sum(
-            planned(calls, f"/runs/{run}/retry/plan", {"from": "failed"}, to_send=items) for run in failed
+        took_s = planned(
+            calls, "/bulks/plan", {"runs": failed, "retry": {"from": "failed"}}, to_send=runs * items
         )
         cpu_s, peak_mb = server.cpu_s() - before_s, server.peak_mb()
     sent = f"{runs * items:,}"
-    title = f"retry of {runs:,} failed runs, a plan each"
+    title = f"bulk: a retry of {runs:,} failed runs"
     figures = [sent, sent, f"{took_s:.2f}", f"{cpu_s:.2f}", f"{peak_mb:.0f}"]
     return [[title, *figures, f"{peak_mb - before_mb:.0f}", ""]]

@@ -59,7 +59,8 @@ class DeliveryLedger:
             if key is None:
                 return shown
             # Asked for by its key, a delivery whose key is hidden is not there: no guess is confirmed.
-            return shown.model_copy(update={"items": [one for one in shown.items if one.key == key]})
+            items = [one for one in shown.items if one.key == key]
+            return shown.model_copy(update={"items": items, "next": shown.next if items else None})
 
         return await self._kernel.deps.reader.run(read)
 

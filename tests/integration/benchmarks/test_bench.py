@@ -4,15 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import (
-    bench_log,
-    bench_plan,
-    bench_reference,
-    bench_responsive,
-    bench_resume,
-    bench_shapes,
-    bench_stream,
-)
+from benchmarks import bench_log, bench_reference, bench_responsive, bench_shapes, bench_stream
 
 
 @pytest.mark.slow
@@ -47,17 +39,3 @@ def test_a_run_log_is_filled_and_asked(tmp_path: Path) -> None:
     assert rows["a text in one summary"] in {"0", "1"}
     assert rows["find a key"] == rows["one run"] == "1"
     assert rows["a text in none"] == "0"
-
-
-@pytest.mark.slow
-def test_plans_are_counted_and_timed(tmp_path: Path) -> None:
-    # The bench itself raises where a plan would send another number of items than there are.
-    lines = bench_plan.main(tmp_path, items=800, small_runs=2)
-    assert len([line for line in lines if line.startswith("|")]) == 2 + 2 * 5 + 1
-
-
-@pytest.mark.slow
-def test_a_killed_server_goes_on_and_repeats_nothing(tmp_path: Path) -> None:
-    # The bench itself raises where a finished step has changed or more was sent than was under way.
-    lines = bench_resume.main(tmp_path, rounds=1, many=2)
-    assert len([line for line in lines if line.startswith("|")]) == 2 + 2

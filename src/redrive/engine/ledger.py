@@ -95,15 +95,17 @@ class StepLedger:
             return Decision(payload, (), (), await self._interrupted(payload))
         if not self._recounted:
             await self._recount(payload)
+        event: asyncio.Event | None = None
         while True:
-            event = self._signal.waiter()
             verdicts, own_open = await self._judge(entries)
             if own_open:  # an outcome of ours is still on its way to the disk
                 await self._journal.barrier()
                 verdicts, _ = await self._judge(entries)
             if self._counted is not None or not any(self._busy(*one) for one in verdicts):
                 break
-            await self._wait(event)
+            if event is not None:
+                await self._wait(event)
+            event = self._signal.waiter()  # before the next look, so that no end is missed
         return await self._decision(payload, entries, verdicts)
 
     def _busy(self, verdict: str, known: Known | None) -> bool:

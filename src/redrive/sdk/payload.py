@@ -84,7 +84,8 @@ class Payload:
         """What `Shape.look_ahead` found; None where it was not asked, or failed."""
         if self.ahead is None:
             return None
-        await asyncio.wait((self.ahead,))
+        if not self.ahead.done():
+            await asyncio.wait((self.ahead,))
         return None if self.ahead.cancelled() or self.ahead.exception() else self.ahead.result()
 
     @property

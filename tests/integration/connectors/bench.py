@@ -254,10 +254,10 @@ class Bench:
             ledger=ledger or MemoryLedger(keyed=False), connections={"site": self.connection}, **given
         )
 
-    def outs(self) -> AsyncGenerator[Out]:
+    def outs(self, *, ctx: MemoryContext | None = None) -> AsyncGenerator[Out]:
         """What the step puts out for a start without data, one by one."""
         shape = Connector.model_validate({"connection": "site", "endpoint": "it"})
-        return cast("AsyncGenerator[Out]", shape.run(Payload(MemoryContent(b"")), self.context()))
+        return cast("AsyncGenerator[Out]", shape.run(Payload(MemoryContent(b"")), ctx or self.context()))
 
     async def run(
         self,

@@ -27,6 +27,7 @@ from redrive.core import ranges
 from redrive.core.items import Item
 from redrive.core.jsonvalue import MISSING
 from redrive.core.lineage import LineageBuilder
+from redrive.engine.allocator import give_back
 from redrive.engine.apart import wire
 from redrive.engine.crashes import crashed
 from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, Locating, worth
@@ -370,6 +371,7 @@ def watch(engine: int) -> None:
 
 
 def main() -> None:
+    give_back()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked for the end tells the engine
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICER)

@@ -349,10 +349,11 @@ class StepLedger:
         items: dict[str, Entry] = {entry.key: entry for entry in claim.entries}
         ended: dict[int, str] = {}
         events: list[tuple[int, int, int]] = []
-        for key, delivery_id in claim.deliveries.items():
+        numbers = self._ids.block(len(claim.deliveries))
+        for number, (key, delivery_id) in zip(numbers, claim.deliveries.items(), strict=True):
             ended[delivery_id] = outcomes if isinstance(outcomes, str) else outcomes.get(key, "unknown")
             entry = items.get(key)
-            events.append((delivery_id, entry.item if entry else -1, self._ids.next()))
+            events.append((delivery_id, entry.item if entry else -1, number))
         for entry in claim.entries:
             status = outcomes if isinstance(outcomes, str) else outcomes.get(entry.key, "unknown")
             self._tally(entry.item, status, self._outcomes)

@@ -16,6 +16,7 @@ from redrive.engine.connections import Connections
 from redrive.engine.contents import ContentStore
 from redrive.engine.ends import Ends
 from redrive.engine.gates import Gates
+from redrive.engine.limits import Limits
 from redrive.engine.target import LedgerSignal
 from redrive.engine.waits import Waits
 from redrive.sandbox import Sandbox
@@ -48,6 +49,7 @@ class Deps(msgspec.Struct):
     answers: Answers = msgspec.field(default_factory=Answers)
     waits: Waits = msgspec.field(default_factory=Waits)
     ends: Ends = msgspec.field(default_factory=Ends)
+    limits: Limits = msgspec.field(default_factory=Limits)
     outbox: LedgerSignal = msgspec.field(default_factory=LedgerSignal)
     """Something may be there to send to notification groups."""
     calls: Calls | None = None

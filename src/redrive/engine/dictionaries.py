@@ -79,6 +79,7 @@ class Dictionaries:
         self._present: dict[str, Dictionary | None] = {}
         self._families: dict[str, _Family] = {}
         self._at_work: dict[str, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()  # making one takes some megabytes for a moment
 
     def dictionary(self, family: str) -> Dictionary | None:
         """The one to pack with."""
@@ -138,7 +139,8 @@ class Dictionaries:
 
     async def _renew(self, family: str, state: _Family, digests: Sequence[bytes]) -> None:
         try:
-            made = await self._made(family, state, digests)
+            async with self._turn:
+                made = await self._made(family, state, digests)
         except RedriveError as error:
             # It is a matter of some room; what a run does never depends on it.
             _log.warning("dictionary.failed", family=family, code=error.code, detail=error.detail)

@@ -371,7 +371,7 @@ class StepExecution:
     async def _attempt(self, run: Attempt, origins: Origins, seen: dict[int, int] | None) -> StepError | None:
         """Once. What a shape can do wrong is the error that it gives. None: it worked."""
         step = self._step
-        limit = self._context.pauses.limit = asyncio.timeout(self._node.timeout_s)
+        limit = self._context.pauses.limit = self._deps.limits.of(self._node.timeout_s)
         try:
             async with limit:
                 await self._once(run, origins, seen)

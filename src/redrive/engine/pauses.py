@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from redrive.core.run import StepRun
 from redrive.engine.control import Control
 from redrive.engine.journal import Journal
+from redrive.engine.limits import Limit
 from redrive.engine.stored import as_text
 
 SHOWN_S = 0.05
@@ -20,20 +20,17 @@ class Pauses:
 
     def __init__(self, control: Control, journal: Journal, step: StepRun) -> None:
         self.control = control
-        self.limit: asyncio.Timeout | None = None
+        self.limit: Limit | None = None
         self._journal = journal
         self._step = step
 
     @asynccontextmanager
     async def waiting(self, what: Mapping[str, str]) -> AsyncIterator[None]:
         """Errors: `Stopped`."""
-        loop = asyncio.get_running_loop()
-        limit, left = self.limit, 0.0
-        if limit is not None and (ends_at := limit.when()) is not None:
-            left = ends_at - loop.time()
-            limit.reschedule(None)
-        else:
-            limit = None
+        # Of two things that are waited for at once the first stops the clock.
+        limit, self.limit = self.limit, None
+        if limit is not None:
+            limit.pause()
         self._show(as_text(what))
         try:
             async with self.control.waiting():
@@ -41,7 +38,8 @@ class Pauses:
         finally:
             self._show(None)
             if limit is not None:
-                limit.reschedule(loop.time() + left)
+                limit.go_on()
+                self.limit = limit
 
     def _show(self, what: str | None) -> None:
         self._step.waits = what

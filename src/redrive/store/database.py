@@ -78,7 +78,8 @@ class Database(ABC):
         """A connection whose COMMIT is durable."""
 
     @abstractmethod
-    def connect_reader(self) -> Connection: ...
+    def connect_reader(self, *, scans: bool = False) -> Connection:
+        """`scans`: it is to read much at a time, else single rows."""
 
     def checkpoints(self) -> Upkeep | None:
         """What is done beside the commits, where this kind of database leaves that to who uses it."""
@@ -182,12 +183,17 @@ class Reader:
         self._local = threading.local()
         self._all: list[Connection] = []
         self._watch: Watch | None = None
-        self._pool = ThreadPoolExecutor(READERS, "redrive-reader")
+        self._pool = ThreadPoolExecutor(READERS, "redrive-reader", initializer=self._scans)
+
+    def _scans(self) -> None:
+        self._local.scans = True
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self.database.connect_reader()
+            connection = self._local.connection = self.database.connect_reader(
+                scans=getattr(self._local, "scans", False)
+            )
             self._all.append(connection)
         return connection
 

@@ -69,7 +69,7 @@ class PostgresDatabase(Database):
         self.begin_write = f"BEGIN; SELECT pg_advisory_xact_lock({self._key(session, 'write')})"
         return session
 
-    def connect_reader(self) -> Connection:
+    def connect_reader(self, *, scans: bool = False) -> Connection:
         try:
             return ReadSession(self._address, role="reader", settings=READER)
         except psycopg.Error as error:

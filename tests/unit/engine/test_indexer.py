@@ -159,6 +159,20 @@ async def test_a_server_keeps_it_in_the_background(home):
         assert len(await find(desk, "ann")) == 2
 
 
+async def test_runs_without_a_pause_are_taken_up_after_a_while_all_the_same(home, monkeypatch):
+    monkeypatch.setattr(indexing, "POLL_S", 0.01)
+    async with home.open() as desk:
+        await desk.put(KEEP)
+        versions = iter(range(1 << 30))
+        watch = type(desk.service.kernel.deps.reader.database.watch())
+        monkeypatch.setattr(watch, "version", lambda _self: next(versions))
+        await desk.run([{"id": 1, "who": "ann"}])
+        assert (await desk.service.search.status()).state == "behind"
+        monkeypatch.setattr(indexing, "LAG_S", 0.0)
+        await until(desk, lambda status: status.state == "complete")
+        assert len(await find(desk, "ann")) == 2
+
+
 @pytest.mark.usefixtures("_eager")
 async def test_a_run_that_takes_long_is_found_as_far_as_it_is(home, world, monkeypatch):
     monkeypatch.setattr(indexing, "PART_S", 0.0)

@@ -238,3 +238,31 @@ async def test_memory_does_not_grow_with_the_size(house: House) -> None:
     assert hasher.digest() == filtered.digest
     assert filtered.size_bytes > 24 << 20
     assert peak < 20 << 20
+
+
+async def test_a_small_content_is_read_in_the_calling_thread_however_it_is_stored(house: House):
+    given = items(40)
+    base = await house.contents.put(listed(given))
+    some = await house.contents.put_like(b"[" + b",".join(given[3:20]) + b"]", given[3:20], base)
+    part = await house.contents.slice(base, 40, 900)
+    large = await house.contents.put(listed(MANY))
+    for content in (base, some, part, large):
+        await house.keep(content)
+    assert (some.form, part.form) == (store.RECIPE, store.RANGE)
+    fresh, held = house.fresh(), {}
+
+    def look(content: StoredContent) -> bytes | None:
+        return house.reader.look(lambda rows: fresh.look_at_small(rows, content.digest, held))
+
+    assert look(some) == b"[" + b",".join(given[3:20]) + b"]"
+    assert look(part) == listed(given)[40:900]
+    assert look(base) == listed(given)
+    assert held.keys() == {base.digest, some.digest, part.digest}
+    assert look(large) is None
+    connection = sqlite3.connect(house.path)
+    with connection:
+        connection.execute("UPDATE contents SET base_offset = base_offset + 1 WHERE form = 3")
+    connection.close()
+    held.clear()
+    with pytest.raises(StoreCorrupt):
+        look(part)

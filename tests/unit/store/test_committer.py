@@ -290,3 +290,49 @@ async def test_a_store_that_cannot_be_opened_is_told_at_once(
 ) -> None:
     with pytest.raises(Fault):
         Committer(SqliteDatabase(tmp_path / "missing" / "notes.db"))
+
+
+async def test_a_turn_of_the_loop_wakes_the_thread_once(open_, path, monkeypatch):
+    committer = open_()
+    await committer.submit(put(1))
+    woken = []
+    notify = committer._notify
+    monkeypatch.setattr(committer, "_notify", lambda: (woken.append(1), notify()))
+    first = committer.submit(put(2), within_s=0.003)
+    second = committer.submit(put(3))
+    committer.hasten()
+    await asyncio.gather(first, second)
+    assert (len(woken), stored(path)) == (1, [1, 2, 3])
+
+
+async def test_what_can_wait_is_committed_in_time_without_waking_the_thread(open_, path, monkeypatch):
+    committer = open_()
+    await committer.submit(put(1))
+    monkeypatch.setattr(committer, "_notify", lambda: pytest.fail("the thread was woken"))
+    async with asyncio.timeout(20):
+        await committer.submit(put(2), within_s=1.0)
+    assert stored(path) == [1, 2]
+
+
+async def test_what_can_wait_is_committed_long_after_the_last_commit(open_, path, monkeypatch):
+    monkeypatch.setattr("redrive.store.committer.LINGER_S", 0.0)
+    committer = open_()
+    await committer.submit(put(1))
+    async with asyncio.timeout(20):
+        await committer.submit(put(2), within_s=0.01)
+    assert stored(path) == [1, 2]
+
+
+def test_a_loop_that_ended_before_it_woke_the_thread_holds_nobody_up(open_, path):
+    committer = open_()
+
+    async def leave():
+        committer.submit(put(1))
+
+    async def stay():
+        async with asyncio.timeout(20):
+            await committer.submit(put(2))
+
+    asyncio.run(leave())
+    asyncio.run(stay())
+    assert stored(path) == [1, 2]

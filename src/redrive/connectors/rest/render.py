@@ -291,6 +291,7 @@ def check_base_url(text: str, connection: str) -> str:
     return text.rstrip("/")
 
 
+@lru_cache(maxsize=1024)
 def link_local(host: str) -> bool:
     """Whether it is an address of the link-local range, spelt as a number."""
     try:

@@ -51,6 +51,7 @@ from redrive.service.queue_views import (
     PauseView,
     QueueItem,
 )
+from redrive.service.reading_views import Hit, ItemWay, PayloadDiff
 from redrive.service.reference_views import TableImported
 from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
@@ -113,9 +114,11 @@ __all__ = [
     "FlowView",
     "GroupRequest",
     "GroupView",
+    "Hit",
     "HookAnswer",
     "Imported",
     "InsightCounts",
+    "ItemWay",
     "KeyView",
     "Kind",
     "LimitView",
@@ -130,6 +133,7 @@ __all__ = [
     "PauseRequest",
     "PauseView",
     "PayloadDetail",
+    "PayloadDiff",
     "PayloadView",
     "PlanStep",
     "PlanView",

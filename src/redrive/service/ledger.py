@@ -65,7 +65,7 @@ class DeliveryLedger:
         return await self._kernel.deps.reader.run(read)
 
     async def get(self, delivery_id: str) -> DeliveryView:
-        """One delivery with its history, oldest first. Errors: `delivery.unknown`."""
+        """One delivery with its history, oldest first. Errors: `delivery.missing`."""
         number = number_of("d", delivery_id, "delivery")
         hidden = await veiled.keys(self._kernel)
 
@@ -80,8 +80,8 @@ class DeliveryLedger:
     async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView:
         """Say of a delivery of which nobody knows that it arrived (`sent`), or that it did not.
 
-        Errors: `delivery.not_open` unless it is `unknown`, or `begun` by a run that has ended;
-        `reason.missing`.
+        Errors: `delivery.missing`; `delivery.not_open` unless it is `unknown`, or `begun` by a run that
+        has ended; `reason.missing`.
         """
         reason = reason.strip()
         if not reason:

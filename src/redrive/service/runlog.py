@@ -20,6 +20,7 @@ from redrive.service.cursors import cursor_of, page, page_size, place_of, storab
 from redrive.service.healing import Healing
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.labels import Labels
 from redrive.service.overview import overview
 from redrive.service.veil import veil
 from redrive.service.views import (
@@ -51,6 +52,7 @@ class RunLog:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._labels = Labels(kernel)
 
     # ---- lists
 
@@ -65,6 +67,8 @@ class RunLog:
         version: int | None = None,
         warnings: bool | None = None,
         until: datetime | None = None,
+        label: str | None = None,
+        value: str | None = None,
         unhealed: bool = False,
         oldest: bool = False,
         brief: bool = False,
@@ -73,7 +77,8 @@ class RunLog:
     ) -> Page[RunRow]:
         """Runs, newest first, or `oldest` first. `status` may name several, separated by commas; `since` and
         `until` count from when a run was queued; `text` stands in summary, flow name or id, in either
-        case; `unhealed` leaves out the failures that a later run has made good. `brief` fills that field.
+        case; `label` is one of the flow's; `value` was tracked in the run. `unhealed` leaves out the
+        failures that a later run has made good. `brief` fills that field.
 
         No index finds a text or a version: in a long log a page of these may hold fewer runs than asked
         for, or none, and still have a `next`; so may one without healed runs.
@@ -91,9 +96,11 @@ class RunLog:
             text=text,
             version=version,
             warnings=warnings,
+            flow_ids=None if label is None else await self._labels.flows_with(label),
+            value=value,
             oldest=oldest,
         )
-        if not storable(flow, trigger, text) or (version is not None and version >= 1 << 63):
+        if not storable(flow, trigger, text, value) or (version is not None and version >= 1 << 63):
             return Page(items=[])
 
         place = before[0] if before else None

@@ -114,7 +114,7 @@ def test_the_commands(home, capsys):
     assert "made from no other" in redrive("way", out["make"], "1").err
     assert redrive("way", out["make"], "7", code=2).err.count("there is no item 7") == 1
     assert "2.20" in redrive("payload", out["make"], "--search", "2.20").out
-    assert "stands nowhere" in redrive("payload", out["make"], "--search", "7.70").out
+    assert "stands nowhere" in redrive("payload", out["make"], "--search", "7.70").err
     found = json.loads(redrive("payload", out["make"], "--search", "total", "--limit", "2", "--json").out)
     assert [hit["item"] for hit in found["items"]] == [0, 1]
     assert found["next"] is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from tools.pages import api, cli, connectors, errors, flows, language, rights, scripts, settings, shapes
@@ -52,8 +53,9 @@ GENERATORS = (
 )
 
 
+@cache
 def generate() -> Pages:
-    """Every reference page: its path below `docs/reference/`, and its text."""
+    """Every reference page: its path below `docs/reference/`, and its text. Made once in a process."""
     pages: Pages = {}
     lines = []
     for generator in GENERATORS:

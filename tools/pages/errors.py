@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from redrive import errors
@@ -57,6 +58,7 @@ def codes() -> dict[str, set[str]]:
     return {code: {name for name, _ in uses} for code, uses in _raised().items()}
 
 
+@cache
 def problem_codes() -> dict[str, str]:
     """The codes of problems and warnings in documents, with what each says, its values as `…`."""
     found: dict[str, str] = {}
@@ -70,6 +72,7 @@ def problem_codes() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+@cache
 def _raised() -> dict[str, list[tuple[str, str]]]:
     """Each code with the classes that it is given to and what they say there."""
     known = {kind.__name__ for kind in classes()}

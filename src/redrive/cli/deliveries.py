@@ -15,6 +15,8 @@ from redrive.errors import UsageError
 
 
 async def deliveries(
+    delivery: Annotated[str | None, Parameter(help="Id of one delivery: shows its history.")] = None,
+    /,
     *,
     status: Annotated[
         Literal["begun", "delivered", "rejected", "unknown"] | None, Parameter(help="Only in this state.")
@@ -24,7 +26,10 @@ async def deliveries(
     cursor: PageCursor = None,
     session: Injected,
 ) -> None:
-    """List what was sent under which key, and how that ended."""
+    """List what was sent under which key, and how that ended; or show one delivery with its history."""
+    if delivery is not None:
+        await _one(session, delivery)
+        return
     page_size(limit)
     async with session.connect() as client:
         items, after = await gather(
@@ -44,6 +49,30 @@ async def deliveries(
         empty="No deliveries.",
     )
     more(session, after)
+
+
+async def _one(session: Injected, delivery: str) -> None:
+    async with session.connect() as client:
+        found = await client.ledger.get(delivery)
+    if session.json:
+        session.output.view(found)
+        return
+    session.output.facts(
+        [
+            ("delivery", found.id),
+            ("key", found.key),
+            ("status", found.status),
+            ("ledger", found.ledger),
+            ("to", f"{found.connection} {found.endpoint}"),
+            ("payload", found.payload),
+            ("item", found.item),
+        ]
+    )
+    session.output.table(
+        ("run", "status", "at"),
+        [(one.run, one.status, one.at) for one in found.history],
+        empty="It has no history.",
+    )
 
 
 async def resolve(

@@ -68,6 +68,35 @@ async def _switch(session: Injected, flow: str, *, on: bool) -> None:
 
 
 @app.command
+async def form(
+    flow: Name,
+    /,
+    *,
+    version: Annotated[str | None, Parameter(help="deployed, draft or a number.")] = None,
+    session: Injected,
+) -> None:
+    """Show what a start of a flow can be given: its variables, and the steps that may be skipped."""
+    async with session.connect() as client:
+        found = await client.flows.start_form(flow, version=version)
+    if session.json:
+        session.output.view(found)
+        return
+    session.output.table(
+        ("variable", "type", "default", "needed", "description"),
+        [
+            (one.name, one.type, one.default, "yes" if one.required else "", one.description)
+            for one in found.variables
+        ],
+        empty="It has no variables.",
+    )
+    session.output.table(
+        ("step", "shape", "skipped"),
+        [("  " * one.depth + one.step, one.shape, "yes" if one.skip else "") for one in found.steps],
+        empty="It has no steps.",
+    )
+
+
+@app.command
 async def delete(
     flow: Name,
     /,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ from redrive.cli.options import (
 from redrive.cli.options import (
     since as since_when,
 )
-from redrive.cli.output import seconds
+from redrive.cli.output import seconds, visible
 from redrive.cli.paging import gather
 from redrive.cli.plans import print_plan
 from redrive.cli.session import Injected, Session
@@ -126,12 +127,16 @@ async def runs(
     value: Annotated[str | None, Parameter(help="Only runs that tracked this value.")] = None,
     unhealed: Annotated[bool, Parameter(help="Without failures that a later run made good.")] = False,
     oldest: Annotated[bool, Parameter(help="The oldest first.")] = False,
+    follow: Annotated[bool, Parameter(help="Print runs as they change, until interrupted.")] = False,
     limit: PageLimit = 50,
     cursor: PageCursor = None,
     session: Injected,
 ) -> None:
     """List runs, newest first."""
     page_size(limit)
+    if follow:
+        await _follow(session, status=status, flow=flow, trigger=trigger)
+        return
     at = since_when(since, datetime.now(UTC))
     before = since_when(until, datetime.now(UTC), "--until")
     async with session.connect() as client:
@@ -190,6 +195,33 @@ async def runs(
         empty="No runs.",
     )
     more(session, after)
+
+
+async def _follow(session: Session, **wanted: str | None) -> None:
+    """A line for each change; with --json one object in each line."""
+    async with session.connect() as client, aclosing(client.runs.watch()) as rows:
+        async for row in rows:
+            if any(value is not None and getattr(row, name) != value for name, value in wanted.items()):
+                continue
+            if session.json:
+                session.output.bytes(row.to_json() + b"\n")
+            else:
+                said = (row.id, row.flow, row.status, row.summary or "")
+                session.output.text(visible("  ".join(said).rstrip()))
+
+
+async def wait(
+    run: Annotated[str, Parameter(help="Id of the run.")],
+    /,
+    *,
+    session: Injected,
+) -> int:
+    """Wait for the end of a run that was started before.
+
+    Exit code 0 if it ended in success, 1 if it did not.
+    """
+    async with session.connect() as client:
+        return await started(session, client, await client.runs.get(run, listed=0), no_wait=False)
 
 
 def _links(row: RunRow) -> str:

@@ -52,6 +52,7 @@ from redrive.service.queue_views import (
     PauseView,
     QueueItem,
 )
+from redrive.service.reading_views import Hit, ItemWay, PayloadDiff
 from redrive.service.reference_views import TableImported
 from redrive.service.secret_views import KeyView, Rotated, RotateRequest, SecretsStatus
 from redrive.service.views import (
@@ -117,9 +118,11 @@ __all__ = [
     "FlowView",
     "GroupRequest",
     "GroupView",
+    "Hit",
     "HookAnswer",
     "Imported",
     "InsightCounts",
+    "ItemWay",
     "KeyView",
     "Kind",
     "LimitView",
@@ -134,6 +137,7 @@ __all__ = [
     "PauseRequest",
     "PauseView",
     "PayloadDetail",
+    "PayloadDiff",
     "PayloadView",
     "PlanStep",
     "PlanView",

@@ -208,6 +208,10 @@ class Journal:
         piece = _Piece(self.run.id, self._stored_epoch)
         self._fill(piece)
         future = piece.future = self._committer.submit(piece.apply, within_s=within_s)
+        if future.done():
+            # The store has stopped: callbacks come with the next turn of the loop, and nobody may get one.
+            self._done(piece, future)
+            return future
         future.add_done_callback(partial(self._done, piece))
         self._last = piece
         self._in_flight.append(future)

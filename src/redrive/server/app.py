@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from functools import cache
 from typing import Any, Protocol, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -149,8 +151,14 @@ def create_app(
 
 
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document, made without a home."""
-    return create_app(cast("Services", None), cast("SettingsRows", None)).openapi()
+    """The OpenAPI document, made without a home; a copy of its own for each caller."""
+    document: dict[str, Any] = json.loads(_openapi_text())
+    return document
+
+
+@cache
+def _openapi_text() -> str:
+    return json.dumps(create_app(cast("Services", None), cast("SettingsRows", None)).openapi())
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from redrive.core.run import FAILED
 from redrive.engine.clock import instant
 from redrive.errors import ConfirmationNeeded, Fault, NotFound, RedriveError, StateConflict, UsageError
 from redrive.log import get_logger
+from redrive.service import veiled
 from redrive.service.actors import Actor, acting
 from redrive.service.bulk_plans import Planned, plan_of
 from redrive.service.bulk_views import MAX_RUNS, BulkPlan, BulkRequest, BulkRun, BulkView, RunsWhere
@@ -29,6 +30,7 @@ from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.redrives import Redrives
 from redrive.service.runlog import RunLog
 from redrive.service.starts import require_reason
+from redrive.service.veil import Veil, veil
 from redrive.service.views import ErrorView, Page, RedriveRequest, RetryRequest, RunRow
 from redrive.store import bulks as store
 from redrive.store import runs as run_store
@@ -167,7 +169,8 @@ class Bulks:
             return store.outcomes(rows, number, after, size + 1)
 
         found = await self._kernel.deps.reader.run(read)
-        return page(found, size, _outcome, lambda one: cursor_of(one.position))
+        over = await veil(self._kernel, None)  # the runs may be of any flow
+        return page(found, size, lambda one: _outcome(one, over), lambda one: cursor_of(one.position))
 
     async def pause(self, bulk_id: str) -> BulkView:
         """Start nothing more until it is resumed. Errors: `bulk.unknown`, `bulk.ended`, `bulk.paused`."""
@@ -429,11 +432,11 @@ def _view(rows: Rows, bulk: store.Bulk) -> BulkView:
     )
 
 
-def _outcome(one: store.Outcome) -> BulkRun:
+def _outcome(one: store.Outcome, over: Veil) -> BulkRun:
     return BulkRun(
         source_run=to_text("r", one.source_run),
         run=to_text("r", one.run_id) if one.run_id is not None else None,
         status=one.status,  # type: ignore[arg-type]  # as it was stored
-        summary=one.summary,
-        problem=_problem(one.problem),
+        summary=over.text(one.summary),
+        problem=veiled.error(_problem(one.problem), over),
     )

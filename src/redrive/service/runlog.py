@@ -102,6 +102,8 @@ class RunLog:
         )
         if not storable(flow, trigger, text, value) or (version is not None and version >= 1 << 63):
             return Page(items=[])
+        if value is not None and await veiled.hides_tracked(self._kernel, value):
+            return Page(items=[])
 
         place = before[0] if before else None
         while True:

@@ -21,6 +21,7 @@ from redrive.service.views import (
     StepRunView,
     View,
 )
+from redrive.store.search import tracked_fields
 
 R = TypeVar("R", bound=RunRow)
 V = TypeVar("V", bound=View)
@@ -130,6 +131,15 @@ async def texts(kernel: Kernel, view: V, flow: str | None, *fields: str) -> V:
         return view
     shown = {name: over.text(text) for name in fields if (text := getattr(view, name))}
     return view.model_copy(update=shown)
+
+
+async def hides_tracked(kernel: Kernel, value: str) -> bool:
+    """Whether a tracked value stands in a hidden field: to find it would confirm a guess."""
+    over = await veil(kernel, None)
+    if over.mask is None:
+        return False
+    fields = await kernel.deps.reader.run(lambda rows: tracked_fields(rows, value))
+    return over.text(value) != value or any(over.hides(field) for field in fields)
 
 
 async def found(kernel: Kernel, page: FindPage) -> FindPage:

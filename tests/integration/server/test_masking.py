@@ -106,6 +106,12 @@ WALK: list[tuple[str, str, str, Any]] = [
     ("plan", "POST", "/runs/{run}/redrive/plan", {"at": "send"}),
     ("retry", "POST", "/runs/{run}/retry", {"from": "start", "confirm": True}),
     ("redrive", "POST", "/runs/{run}/redrive", {"at": "send", "confirm": True}),
+    ("plan_start", "POST", "/flows/people/runs/plan", {"payloads": ["{payload}"]}),
+    ("plan_bulk", "POST", "/bulks/plan", {"runs": ["{run}"], "redrive": {"at": "send"}}),
+    ("start_bulk", "POST", "/bulks", {"runs": ["{run}"], "retry": {"from": "start"}, "confirm": True}),
+    ("list_bulks", "GET", "/bulks", None),
+    ("get_bulk", "GET", "/bulks/{bulk}", None),
+    ("bulk_runs", "GET", "/bulks/{bulk}/runs", None),
     ("pin_run", "PUT", "/runs/{run}/pin", None),
     ("unpin_run", "DELETE", "/runs/{run}/pin", None),
     ("start", "POST", "/flows/forms/runs", {"payloads": ["{payload}"]}),
@@ -138,6 +144,8 @@ REFUSED: list[tuple[str, str, str, Any]] = [
     ("redrive", "POST", "/runs/{run}/redrive", {"at": "send", "items": f"id = 1 and email = {HUSH}"}),
     ("start_document", "POST", "/runs",
      {"document": {"filename": "x.yaml", "text": "{document}"}, "payloads": ["{payload}"]}),
+    ("plan_document", "POST", "/runs/plan",
+     {"document": {"filename": "x.yaml", "text": "{document}"}, "payloads": ["{payload}"]}),
     ("find_in_lookup", "GET", f"/lookups/names/find?value={HUSH}", None),
     ("make_test", "POST", "/runs/{run}/test", {}),
     ("replay_run", "POST", "/runs/{run}/replay", {"version": "1"}),
@@ -155,6 +163,7 @@ NOT_FOUND = [
     ("find", f"/find?value={HUSH}&limit=1&everywhere=true"),
     ("list_deliveries", f"/deliveries?key={HUSH}&limit=1"),
     ("list_runs", "/runs?text=hush-&limit=1"),
+    ("list_runs", "/runs?value=" + HUSH),
 ]
 
 NO_CONTENT = {
@@ -171,7 +180,8 @@ NO_CONTENT = {
         "delete_lookup_entry", "clear_lookup", "import_lookup", "set_lookup_entry", "list_pools",
         "delete_pool", "add_to_pool", "remove_from_pool", "clear_pool", "import_pool", "get_cache",
         "delete_cache", "delete_cache_entry", "clear_cache", "list_groups", "get_group", "set_group",
-        "delete_group", "test_group", "pauses", "pause", "resume", "reset", "move", "stop", "upload",
+        "delete_group", "test_group", "pauses", "pause", "resume", "reset",
+        "pause_bulk", "resume_bulk", "cancel_bulk", "move", "stop", "upload",
         "check_contents", "doctor", "health", "healthz", "readyz", "settings", "secrets_status",
         "rotate_secrets",
     },
@@ -271,7 +281,11 @@ async def _prepared(root: httpx.AsyncClient, shop: str, rule: Any) -> tuple[dict
     )
     steps = {step["step"]: step for one in (run, forms) for step in one["steps"]}
     exchanges = (await asked("GET", f"/runs/{run['id']}/exchanges", params={"step": "send"}))["items"]
+    bulk = await asked(
+        "POST", "/bulks", json={"runs": [run["id"]], "retry": {"from": "start"}, "confirm": True}
+    )
     known = {
+        "bulk": bulk["id"],
         "run": run["id"],
         "answered": reply.headers["redrive-run"],
         "exchange": exchanges[0]["id"],

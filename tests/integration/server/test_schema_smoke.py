@@ -9,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 
 from redrive.server.app import openapi_document
+from tests.conftest import EVERYTHING
 from tests.integration.cli.conftest import Command
 
 FLOW = """
@@ -18,6 +19,7 @@ steps:
   - {id: make, shape: manual_payload, payload: [{id: 1}, {id: 2}]}
   - {id: keep, shape: filter, keep: {field: id, is: 1}}
 """
+EXAMPLES = 60 if EVERYTHING else 6
 # A path parameter is mostly one of the home's own, so that calls get past the 404.
 _KNOWN: dict[str, list[str]] = {}
 
@@ -52,7 +54,12 @@ schema = _schema()
 
 
 @schema.parametrize()
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=60 if EVERYTHING else 6,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
 def test_no_call_makes_a_server_error(case, served):
     for name in case.path_parameters or {}:
         if name in _KNOWN and len(str(case.path_parameters[name])) % 3:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from redrive.core.run import Run, StepRun
 from redrive.engine.journal import MAX_IN_FLIGHT, MAX_ROWS, Journal
-from redrive.errors import LeaseLost
+from redrive.errors import Fault, LeaseLost
 from redrive.store import runs as store
 from redrive.store.committer import Committer
 from redrive.store.contents import INSERT_CONTENT
@@ -155,6 +155,22 @@ async def test_after_a_lost_lease_everything_says_so(disk: Store) -> None:
         await journal.pace()
     with pytest.raises(LeaseLost):
         await journal.barrier()
+
+
+async def test_a_store_that_has_stopped_is_told_at_once(disk: Store) -> None:
+    """Its future has failed before anybody waits: who tries again on no error would do so for ever."""
+    run = a_run()
+    await disk.with_run(run)
+    await asyncio.to_thread(disk.committer.close)
+    journal = Journal(disk.committer, run, lambda _run: None)
+    journal.log(0, 1, "info", "written nowhere")
+    with pytest.raises(Fault) as caught:
+        await journal.barrier()
+    assert caught.value.code == "store.closed"
+    other = Journal(disk.committer, run, lambda _run: None)
+    other.flush()
+    with pytest.raises(Fault):
+        await other.pace()
 
 
 async def test_pace_waits_while_too_much_is_under_way(disk: Store) -> None:

@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from redrive.errors import Forbidden
+from redrive.server.app import openapi_document
 from redrive.server.auth import Names, is_open
 from redrive.server.routes.sign_in import own_path
 
@@ -21,7 +22,7 @@ def leaves(routes):
 
 async def test_every_route_wants_a_token_or_a_session(app, stranger):
     closed = 0
-    for path, methods in app.openapi()["paths"].items():
+    for path, methods in openapi_document()["paths"].items():
         for method in methods:
             address = re.sub(r"\{\w+\}", "x", path)
             answer = await stranger.request(method.upper(), address)
@@ -46,7 +47,7 @@ async def test_each_route_has_the_check_of_the_guard_or_one_of_its_own(app, stra
     """What is neither in the reference nor open: pages behind sign-in, and hooks, which check each call;
     and the files of the web page, which hold nothing.
     """
-    listed = set(app.openapi()["paths"])
+    listed = set(openapi_document()["paths"])
     others = {path: methods for path, methods in leaves(app.routes) if path not in listed and path != "/"}
     assert "/hooks/{address:path}" in others
     assert others.keys() <= {

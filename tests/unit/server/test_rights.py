@@ -8,6 +8,7 @@ from itertools import pairwise
 import httpx
 import pytest
 
+from redrive.server.app import openapi_document
 from redrive.server.rights import OPEN, RIGHT_OF
 from redrive.service.rights import RIGHTS, ROLES, rights_of, rights_of_scopes, role_for
 from tests.unit.server.conftest import BASE
@@ -17,7 +18,7 @@ PLAIN = {"front", "login", "reference", "document"}
 
 
 def operations(app):
-    for path, methods in app.openapi()["paths"].items():
+    for path, methods in openapi_document()["paths"].items():
         for method, operation in methods.items():
             yield operation["operationId"], method.upper(), re.sub(r"\{[\w:]+\}", "x", path), operation
 

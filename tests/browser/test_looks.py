@@ -107,19 +107,27 @@ def address(site, route):
     return f"{site.url}{path}{more.get(route, '')}"
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.fixture(scope="module")
+def signed_in(filled, browser):
+    page = filled.page(browser)
+    yield page.context
+    page.context.close()
+
+
 @pytest.mark.parametrize("route", PAGES)
-def test_every_page_is_right_light_and_dark(filled, site, browser, route, look):
+def test_every_page_is_right_light_and_dark(signed_in, site, route):
     name, words = PAGES[route]
-    page = site.page(browser, color_scheme=look)
+    page = signed_in.new_page()
+    site.watch(page)
     page.goto(address(site, route))
     expect(page.locator("body")).to_contain_text(words)
     expect(page.locator(".loading")).to_have_count(0)
-    page.wait_for_load_state("load")
-    look_over(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= page.viewport_size["width"]
-    if look == "dark" and name != "insights":  # a long run log has more to show
-        picture(page, f"{name}-dark")
-    elif name in TAKEN_HERE:
-        picture(page, name)
-    page.context.close()
+    for look in ("light", "dark"):
+        page.emulate_media(color_scheme=look)
+        look_over(page)
+        if look == "dark" and name != "insights":  # a long run log has more to show
+            picture(page, f"{name}-dark")
+        elif look == "light" and name in TAKEN_HERE:
+            picture(page, name)
+    page.close()

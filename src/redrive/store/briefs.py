@@ -100,9 +100,7 @@ def counts(rows: Rows, status: str, bounds: list[int], at_most: int) -> list[int
     for place in reversed(range(len(found))):
         if left <= 0:
             break
-        one = rows.one(
-            _COUNT_BETWEEN, status=status, low=bounds[place], high=bounds[place + 1], at_most=left
-        )
+        one = rows.one(_COUNT_BETWEEN, status=status, low=bounds[place], high=bounds[place + 1], at_most=left)
         found[place] = int(one[0]) if one else 0
         left -= found[place]
     return found

@@ -17,12 +17,12 @@ from playwright.sync_api import expect
 
 from benchmarks.run_log import fill
 from tests.acceptance.product import Command
-from tests.browser.conftest import figure, look_over, picture
+from tests.browser.conftest import figure
 from tests.browser.painted import Waits
 
 RUNS = 1_000_000 if os.environ.get("REDRIVE_TEST_ALL") or os.environ.get("REDRIVE_LONG_LOG") else 20_000
 ROUNDS = 5
-MOST_MS = 2_000
+MOST_MS = 8_000
 """The aim is 300 ms on a machine that does nothing else, and the figure is told; this is for any machine."""
 PERIOD_S = 0.5
 
@@ -117,12 +117,6 @@ def test_home_and_insights_open(waits, site):
         waits.opened("Insights opens by its address", f"{site.url}/insights", INSIGHTS)
         link = page.get_by_role("link", name="Home", exact=True)
         waits.asked("Home opens by its link", link.click, HOME)
-    page.goto(f"{site.url}/insights?span=30d")
-    page.get_by_role("region", name="By flow").wait_for()
-    for look in ("", "-dark"):
-        page.emulate_media(color_scheme="dark" if look else "light")
-        look_over(page)
-        picture(page, f"insights{look}")
 
 
 def form(page):

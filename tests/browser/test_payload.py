@@ -275,6 +275,8 @@ def test_every_view_is_accessible_dark_and_narrow(site, browser, upload, look):
     rows(page).first.click()
     for view in ("Tree", "Text", "Table", "Compare", "About"):
         tab(page, view)
+        if view in {"Text", "Table"}:
+            expect(page.get_by_role("tabpanel")).to_contain_text("buyer1000@example.com")
         look_over(page)
         if view in {"Text", "Table"}:
             picture(page, f"payload-{view.lower()}{look}")

@@ -248,7 +248,6 @@ def test_a_failed_run_is_retried_with_the_count_before_and_no_duplicate(page, si
     picture(page, "retry")
     page.emulate_media(color_scheme="dark")
     look_over(page)
-    picture(page, "retry-dark")
     clicks.click(dialog.get_by_role("button", name="Retry", exact=True))
     expect(page).not_to_have_url(re.compile(site.failed))
     expect(page.get_by_role("main").get_by_text("Success", exact=True).first).to_be_visible()

@@ -83,7 +83,7 @@ def main(folder: Path, *, store: Path | None = None, small: bool = False) -> lis
         if not home.exists():
             home.parent.mkdir(parents=True, exist_ok=True)
             asyncio.run(fill(home, RUNS))
-        environment |= {"REDRIVE_TEST_ALL": "1", "REDRIVE_LOG_HOME": str(home)}
+        environment |= {"REDRIVE_TEST_ALL": "1", "REDRIVE_LONG_LOG": str(home)}
     tests = [f"tests/browser/test_{name}.py" for name in TESTS]
     with Others() as others:
         ended = subprocess.run(

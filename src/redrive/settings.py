@@ -30,6 +30,7 @@ FOREIGN = MappingProxyType(
         "REDRIVE_CHROMIUM": "The test suite: the browser for the web page.",
         "REDRIVE_SCREENSHOTS": "The test suite: write the pictures of the docs.",
         "REDRIVE_FIGURES": "The test suite: a file for the figures of the web page.",
+        "REDRIVE_LONG_LOG": "The test suite: a home with a long run log, for the web page.",
         "REDRIVE_FAILPOINT": "The crash suite: where this process is to be killed, `name[:n]`.",
     }
 )

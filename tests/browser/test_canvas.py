@@ -232,6 +232,7 @@ def test_a_wrong_setting_is_shown_at_its_field(page, site, api):
     expect(page.get_by_role("alert").filter(has_text="expected a whole number")).to_be_visible()
     expect(step(page, "rest").get_by_role("img", name="1 problem")).to_be_visible()
     expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_disabled()
+    look_over(page)
     picture(page, "canvas-problem")
     size.fill("3")
     expect(page.get_by_text("valid", exact=True)).to_be_visible()
@@ -312,5 +313,4 @@ def test_the_canvas_is_dark_too(site, browser, api):
     opened(page, site, "night")
     step(page, "uk-form").click()
     look_over(page)
-    picture(page, "canvas-dark")
     page.context.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import look_over, picture
+from tests.browser.conftest import look_over
 
 GOOD = """
 flow: heartbeat
@@ -27,7 +27,6 @@ def test_runs_are_counted_and_a_flow_is_looked_at(page, served, site):
     page.get_by_role("region", name="Runs").get_by_role("button", name="As a table").click()
     expect(page.get_by_role("table", name="Runs (UTC)").get_by_role("row").last).to_contain_text("3")
     look_over(page)
-    picture(page, "insights")
     by_flow.get_by_role("link", name="heartbeat").click()
     expect(page.get_by_role("button", name="Only heartbeat")).to_be_visible()
     found = site.api.get("/insights", params={"flow": "heartbeat"}).json()

@@ -1,6 +1,6 @@
 """The page on a long run log, while runs come in: it opens, filters and pages at once.
 
-20,000 runs; with REDRIVE_TEST_ALL a million, or those of a home that REDRIVE_LOG_HOME names and that
+20,000 runs; with REDRIVE_TEST_ALL a million, or those of a home that REDRIVE_LONG_LOG names and that
 `python -m benchmarks log --log-runs 1000000 --store DIR` has filled (DIR/home).
 """
 
@@ -20,9 +20,9 @@ from tests.acceptance.product import Command
 from tests.browser.conftest import figure
 from tests.browser.painted import Waits
 
-RUNS = 1_000_000 if os.environ.get("REDRIVE_TEST_ALL") or os.environ.get("REDRIVE_LOG_HOME") else 20_000
+RUNS = 1_000_000 if os.environ.get("REDRIVE_TEST_ALL") or os.environ.get("REDRIVE_LONG_LOG") else 20_000
 ROUNDS = 5
-MOST_MS = 2_000
+MOST_MS = 8_000
 """The aim is 300 ms on a machine that does nothing else, and the figure is told; this is for any machine."""
 PERIOD_S = 0.5
 
@@ -49,7 +49,7 @@ SHOWN = seen("all(() => true)")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Command:
-    if kept := os.environ.get("REDRIVE_LOG_HOME"):
+    if kept := os.environ.get("REDRIVE_LONG_LOG"):
         return Command(Path(kept))
     made = tmp_path_factory.mktemp("long") / "home"
     # The driver of the browser has a loop in this thread already.

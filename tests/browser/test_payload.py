@@ -209,6 +209,7 @@ def test_items_are_chosen_by_click_by_shift_and_by_condition(site, page, upload)
     box.fill("id in 1042,1043")
     box.press("Enter")
     expect(page.get_by_text("2 of 300 items chosen")).to_be_visible()
+    look_over(page)
     picture(page, "payload-choose")
     page.get_by_role("button", name="Copy what is chosen").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
@@ -235,6 +236,7 @@ def test_a_hit_leads_to_its_place(site, page, upload):
     active = page.locator("[role=treeitem]").filter(has_text="SKU-3777-1").last
     expect(active).to_be_visible()
     expect(page.get_by_text("item 2777 · lines[1].sku")).to_be_visible()
+    expect(rows(page).filter(has_text="buyer3778@example.com")).to_be_visible()
     picture(page, "payload-tree")
     look_over(page)
 
@@ -262,15 +264,22 @@ def test_csv_is_a_table(site, page, upload):
     look_over(page)
 
 
-@pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 800}}])
+LOOKS = {"": {}, "-dark": {"color_scheme": "dark"}, "-narrow": {"viewport": {"width": 390, "height": 800}}}
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_every_view_is_accessible_dark_and_narrow(site, browser, upload, look):
     payload = upload(orders(50, width=20), media_type="application/json", items_path="orders")
-    page = site.page(browser, **look)
+    page = site.page(browser, **LOOKS[look])
     page.goto(f"{site.url}/payloads/{payload['id']}")
     rows(page).first.click()
     for view in ("Tree", "Text", "Table", "Compare", "About"):
         tab(page, view)
+        if view in {"Text", "Table"}:
+            expect(page.get_by_role("tabpanel")).to_contain_text("buyer1000@example.com")
         look_over(page)
+        if view in {"Text", "Table"}:
+            picture(page, f"payload-{view.lower()}{look}")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= page.viewport_size["width"]
     page.context.close()
 

@@ -74,7 +74,7 @@ export default function ConnectorPage() {
           </span>
         ))}
       </p>
-      <p>
+      <p className={css.seek}>
         <Input
           type="search"
           aria-label="Find an endpoint"

@@ -82,7 +82,7 @@ function Form({ connection, endpoint }: { connection: string; endpoint: Endpoint
     setBusy(false)
   }
   return (
-    <>
+    <div className={css.report}>
       <p className="quiet small">
         <code>
           {endpoint.method} {endpoint.path}
@@ -126,7 +126,7 @@ function Form({ connection, endpoint }: { connection: string; endpoint: Endpoint
       </p>
       {fault !== null && <ProblemNote error={fault} />}
       {done && <Result done={done} />}
-    </>
+    </div>
   )
 }
 
@@ -134,7 +134,7 @@ function Result({ done }: { done: TryView }) {
   const [tab, setTab] = useState('answer')
   const exchanges = done.exchanges ?? []
   return (
-    <section aria-label="Result" aria-live="polite">
+    <section aria-label="Result" aria-live="polite" className={css.report}>
       <p>
         <span className={`badge ${done.success ? 'good' : 'bad'}`}>
           {done.success ? 'It works' : 'It failed'}

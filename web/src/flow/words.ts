@@ -19,7 +19,10 @@ function said_(shape: string, data: { [key: string]: Plain }): string {
     const many = Array.isArray(data.fields) ? data.fields.length : 0
     return `${many} ${many === 1 ? 'field' : 'fields'}`
   }
-  if (shape === 'flow_control') return `${valueWords(data.size ?? 100)} items each`
+  if (shape === 'flow_control') {
+    const size = valueWords(data.size ?? 100)
+    return `${size} ${size === '1' ? 'item' : 'items'} each`
+  }
   const first = Object.entries(data).find(
     ([name]) => !['id', 'shape', 'name', 'note', 'skip', 'paths', 'steps'].includes(name),
   )

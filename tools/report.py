@@ -86,11 +86,7 @@ def render(parts: list[Part]) -> str:
             "",
             "| part | of | begun (UTC) | commit | passed | failed | skipped | seconds |",
             "|---|---|---|---|---:|---:|---:|---:|",
-            *(
-                f"| {part.name} | `{part.arguments}` | {part.at:%H:%M} | {part.commit} | {part.count('passed')} | "
-                f"{part.count('failed')} | {part.count('skipped')} | {part.duration_s:.0f} |"
-                for part in parts
-            ),
+            *map(_row, parts),
         ]
     for kind in ("failed", "skipped"):
         found = [(part, case) for part in parts for case in part.cases if case.outcome == kind]
@@ -103,6 +99,12 @@ def render(parts: list[Part]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _row(part: Part) -> str:
+    counts = " | ".join(str(part.count(kind)) for kind in ("passed", "failed", "skipped"))
+    begun = f"{part.at:%H:%M} | {part.commit}"
+    return f"| {part.name} | `{part.arguments}` | {begun} | {counts} | {part.duration_s:.0f} |"
+
+
 def _of(part: Part, parts: list[Part]) -> str:
     return f"{part.name}: " if len(parts) > 1 else ""
 
@@ -111,9 +113,7 @@ def main(given: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
     parser.add_argument("--keep", type=Path, help="folder with the parts of the report")
     parser.add_argument("--part", default="all", help="name of this part")
-    parser.add_argument(
-        "--render", action="store_true", help="run nothing: only write the report of the parts"
-    )
+    parser.add_argument("--render", action="store_true", help="run nothing: only write the report")
     parser.add_argument("arguments", nargs="*", help="after --: what pytest is told")
     asked = parser.parse_args(given)
     code = 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import (
     bench_keeping,
     bench_log,
+    bench_page,
     bench_profile,
     bench_reference,
     bench_responsive,
@@ -33,12 +34,15 @@ TITLES = {
     "keeping": "Backup, restore, retention and erasing",
     "webhook": "Webhooks that are durable and answered",
     "profile": "Where the CPU of the small run goes",
+    "page": "The web page",
 }
+NAMED_ONLY = {"page"}
+"""Wants a browser, and the minutes of its tests: `make figures`."""
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them")
+    parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them but page")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
     parser.add_argument("--seconds", type=float, default=5, help="length of a round of webhook calls (5)")
@@ -53,13 +57,14 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "--store", type=Path, help="keep the store that is searched, or the run log, here and use it again"
     )
     parser.add_argument("--folder", type=Path, help="where homes are made: the disk that is measured")
+    parser.add_argument("--small", action="store_true", help="page: a shorter run log, a smaller payload")
     parser.add_argument("--no-file", action="store_true", help="print only")
     return parser.parse_args(given)
 
 
-def main(given: list[str]) -> None:  # noqa: C901 - one line for each benchmark
+def main(given: list[str]) -> None:  # noqa: C901, PLR0912 - one line for each benchmark
     asked = arguments(given)
-    for name in asked.what or TITLES:
+    for name in asked.what or [one for one in TITLES if one not in NAMED_ONLY]:
         with tempfile.TemporaryDirectory(prefix="redrive-bench-", dir=asked.folder) as made:
             folder = Path(made)
             if name == "reference":
@@ -78,6 +83,8 @@ def main(given: list[str]) -> None:  # noqa: C901 - one line for each benchmark
                 )
             elif name == "keeping":
                 lines = bench_keeping.main(folder, payloads=min(asked.payloads, 200_000))
+            elif name == "page":
+                lines = bench_page.main(folder, store=asked.store, small=asked.small)
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
             elif name == "shapes":

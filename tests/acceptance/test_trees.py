@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from redrive.errors import NotFound
+from redrive.errors import NotFound, UsageError
 
 FLOW = """
 flow: orders
@@ -147,3 +147,22 @@ async def test_a_redrive_inside_a_path_goes_on_there(product, warehouse, broken)
     with pytest.raises(NotFound) as told:
         await product.redrive(broken.id, at="send-hom")
     assert (told.value.code, told.value.hint) == ("step.unknown", "Did you mean 'send-home'?")
+
+
+async def test_a_start_inside_a_step_that_is_skipped_is_refused(product, warehouse, broken):
+    with pytest.raises(UsageError) as refused:
+        await product.plan(broken.id, at="send-home", skips=["where"])
+    assert (refused.value.code, refused.value.at) == ("start.skipped", "where")
+    assert "--skip where" in refused.value.hint
+    # The same where the version itself skips it.
+    await product.load(FLOW.replace("shape: route", "shape: route\n                skip: true"))
+    with pytest.raises(UsageError, match="inside where, which is skipped"):
+        await product.redrive(broken.id, at="send-home", version="deployed")
+    assert (await product.plan(broken.id, at="where", version="deployed")).warnings == []
+
+
+async def test_a_plan_tells_what_would_fail_and_be_caught(product, warehouse, broken):
+    upload = await product.upload(b'[{"no": "key"}]')
+    plan = await product.plan(broken.id, at="send-home", payloads=[upload])
+    (told,) = (one for one in plan.warnings if "would fail" in one)
+    assert told.startswith("send-home would fail for 1 payload, which `try` catches: payload 0, item 0: the")

@@ -13,6 +13,7 @@ from cyclopts.argument import Argument
 from redrive.cli.app import build
 from redrive.cli.main import GLOBALS, INTERRUPTED, VERBS
 from redrive.service import (
+    bulk_views,
     connector_views,
     flow_views,
     flowtest_views,
@@ -60,7 +61,7 @@ OF_VERB = {
 JSON = {
     "demo": "no JSON: the story is for people",
     "up": "`{url, link, home}` when it is ready",
-    "run": "RunView",
+    "run": "RunView; PlanView with `--plan`",
     "runs": "list of RunRow",
     "overview": "Overview",
     "queue": "list of QueueItem",
@@ -84,6 +85,14 @@ JSON = {
     "resolve": "DeliveryView",
     "pin": "RunRow",
     "unpin": "RunRow",
+    "bulk": "list of BulkView",
+    "bulk list": "list of BulkView",
+    "bulk retry": "BulkView; BulkPlan with `--plan`",
+    "bulk redrive": "BulkView; BulkPlan with `--plan`",
+    "bulk show": "BulkView, with a list of BulkRun",
+    "bulk pause": "BulkView",
+    "bulk resume": "BulkView",
+    "bulk cancel": "BulkView",
     "delete": "Deleted",
     "check": "CheckResult",
     "test": "FlowTestReport; MadeTest with `--from`",
@@ -225,6 +234,7 @@ def is_object(name: str) -> bool:
         flow_views,
         flowtest_views,
         group_views,
+        bulk_views,
         insight_views,
         kept_views,
         people_views,

@@ -41,6 +41,7 @@ VERBS: Final[dict[str, Verb]] = {
     "payload": Verb("payloads:payload", "Print a payload: the exact bytes, or a range of items.", _REDRIVE),
     "retry": Verb("redrives:retry", "Run a failed run again, from its failed steps or its start.", _REDRIVE),
     "redrive": Verb("redrives:redrive", "Start a new run at or after a step of an old one.", _REDRIVE),
+    "bulk": Verb("bulks:app", "Retry or redrive many runs as one job; pause and cancel it.", _REDRIVE),
     "deliveries": Verb("deliveries:deliveries", "List what was sent under which key.", _REDRIVE),
     "resolve": Verb("deliveries:resolve", "Say whether an unknown delivery arrived.", _REDRIVE),
     "pin": Verb("retention:pin", "Keep a run with its payloads, whatever the rules say.", _REDRIVE),

@@ -19,15 +19,12 @@ from redrive.cli.options import (
     Yes,
     pairs,
 )
-from redrive.cli.output import Output, cell, visible
+from redrive.cli.plans import print_plan
 from redrive.cli.session import Injected, Session
 from redrive.cli.waiting import started
 from redrive.client import Client
 from redrive.client.records import PlanView, RedriveRequest, RetryRequest, RunRow, Side
 from redrive.errors import ConfirmationNeeded, UsageError
-
-# Left-out items that a plan lists by key on a terminal; --json has up to 100 of each step.
-DETAILS = 5
 
 
 async def retry(
@@ -187,46 +184,3 @@ async def _carry_out(
         hint = "Look at it with --plan; --yes starts it without a question."
         raise ConfirmationNeeded(error.detail, code=error.code, at=error.at, hint=hint) from None
     return await started(session, client, row, no_wait=no_wait)
-
-
-def print_plan(output: Output, plan: PlanView) -> None:
-    start = " ".join(f"{name} {cell(value)}" for name, value in plan.start.items() if value is not None)
-    output.facts(
-        [
-            ("source run", plan.source_run),
-            ("start", start or None),
-            ("version", plan.version),
-            ("clock", plan.clock),
-            ("skips", ", ".join(plan.skips) or None),
-            ("delivery", plan.delivery),
-        ]
-    )
-    output.text()
-    output.table(
-        ("step", "to send", "delivered", "changed", "unknown", "newer"),
-        [
-            (
-                step.step,
-                *(_count(n) for n in (step.to_send, step.delivered, step.changed, step.unknown, step.newer)),
-            )
-            for step in plan.steps
-        ],
-        empty="The plan reaches no step that sends.",
-    )
-    for step in plan.steps:
-        for left in step.details[:DETAILS]:
-            output.text(
-                f"{step.step}: {cell(left['key'])} {cell(left['reason'])}, "
-                f"sent {cell(left['at'])} by {cell(left['run'])}"
-            )
-        more = (step.delivered or 0) + (step.newer or 0) - len(step.details[:DETAILS])
-        if more > 0:
-            output.text(f"{step.step}: and {more} more")
-    for warning in plan.warnings:
-        output.text(f"warning: {visible(warning)}")
-    if plan.confirm is not None:
-        output.text(f"needs a confirmation: {visible(plan.confirm)}")
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else str(number)

@@ -15,6 +15,7 @@ from redrive.cli.options import (
     PageCursor,
     PageLimit,
     PayloadSources,
+    PlanOnly,
     Reason,
     RunStatusName,
     Skips,
@@ -27,9 +28,10 @@ from redrive.cli.options import (
 )
 from redrive.cli.output import seconds
 from redrive.cli.paging import gather
+from redrive.cli.plans import print_plan
 from redrive.cli.session import Injected, Session
 from redrive.cli.waiting import started
-from redrive.client.records import RunRow, StartRequest
+from redrive.client.records import PlanView, RunRow, StartRequest
 from redrive.errors import UsageError
 
 _DOCUMENT_ENDINGS = (".yaml", ".yml", ".json")
@@ -47,6 +49,7 @@ async def run(
     reason: Reason = None,
     media_type: Annotated[str | None, Parameter(help="Media type of the files; else by extension.")] = None,
     items_at: Annotated[str | None, Parameter(help="Path of the items in the files.")] = None,
+    plan: PlanOnly = False,
     no_wait: NoWait = False,
     session: Injected,
 ) -> int:
@@ -69,11 +72,26 @@ async def run(
             delivery=delivery,
             reason=reason,
         )
+        if plan:
+            _show_plan(
+                session,
+                await client.runs.plan_document(text, flow, request)
+                if is_document
+                else await client.runs.plan(flow, request),
+            )
+            return 0
         if is_document:
             row = await client.runs.start_document(text, flow, request)
         else:
             row = await client.runs.start(flow, request)
         return await started(session, client, row, no_wait=no_wait)
+
+
+def _show_plan(session: Session, plan: PlanView) -> None:
+    if session.json:
+        session.output.view(plan)
+    else:
+        print_plan(session.output, plan)
 
 
 def _read(name: str) -> bytes:
@@ -104,6 +122,8 @@ async def runs(
     version: Annotated[int | None, Parameter(help="Only runs of this flow version.")] = None,
     warnings: Annotated[bool | None, Parameter(help="Only runs with warnings.")] = None,
     until: Annotated[str | None, Parameter(help="Queued before this time; 2h, 7d mean ago.")] = None,
+    label: Annotated[str | None, Parameter(help="Only runs of flows with this label.")] = None,
+    value: Annotated[str | None, Parameter(help="Only runs that tracked this value.")] = None,
     unhealed: Annotated[bool, Parameter(help="Without failures that a later run made good.")] = False,
     oldest: Annotated[bool, Parameter(help="The oldest first.")] = False,
     limit: PageLimit = 50,
@@ -125,6 +145,8 @@ async def runs(
                 version=version,
                 warnings=warnings,
                 until=before,
+                label=label,
+                value=value,
                 unhealed=unhealed,
                 oldest=oldest,
                 limit=most,

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from redrive.client.bulks import HttpBulks
 from redrive.client.connectors import HttpConnectors
 from redrive.client.groups import HttpGroups
 from redrive.client.insights import HttpInsights
@@ -223,6 +224,13 @@ class _Runs(_Noun):
         path = ("flows", flow, "runs")
         return await self._to.post(RunRow, *path, body=request, key=idempotency_key, trigger=trigger)
 
+    async def plan(self, flow: str, request: StartRequest, *, trigger: str = "manual") -> PlanView:
+        return await self._to.post(PlanView, "flows", flow, "runs", "plan", body=request, trigger=trigger)
+
+    async def plan_document(self, text: bytes, filename: str, request: StartRequest) -> PlanView:
+        body = {**request.model_dump(), "document": _texts([(filename, text)])[0]}
+        return await self._to.post(PlanView, "runs", "plan", body=body)
+
     async def start_document(
         self,
         text: bytes,
@@ -246,6 +254,8 @@ class _Runs(_Noun):
         version: int | None = None,
         warnings: bool | None = None,
         until: datetime | None = None,
+        label: str | None = None,
+        value: str | None = None,
         unhealed: bool = False,
         oldest: bool = False,
         brief: bool = False,
@@ -263,6 +273,8 @@ class _Runs(_Noun):
             version=version,
             warnings=warnings,
             until=until,
+            label=label,
+            value=value,
             unhealed=unhealed or None,
             oldest=oldest or None,
             brief=brief or None,
@@ -552,6 +564,7 @@ class HttpClient:
         self.runs = _Runs(self._to)
         self.payloads = _Payloads(self._to)
         self.redrives = _Redrives(self._to)
+        self.bulks = HttpBulks(self._to)
         self.search = _Search(self._to)
         self.ledger = _Ledger(self._to)
         self.retention = _Retention(self._to)

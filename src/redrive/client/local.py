@@ -28,6 +28,7 @@ class LocalClient:
         self.runs = service.runs
         self.payloads = service.payloads
         self.redrives = service.redrives
+        self.bulks = service.bulks
         self.search = service.search
         self.ledger = service.ledger
         self.retention = service.retention

@@ -2,6 +2,7 @@
 
 from redrive.client.fetching import fetch, is_url
 from redrive.client.testfiles import into_file, read_files
+from redrive.service.bulk_views import BulkPlan, BulkRequest, BulkView, RunsWhere
 from redrive.service.connector_views import (
     ConnectorDetail,
     DescriptionImported,
@@ -86,6 +87,9 @@ __all__ = [
     "AccountRequest",
     "AccountView",
     "BackupView",
+    "BulkPlan",
+    "BulkRequest",
+    "BulkView",
     "Bundle",
     "CircuitView",
     "ConnectionView",
@@ -146,6 +150,7 @@ __all__ = [
     "Rotated",
     "RunRow",
     "RunView",
+    "RunsWhere",
     "SearchStatus",
     "SecretsStatus",
     "SettingChange",

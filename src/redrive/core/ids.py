@@ -17,6 +17,7 @@ ACCOUNT: Final = "u"
 SESSION: Final = "s"
 AUDIT: Final = "a"
 MASK: Final = "m"
+BULK: Final = "k"
 
 # 2020-01-01T00:00:00Z in milliseconds of the Unix clock.
 _EPOCH_MS = 1_577_836_800_000

@@ -27,13 +27,20 @@ _BY_RIGHT: Final[dict[str, tuple[str, ...]]] = {
         "exchanges", "exchange_body", "payloads", "run_answer", "queue", "pauses", "circuits", "overview",
         "start_form", "window", "search", "selection", "compare", "way",
         "get_payload", "items", "content", "find", "search_status",
+        "list_bulks", "get_bulk", "bulk_runs",
         "list_deliveries", "get_delivery", "list_lookups", "get_lookup",
         "lookup_entries", "find_in_lookup", "export_lookup", "list_pools", "get_pool", "pool_entries",
         "export_pool", "list_caches", "get_cache", "cache_entries", "cache_pages", "cache_content",
         "list_groups", "get_group", "list_notices", "list_masks", "get_mask", "uses", "insights",
     ),
-    "run": ("start", "start_document", "upload", "pin_run", "unpin_run", "send_notice"),
-    "redrive": ("plan_retry", "retry", "plan", "redrive"),
+    "run": (
+        "start", "start_document", "plan_start", "plan_document", "upload", "pin_run", "unpin_run",
+        "send_notice",
+    ),
+    "redrive": (
+        "plan_retry", "retry", "plan", "redrive", "plan_bulk", "start_bulk", "pause_bulk", "resume_bulk",
+        "cancel_bulk",
+    ),
     "stop": ("stop", "move", "pause", "resume", "reset"),
     "resolve": ("resolve",),
     "build": (

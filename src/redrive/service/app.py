@@ -42,6 +42,7 @@ from redrive.sdk.playback import Playback
 from redrive.service.accounts import Accounts
 from redrive.service.audit import AuditLog
 from redrive.service.backups import Backups
+from redrive.service.bulks import Bulks
 from redrive.service.caches import Caches
 from redrive.service.callbacks import kept_answer
 from redrive.service.calls import CalledRuns
@@ -135,6 +136,7 @@ class Service:
         self.runs = Runs(kernel)
         self.payloads = Payloads(kernel)
         self.redrives = Redrives(kernel, self.runs)
+        self.bulks = Bulks(kernel, self.runs, self.redrives)
         kernel.deps.calls = CalledRuns(kernel, self.redrives)
         self.connectors = Connectors(kernel, self.flows, self.payloads)
         self.search = Search(kernel)
@@ -237,11 +239,14 @@ class Service:
         self._kernel.wake()
 
     def start_retention(self) -> None:
-        """In the background take away what is no longer to be kept, and count how past runs ended."""
+        """In the background take away what is no longer to be kept, count how past runs ended, and go on
+        with bulk.
+        """
         self._counting = asyncio.create_task(self.insights.main(), name="redrive-insights")
         self._retaining = asyncio.create_task(self._retain(), name="redrive-retention")
 
     async def _retain(self) -> None:
+        await self.bulks.go_on()  # what a dead process left
         try:
             await self.erasures.resume()  # what a dead process left
         except RedriveError as error:
@@ -249,6 +254,7 @@ class Service:
         await self.retention.main()
 
     async def stop_retention(self) -> None:
+        await self.bulks.close()
         if self._counting is not None:
             await ended(self._counting)
             self._counting = None

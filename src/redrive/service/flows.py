@@ -23,6 +23,7 @@ from redrive.service.connection_text import connection_text, sources_of
 from redrive.service.flow_history import FlowHistory
 from redrive.service.interface import Document, Kind
 from redrive.service.kernel import Kernel
+from redrive.service.labels import Labels
 from redrive.service.start_forms import StartForms
 from redrive.service.versions import (
     digest_of,
@@ -76,6 +77,7 @@ class Flows(FlowHistory, Bundles, StartForms):
         Bundles.__init__(self, kernel)
         self._kernel = kernel
         self._warnings: dict[tuple[int, int], list[str]] = {}
+        self._labels = Labels(kernel)
 
     async def import_documents(
         self,
@@ -302,6 +304,7 @@ class Flows(FlowHistory, Bundles, StartForms):
             draft=flow.has_draft,
             versions=flow.versions,
             warnings=[*self._deployed_warnings(source, flow.id, flow.deployed)],
+            labels=[*self._labels.of(source, flow.id, flow.deployed)],
         )
 
     def _deployed_warnings(self, source: Source, flow_id: int, number: int | None) -> Sequence[str]:

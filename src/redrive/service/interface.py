@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from redrive.errors import RedriveError
 from redrive.sdk.references import Direction, Match
 from redrive.service.actors import Actor
+from redrive.service.bulk_views import BulkPlan, BulkRequest, BulkRun, BulkView
 from redrive.service.connector_views import (
     ConnectionUse,
     ConnectorDetail,
@@ -178,6 +179,8 @@ class Runs(Protocol):
         trigger: str = "manual",
         idempotency_key: str | None = None,
     ) -> RunRow: ...
+    async def plan(self, flow: str, request: StartRequest, *, trigger: str = "manual") -> PlanView: ...
+    async def plan_document(self, text: bytes, filename: str, request: StartRequest) -> PlanView: ...
     async def start_document(
         self,
         text: bytes,
@@ -198,6 +201,8 @@ class Runs(Protocol):
         version: int | None = None,
         warnings: bool | None = None,
         until: datetime | None = None,
+        label: str | None = None,
+        value: str | None = None,
         unhealed: bool = False,
         oldest: bool = False,
         brief: bool = False,
@@ -269,6 +274,19 @@ class Redrives(Protocol):
     async def redrive(
         self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
     ) -> RunRow: ...
+
+
+class Bulks(Protocol):
+    """Many runs retried or redriven as one job."""
+
+    async def plan(self, request: BulkRequest) -> BulkPlan: ...
+    async def start(self, request: BulkRequest, *, idempotency_key: str | None = None) -> BulkView: ...
+    async def get(self, bulk_id: str) -> BulkView: ...
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[BulkView]: ...
+    async def runs(self, bulk_id: str, *, limit: int = 100, cursor: str | None = None) -> Page[BulkRun]: ...
+    async def pause(self, bulk_id: str) -> BulkView: ...
+    async def resume(self, bulk_id: str) -> BulkView: ...
+    async def cancel(self, bulk_id: str) -> BulkView: ...
 
 
 class Search(Protocol):
@@ -556,6 +574,8 @@ class Services(Protocol):
     def tests(self) -> Tests: ...
     @property
     def triggers(self) -> Triggers: ...
+    @property
+    def bulks(self) -> Bulks: ...
     @property
     def queue(self) -> Queue: ...
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,8 @@ from redrive.engine.preview import Discard
 from redrive.engine.stored import paths_of
 from redrive.engine.target import Counted
 from redrive.engine.worker import Execution
+from redrive.errors import RedriveError
+from redrive.sdk.connection import Endpoint
 from redrive.service.views import PlanStep
 
 
@@ -69,6 +72,17 @@ async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Coun
     return counted, execution.notes
 
 
+def unresolved(counted: Sequence[Counted]) -> list[str]:
+    """Which steps hold deliveries of which nobody knows whether they arrived, and what to do about them."""
+    return [
+        f"{one.step} holds {one.unknown} unknown deliveries: it sends these again only where the endpoint "
+        "says how to look them up or that a repeat is harmless, and fails otherwise until "
+        "`redrive resolve` says what became of them (`redrive deliveries --status unknown`)"
+        for one in counted
+        if one.unknown
+    ]
+
+
 def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) -> list[str]:
     """Which later steps will not see the items that a send step leaves out. Other paths do see them."""
     reached = {node.id for node in ahead}
@@ -82,6 +96,48 @@ def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) ->
                 f"{', '.join(later)} will not see them"
             )
     return notes
+
+
+async def send_fields(deps: Deps, draft: Draft, built: BuiltFlow) -> dict[str, str]:
+    """The steps ahead that send, with the field of their delivery keys: "" where a step has none."""
+    found = {}
+    for node in ahead_of(built, draft):
+        if (endpoint := await _endpoint(deps, built, node)) is not None:
+            shape: Any = built.shapes[node.id]
+            key = shape.key_for(endpoint)
+            found[node.id] = str(key) if key is not None else ""
+    return found
+
+
+async def send_steps(
+    deps: Deps, draft: Draft, built: BuiltFlow, steps: Iterable[str]
+) -> tuple[list[PlanStep], list[str]]:
+    """What each of these steps would do; and remarks."""
+    counted, notes = await preview(deps, draft, built)
+    by_step = {one.step: one for one in counted}
+    planned = [plan_step(step, by_step.get(step)) for step in steps]
+    return planned, [*notes, *unresolved(counted), *unseen(counted, built.flow, ahead_of(built, draft))]
+
+
+def no_keys(fields: Mapping[str, str]) -> dict[str, str]:
+    """A warning for each step that sends without a key."""
+    return {
+        step: f"{step} has no key: it keeps no deliveries and sends all that it gets"
+        for step, field in fields.items()
+        if not field
+    }
+
+
+async def _endpoint(deps: Deps, built: BuiltFlow, node: StepNode) -> Endpoint | None:
+    """What a step sends to, where it sends and can be opened."""
+    if node.shape != "connector":
+        return None
+    shape: Any = built.shapes[node.id]
+    try:
+        endpoint = (await deps.connections.get(shape.connection)).connection.endpoint(shape.endpoint)
+    except RedriveError:
+        return None
+    return endpoint if endpoint.direction == "send" else None
 
 
 def plan_step(step: str, counted: Counted | None) -> PlanStep:

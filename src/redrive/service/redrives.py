@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,14 @@ from redrive.engine.draft import Draft, Drafting, require_ended
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.overlap import overlapping
 from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
-from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
+from redrive.errors import ConfirmationNeeded, StateConflict, UsageError
+from redrive.service import veiled
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.plans import ahead_of, begun_with, layout_of, path_ids, plan_step, preview, unseen
+from redrive.service.plans import begun_with, layout_of, no_keys, path_ids, send_fields, send_steps
 from redrive.service.reading import selection_of
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
-from redrive.service.veil import require_reveal
+from redrive.service.veil import require_reveal, require_reveal_of_payloads, require_seen, veil
 from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
@@ -60,11 +61,15 @@ class Redrives:
         """Queue a retry. Errors: those of the plan; `confirmation.needed`; `idempotency.conflict`."""
         require_reason(request.delivery, request.reason)
         drafted = await self._draft_retry(run_id, request)
-        return await self._queue(drafted, request, idempotency_key)
+        return await self.queue(drafted, request, idempotency_key)
 
     async def draft_retry(self, run_id: str, request: RetryRequest) -> Drafted:
         """A retry that somebody else queues. Errors: those of the plan."""
         return await self._draft_retry(run_id, request)
+
+    async def draft_redrive(self, run_id: str, request: RedriveRequest) -> Drafted:
+        """A redrive that somebody else queues. Errors: those of the plan."""
+        return await self._draft_redrive(run_id, request)
 
     async def redrive(
         self, run_id: str, request: RedriveRequest, *, idempotency_key: str | None = None
@@ -72,11 +77,16 @@ class Redrives:
         """Queue a redrive. Errors: those of the plan; `confirmation.needed`; `idempotency.conflict`."""
         require_reason(request.delivery, request.reason)
         drafted = await self._draft_redrive(run_id, request)
-        return await self._queue(drafted, request, idempotency_key)
+        return await self.queue(drafted, request, idempotency_key)
 
-    async def _queue(
-        self, drafted: Drafted, request: RetryRequest | RedriveRequest, idempotency_key: str | None
+    async def queue(
+        self,
+        drafted: Drafted,
+        request: RetryRequest | RedriveRequest,
+        idempotency_key: str | None = None,
+        also: Callable[[Transaction, int], None] | None = None,
     ) -> RunRow:
+        """Commit what was drafted as a queued run; `also` gets its number, in the same transaction."""
         draft = drafted.draft
         if draft.confirm is not None and not request.confirm:
             raise ConfirmationNeeded(
@@ -85,6 +95,8 @@ class Redrives:
         self._starts.refuse_when_full()
 
         def place(transaction: Transaction) -> None:
+            if also is not None:
+                also(transaction, draft.run.id)
             draft.run.flow_id, draft.run.version = freeze(transaction, self._kernel, drafted.chosen)
 
         return await self._starts.enqueue(draft, request, idempotency_key, place)
@@ -236,6 +248,7 @@ class Redrives:
         built = chosen.built(self._kernel)
         node = built.flow.step(name)
         check_steps(built.flow, request.skips)
+        _require_reached(built.flow, name, request.skips)
         overrides = read_variables(built.flow, request.variables, manual=False)
         now = self._kernel.deps.clock.micros()
         clock = now if request.clock == "now" else source.clock
@@ -306,7 +319,9 @@ class Redrives:
         deps = self._kernel.deps
         drafting = Drafting(deps, draft, source)
         inputs = there
+        over = await veil(self._kernel, source.flow)
         if request.payloads:
+            await require_reveal_of_payloads(self._kernel, request.payloads, source.flow)
 
             async def first() -> Any:
                 async for _, row, _ in Buckets(deps.reader, deps.contents).rows(there or []):
@@ -328,6 +343,10 @@ class Redrives:
         if request.items is not None:
             selection = selection_of(request.items)
             drafting.use(inputs or [])
+            if over.mask is not None and selection.terms:
+                rows = Buckets(deps.reader, deps.contents).rows(inputs or [])
+                for path in {row.items_path async for _, row, _ in rows}:
+                    require_seen(over, selection, path)
             inputs = await drafting.selected(inputs or [], selection, name, after=after)
         drafting.forget_all_but(inputs or [])
         return inputs
@@ -373,14 +392,11 @@ class Redrives:
             self._kernel.deps, built.flow, draft.run, draft.plan, draft.buckets, source=source
         )
         draft.warnings += await self._connector_changes(source)
-        ahead = ahead_of(built, draft)
-        for node in ahead:
-            if node.shape == "connector" and await self._is_unkeyed_send(built, node):
-                draft.warnings.append(
-                    f"{node.id} has no key: it keeps no deliveries and sends all that it gets"
-                )
-                if draft.confirm is not None:
-                    draft.confirm += f"; {node.id} has no key and would send everything again"
+        fields = await send_fields(self._kernel.deps, draft, built)
+        for step, warning in no_keys(fields).items():
+            draft.warnings.append(warning)
+            if draft.confirm is not None:
+                draft.confirm += f"; {step} has no key and would send everything again"
         if draft.confirm is not None:
             policy = draft.plan.delivery or "skip_delivered"
             draft.confirm += (
@@ -389,15 +405,6 @@ class Redrives:
                 else "; items with a key that were delivered are left out"
             )
         return Drafted(draft, built, chosen, start)
-
-    async def _is_unkeyed_send(self, built: BuiltFlow, node: StepNode) -> bool:
-        shape: Any = built.shapes[node.id]
-        try:
-            opened = await self._kernel.deps.connections.get(shape.connection)
-            endpoint = opened.connection.endpoint(shape.endpoint)
-        except RedriveError:
-            return False
-        return endpoint.direction == "send" and shape.key_for(endpoint) is None
 
     async def _connector_changes(self, source: Run) -> list[str]:
         used = dict(decode(source.connectors)) if source.connectors else {}
@@ -413,16 +420,10 @@ class Redrives:
 
     async def _plan(self, drafted: Drafted) -> PlanView:
         draft, built = drafted.draft, drafted.built
-        counted, notes = await preview(self._kernel.deps, draft, built)
-        by_step = {one.step: one for one in counted}
-        steps = [
-            plan_step(node.id, by_step.get(node.id))
-            for node in ahead_of(built, draft)
-            if node.shape == "connector" and await self._sends(built, node)
-        ]
-        notes += unseen(counted, built.flow, ahead_of(built, draft))
+        fields = await send_fields(self._kernel.deps, draft, built)
+        steps, notes = await send_steps(self._kernel.deps, draft, built, fields)
         number = drafted.chosen.number
-        return PlanView(
+        view = PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
             start=drafted.start,
             version=number if number is not None else drafted.chosen.next_number,
@@ -433,14 +434,25 @@ class Redrives:
             delivery=draft.plan.delivery or "skip_delivered",
             confirm=draft.confirm,
         )
+        return await veiled.plan(self._kernel, view, draft.run.flow, fields)
 
-    async def _sends(self, built: BuiltFlow, node: StepNode) -> bool:
-        shape: Any = built.shapes[node.id]
-        try:
-            opened = await self._kernel.deps.connections.get(shape.connection)
-            return bool(opened.connection.endpoint(shape.endpoint).direction == "send")
-        except RedriveError:
-            return False
+
+def _require_reached(flow: Flow, name: str, skips: Sequence[str]) -> None:
+    """A step around the start point that is skipped hands its input on: the start would not come to run.
+
+    Errors: `start.skipped`.
+    """
+    for place in flow.chain(name)[:-1]:
+        step = place.step
+        if step.id in skips or step.skip:
+            raise UsageError(
+                f"step {name} stands inside {step.id}, which is skipped: nothing would run there",
+                code="start.skipped",
+                at=step.id,
+                hint=f"Leave out --skip {step.id}, or start --at {step.id} or --after {step.id}."
+                if step.id in skips
+                else f"Choose a version in which {step.id} has no `skip`, or start --after {step.id}.",
+            )
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from redrive.service.cursors import cursor_of, page, page_size, place_of, storab
 from redrive.service.healing import Healing
 from redrive.service.interface import Side, Which
 from redrive.service.kernel import Kernel, number_of, unknown
+from redrive.service.labels import Labels
 from redrive.service.overview import overview
 from redrive.service.veil import veil
 from redrive.service.views import (
@@ -51,6 +52,7 @@ class RunLog:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._labels = Labels(kernel)
 
     # ---- lists
 
@@ -65,6 +67,8 @@ class RunLog:
         version: int | None = None,
         warnings: bool | None = None,
         until: datetime | None = None,
+        label: str | None = None,
+        value: str | None = None,
         unhealed: bool = False,
         oldest: bool = False,
         brief: bool = False,
@@ -73,7 +77,8 @@ class RunLog:
     ) -> Page[RunRow]:
         """Runs, newest first, or `oldest` first. `status` may name several, separated by commas; `since` and
         `until` count from when a run was queued; `text` stands in summary, flow name or id, in either
-        case; `unhealed` leaves out the failures that a later run has made good. `brief` fills that field.
+        case; `label` is one of the flow's; `value` was tracked in the run. `unhealed` leaves out the
+        failures that a later run has made good. `brief` fills that field.
 
         No index finds a text or a version: in a long log a page of these may hold fewer runs than asked
         for, or none, and still have a `next`; so may one without healed runs.
@@ -91,12 +96,32 @@ class RunLog:
             text=text,
             version=version,
             warnings=warnings,
+            flow_ids=None if label is None else await self._labels.flows_with(label),
+            value=value,
             oldest=oldest,
         )
-        if not storable(flow, trigger, text) or (version is not None and version >= 1 << 63):
+        if not storable(flow, trigger, text, value) or (version is not None and version >= 1 << 63):
             return Page(items=[])
 
-        found, further = await self._walk(wanted, before[0] if before else None, size + 1)
+        place = before[0] if before else None
+        while True:
+            made, place = await self._page(wanted, place, size, brief=brief)
+            shown = (await veiled.runs(self._kernel, made)).items
+            items = [
+                row
+                for row, stored in zip(shown, made.items, strict=True)
+                if text is None or row.summary == stored.summary or _holds(row, text)
+            ]
+            if items or place is None or len(items) == len(shown):
+                break  # else all of them hold the text where it is hidden: that must not show
+        items = [row for row in items if not unhealed or row.healed_by is None]
+        return Page(items=items, next=cursor_of(place) if place is not None else None)
+
+    async def _page(
+        self, wanted: store.RunFilter, before: int | None, size: int, *, brief: bool
+    ) -> tuple[Page[RunRow], int | None]:
+        """Runs, and where to go on."""
+        found, further = await self._walk(wanted, before, size + 1)
         redrives = await self._kernel.deps.reader.run(
             lambda rows: store.redrives_of(rows, [run.id for run in found[:size]])
         )
@@ -114,10 +139,7 @@ class RunLog:
             ),
             lambda run: cursor_of(run.id),
         )
-        made = await veiled.runs(self._kernel, made)
-        after = made.next or (cursor_of(further) if further is not None else None)
-        items = [row for row in made.items if not unhealed or row.healed_by is None]
-        return Page(items=items, next=after)
+        return made, found[size - 1].id if len(found) > size else further
 
     async def _walk(
         self, wanted: store.RunFilter, before: int | None, at_most: int
@@ -355,6 +377,13 @@ def _statuses(text: str | None) -> tuple[str, ...]:
                 hint=f"Did you mean {near!r}?" if near else f"One or several of {', '.join(STATUSES)}.",
             )
     return names
+
+
+def _holds(row: RunRow, text: str) -> bool:
+    """Whether it holds the text where it is seen, or is named by it."""
+    if from_text("r", text) is not None:
+        return True
+    return any(text.lower() in (told or "").lower() for told in (row.summary, row.flow, row.id))
 
 
 def _moment(name: str, moment: datetime | None) -> int | None:

@@ -326,6 +326,7 @@ class FlowView(View):
     draft: bool
     versions: int
     warnings: list[str] = []
+    labels: list[str] = []
 
 
 class FlowVersionView(View):

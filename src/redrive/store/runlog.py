@@ -19,6 +19,7 @@ from redrive.store.statements import Statement
 
 _r, _s, _p = tables.runs, tables.step_runs, tables.payloads
 _x, _l, _f = tables.exchanges, tables.log_lines, tables.failed_payloads
+_k = tables.tracked
 
 # Ids are made right before their run is queued, but the clock may be set back in between.
 _SLACK_MS = 60_000
@@ -96,6 +97,10 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None = None
     warnings: bool | None = None
     until: int | None = None
+    flow_ids: tuple[int, ...] | None = None
+    """Only runs of these flows."""
+    value: str | None = None
+    """Only runs that have tracked this value."""
     oldest: bool = False
     """The oldest first: then `before` and `down_to` are read from the other end."""
 
@@ -134,6 +139,7 @@ def horizon(rows: Rows, wanted: RunFilter, before: int | None) -> int | None:
     is read. None: to the end.
     """
     by_index = wanted.text is None and wanted.version is None and not _is_second(wanted)
+    by_index = by_index or wanted.value is not None
     if by_index or _whole_id(rows, wanted) is not None:
         return None
     order = _r.c.id.asc() if wanted.oldest else _r.c.id.desc()
@@ -188,23 +194,31 @@ def _whole_id(rows: Rows, wanted: RunFilter) -> int | None:
     return whole if whole is not None and rows.one(EPOCH, run_id=whole) else None
 
 
+def _has_first(wanted: RunFilter) -> bool:
+    """Whether flow, status or a tracked value lead to the runs."""
+    by_flow = wanted.flow is not None or wanted.flow_ids is not None
+    return by_flow or bool(wanted.statuses) or wanted.value is not None
+
+
 def _trigger_is_second(wanted: RunFilter) -> bool:
     """Whether another index leads to the runs, and the trigger is looked at in each."""
-    return wanted.trigger is not None and (wanted.flow is not None or bool(wanted.statuses))
+    return wanted.trigger is not None and _has_first(wanted)
 
 
 def _is_second(wanted: RunFilter) -> bool:
     """Whether something is looked at in each run that another index leads to."""
-    second = wanted.warnings is not None and (wanted.flow is not None or bool(wanted.statuses))
+    second = wanted.warnings is not None and _has_first(wanted)
     return second or _trigger_is_second(wanted)
 
 
 def _parts(rows: Rows, wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
+    if wanted.value is not None:
+        return [_of_value(rows, wanted, wanted.value)]
     statuses = wanted.statuses
     by_status = [_r.c.status == status for status in statuses]
-    if wanted.flow is None:
+    flow_ids = _flows_wanted(rows, wanted)
+    if flow_ids is None:
         return [[one] for one in by_status] or [[]]
-    flow_ids = [row[0] for row in rows.all(_FLOW_IDS, flow=wanted.flow)]
     by_flow = [_r.c.flow_id == flow_id for flow_id in flow_ids]
     if not statuses:
         return [[one] for one in by_flow]
@@ -216,6 +230,25 @@ def _parts(rows: Rows, wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
         return [[one, other] for one in by_status]
     other = func.coalesce(_r.c.status, "").in_(statuses)
     return [[one, other] for one in by_flow]
+
+
+def _flows_wanted(rows: Rows, wanted: RunFilter) -> list[int] | None:
+    """The flows that are asked for; None: any."""
+    if wanted.flow is None:
+        return None if wanted.flow_ids is None else [*wanted.flow_ids]
+    named = [int(row[0]) for row in rows.all(_FLOW_IDS, flow=wanted.flow)]
+    return named if wanted.flow_ids is None else [one for one in named if one in wanted.flow_ids]
+
+
+def _of_value(rows: Rows, wanted: RunFilter, value: str) -> list[ColumnElement[bool]]:
+    """The index of tracked values leads to the runs; expressions keep the planner from another one."""
+    found: list[ColumnElement[bool]] = [_r.c.id.in_(select(_k.c.run_id).where(_k.c.value == value))]
+    if wanted.statuses:
+        found.append(func.coalesce(_r.c.status, "").in_(wanted.statuses))
+    flow_ids = _flows_wanted(rows, wanted)
+    if flow_ids is not None:
+        found.append((_r.c.flow_id + 0).in_(flow_ids))
+    return found
 
 
 def _count(rows: Rows, statement: Statement, **parameters: Any) -> int:

@@ -630,6 +630,38 @@ start_keys = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+# Retries and redrives of many runs, and what became of each.
+bulks = Table(
+    "bulks",
+    metadata,
+    _id(),
+    Column("at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # retry or redrive
+    Column("state", Text, nullable=False),
+    Column("per_minute", Integer),
+    Column("runs", Integer, nullable=False),
+    # JSON: how each is started, and with which rights. Only until it has ended.
+    Column("request", LargeBinary),
+    Column("problem", LargeBinary),  # JSON: why it paused by itself
+    Column("start_key", Text, unique=True),
+    Column("digest", LargeBinary),
+)
+
+bulk_runs = Table(
+    "bulk_runs",
+    metadata,
+    Column("bulk_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("source_run", BigInteger, nullable=False),
+    # The new run, or JSON that says why there is none; neither: it is still to come.
+    Column("run_id", BigInteger),
+    Column("problem", LargeBinary),
+    PrimaryKeyConstraint("bulk_id", "position"),
+    sqlite_with_rowid=False,
+)
+
 # What makes a call of a hook count once: its idempotency key, or its signature.
 hook_keys = Table(
     "hook_keys",

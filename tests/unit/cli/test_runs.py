@@ -256,3 +256,14 @@ def test_stop(redrive):
     assert redrive("stop", "r3", "--force").out == "r3  stopped\n"
     assert redrive("stop", "r3", "--json").json["status"] == "stopped"
     assert redrive("stop", "r1").code == 2
+
+
+def test_a_start_is_planned_before_it_starts(redrive, service, tmp_path):
+    lines = redrive("run", "orders", "--plan", "--skip", "pull").out.splitlines()
+    assert lines[0].split() == ["start", "from", "start", "step", "pull"]
+    assert lines[-1].split() == ["send", "?", "?", "?", "?", "?"]
+    assert redrive("run", "orders", "--plan", "--json").json["steps"][0]["to_send"] is None
+    file = tmp_path / "orders.yaml"
+    file.write_text("flow: orders")
+    assert redrive("run", str(file), "--plan").code == 0
+    assert not [name for name, *_ in service.calls if name.startswith("runs.start")]

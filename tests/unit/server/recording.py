@@ -21,6 +21,7 @@ from redrive.errors import (
     UserError,
 )
 from redrive.service.actors import Actor
+from redrive.service.bulk_views import BulkNote, BulkPlan, BulkRequest, BulkRun, BulkView
 from redrive.service.flow_views import Bundle, FlowDiff, Restored, SettingChange, ShapeView, StepDifference
 from redrive.service.flowtest_views import (
     Difference,
@@ -319,6 +320,20 @@ class Runs(Noun):
         self.service.known(flow, "orders", "flow")
         return self.service.new_run()
 
+    async def plan(self, flow: str, request: Any, **kwargs: Any) -> PlanView:
+        self.note("plan", flow, request, **kwargs)
+        self.service.known(flow, "orders", "flow")
+        step = PlanStep(step="send", to_send=None, delivered=None, changed=None, unknown=None)
+        start = {"from": "start", "step": "pull"}
+        return PlanView(
+            source_run=None, start=start, version=3, clock=AT, skips=request.skips, steps=[step], warnings=[]
+        )
+
+    async def plan_document(self, text: bytes, filename: str, request: Any) -> PlanView:
+        self.note("plan_document", text, filename, request)
+        self.service.refuse_invalid([(filename, text)])
+        return await self.plan("orders", request)
+
     async def start_document(self, text: bytes, filename: str, request: Any, **kwargs: Any) -> RunRow:
         self.note("start_document", text, filename, request, **kwargs)
         self.service.refuse_invalid([(filename, text)])
@@ -607,6 +622,51 @@ class Ledger(Noun):
         return self._delivery("delivered" if sent else "rejected")
 
 
+class Bulks(Noun):
+    """One job, which ends at once; `r9` in it is refused."""
+
+    def _view(self, **facts: Any) -> BulkView:
+        told = {"state": "ended", "ended_at": AT, "waiting": 0, "started": 1, "refused": 0, "under_way": 0}
+        told |= {"id": "k1", "kind": "retry", "actor": "ann", "at": AT, "per_minute": None, "runs": 1}
+        return BulkView.model_validate({**told, "success": 1, "failed": 0, **facts})
+
+    async def plan(self, request: BulkRequest) -> BulkPlan:
+        self.note("plan", request)
+        step = PlanStep(step="send", to_send=10, delivered=40, changed=0, unknown=None)
+        note = BulkNote(code="run.not_failed", text="the run ended in success", runs=1, first=["r2"])
+        return BulkPlan(runs=2, planned=2, able=1, steps=[step], warnings=[], refused=[note])
+
+    async def start(self, request: BulkRequest, *, idempotency_key: str | None = None) -> BulkView:
+        self.note("start", request, idempotency_key=idempotency_key)
+        if "r2" in request.runs and not request.confirm:
+            raise ConfirmationNeeded("1 of 2 runs did not fail")
+        return self._view(state="running", ended_at=None)
+
+    async def get(self, bulk_id: str) -> BulkView:
+        self.service.known(bulk_id, "k1", "bulk")
+        return self._view()
+
+    async def list(self, **kwargs: Any) -> Page[BulkView]:
+        self.note("list", **kwargs)
+        return Page[BulkView](items=[self._view()])
+
+    async def runs(self, bulk_id: str, **kwargs: Any) -> Page[BulkRun]:
+        self.service.known(bulk_id, "k1", "bulk")
+        return Page[BulkRun](items=[BulkRun(source_run="r1", run="r3", status="success")])
+
+    async def pause(self, bulk_id: str) -> BulkView:
+        self.note("pause", bulk_id)
+        return self._view(state="paused", ended_at=None)
+
+    async def resume(self, bulk_id: str) -> BulkView:
+        self.note("resume", bulk_id)
+        return self._view(state="running", ended_at=None)
+
+    async def cancel(self, bulk_id: str) -> BulkView:
+        self.note("cancel", bulk_id)
+        return self._view(state="cancelled")
+
+
 class Retention(Noun):
     async def plan(self) -> RetentionPlan:
         limit = LimitView(days=30, count=None, size_bytes=1 << 30)
@@ -813,6 +873,7 @@ class RecordingService:
         self.runs = Runs(self)
         self.payloads = Payloads(self)
         self.redrives = Redrives(self)
+        self.bulks = Bulks(self)
         self.search = Search(self)
         self.ledger = Ledger(self)
         self.retention = Retention(self)

@@ -82,6 +82,63 @@ export interface BodyView {
   fields?: FieldView[]
 }
 
+/** What is said of several runs alike: how many, and the first of them. */
+export interface BulkNote {
+  code?: string | null
+  text: string
+  runs: number
+  first: string[]
+}
+
+/** What a bulk would do. Counts are of the runs that were planned: of very many, the first. */
+export interface BulkPlan {
+  runs: number
+  planned: number
+  able: number
+  steps: PlanStep[]
+  warnings: BulkNote[]
+  refused: BulkNote[]
+  confirm?: string | null
+}
+
+/** Which runs (`runs` or `where`), and what is done with each (`retry` or `redrive`), the oldest first. `per_minute`: at most that many are started in a minute. `confirm` stands for that of each. */
+export interface BulkRequest {
+  runs?: string[]
+  where?: RunsWhere | null
+  retry?: RetryRequest | null
+  redrive?: RedriveRequest | null
+  per_minute?: number | null
+  confirm?: boolean
+}
+
+/** What became of one run: a new run, a problem, or nothing yet. */
+export interface BulkRun {
+  source_run: string
+  run?: string | null
+  status?: 'queued' | 'running' | 'success' | 'partial_success' | 'failure' | 'stopped' | null
+  summary?: string
+  problem?: ErrorView | null
+}
+
+/** `waiting` are those that were not looked at yet; the rest of `started` ended as it says. */
+export interface BulkView {
+  id: string
+  kind: 'retry' | 'redrive'
+  state: 'running' | 'paused' | 'cancelled' | 'ended'
+  actor: string
+  at: string
+  ended_at: string | null
+  per_minute: number | null
+  runs: number
+  waiting: number
+  started: number
+  refused: number
+  under_way: number
+  success: number
+  failed: number
+  problem?: ErrorView | null
+}
+
 /** A flow with all that it refers to, as one YAML stream. `needs`: what an import elsewhere still has to be given: secrets by connection, and lookups, data pools and caches by name. */
 export interface Bundle {
   flow: string
@@ -498,6 +555,7 @@ export interface FlowView {
   draft: boolean
   versions: number
   warnings?: string[]
+  labels?: string[]
 }
 
 /** What a notification group is to be. What is left out stays as it is, of a new group the default. */
@@ -835,6 +893,16 @@ export interface PageAuditLine {
 
 export interface PageBackupView {
   items: BackupView[]
+  next?: string | null
+}
+
+export interface PageBulkRun {
+  items: BulkRun[]
+  next?: string | null
+}
+
+export interface PageBulkView {
+  items: BulkView[]
   next?: string | null
 }
 
@@ -1344,6 +1412,21 @@ export interface RunView {
   plan?: Record<string, Json> | null
 }
 
+/** The runs that a list with these filters shows. */
+export interface RunsWhere {
+  status?: string | null
+  flow?: string | null
+  trigger?: string | null
+  since?: string | null
+  until?: string | null
+  text?: string | null
+  version?: number | null
+  warnings?: boolean | null
+  label?: string | null
+  value?: string | null
+  unhealed?: boolean
+}
+
 /** The next five times of a schedule of a document. */
 export interface ScheduleTimes {
   flow: string
@@ -1726,6 +1809,14 @@ export interface Routes {
   'GET /api/v1/audit': { query: { who?: string | null; what?: string | null; subject?: string | null; since?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageAuditLine }
   'GET /api/v1/backups': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageBackupView }
   'POST /api/v1/backups': { query: { name?: string; secrets?: boolean }; body: undefined; answer: undefined }
+  'GET /api/v1/bulks': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageBulkView }
+  'POST /api/v1/bulks': { query: Record<string, never>; body: BulkRequest; answer: BulkView }
+  'POST /api/v1/bulks/plan': { query: Record<string, never>; body: BulkRequest; answer: BulkPlan }
+  'GET /api/v1/bulks/{bulk_id}': { query: Record<string, never>; body: undefined; answer: BulkView }
+  'POST /api/v1/bulks/{bulk_id}/cancel': { query: Record<string, never>; body: undefined; answer: BulkView }
+  'POST /api/v1/bulks/{bulk_id}/pause': { query: Record<string, never>; body: undefined; answer: BulkView }
+  'POST /api/v1/bulks/{bulk_id}/resume': { query: Record<string, never>; body: undefined; answer: BulkView }
+  'GET /api/v1/bulks/{bulk_id}/runs': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageBulkRun }
   'GET /api/v1/caches': { query: { scope?: 'run' | 'flow' | 'company' | null; name?: string | null; limit?: number; cursor?: string | null }; body: undefined; answer: PageCacheView }
   'DELETE /api/v1/caches/{cache}': { query: Record<string, never>; body: undefined; answer: Removed }
   'GET /api/v1/caches/{cache}': { query: Record<string, never>; body: undefined; answer: CacheView }
@@ -1769,6 +1860,7 @@ export interface Routes {
   'GET /api/v1/flows/{name}/document': { query: { version?: string | null }; body: undefined; answer: undefined }
   'POST /api/v1/flows/{name}/restore': { query: Record<string, never>; body: RestoreBody; answer: Restored }
   'POST /api/v1/flows/{name}/runs': { query: { trigger?: 'api' | 'manual' }; body: StartRequest; answer: RunRow }
+  'POST /api/v1/flows/{name}/runs/plan': { query: { trigger?: 'api' | 'manual' }; body: StartRequest; answer: PlanView }
   'GET /api/v1/flows/{name}/start-form': { query: { version?: string | null }; body: undefined; answer: StartOptions }
   'POST /api/v1/flows/{name}/tests': { query: Record<string, never>; body: FlowTestsBody; answer: FlowTestReport }
   'GET /api/v1/flows/{name}/versions': { query: { limit?: number; cursor?: string | null }; body: undefined; answer: PageFlowVersionView }
@@ -1826,10 +1918,11 @@ export interface Routes {
   'PATCH /api/v1/queue/{run_id}': { query: Record<string, never>; body: MoveRequest; answer: QueueItem }
   'GET /api/v1/retention': { query: Record<string, never>; body: undefined; answer: RetentionPlan }
   'POST /api/v1/retention': { query: Record<string, never>; body: RetentionBody; answer: RetentionResult }
-  'GET /api/v1/runs': { query: { status?: string | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; until?: string | null; unhealed?: boolean; oldest?: boolean; brief?: boolean; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
+  'GET /api/v1/runs': { query: { status?: string | null; flow?: string | null; trigger?: string | null; since?: string | null; text?: string | null; version?: number | null; warnings?: boolean | null; until?: string | null; label?: string | null; value?: string | null; unhealed?: boolean; oldest?: boolean; brief?: boolean; limit?: number; cursor?: string | null }; body: undefined; answer: PageRunRow }
   'POST /api/v1/runs': { query: { trigger?: 'api' | 'manual' }; body: StartDocumentBody; answer: RunRow }
   'POST /api/v1/runs/delete': { query: Record<string, never>; body: DeleteRequest; answer: Deleted }
   'GET /api/v1/runs/events': { query: Record<string, never>; body: undefined; answer: undefined }
+  'POST /api/v1/runs/plan': { query: Record<string, never>; body: StartDocumentBody; answer: PlanView }
   'GET /api/v1/runs/{run_id}': { query: { listed?: number }; body: undefined; answer: RunView }
   'GET /api/v1/runs/{run_id}/answer': { query: Record<string, never>; body: undefined; answer: undefined }
   'GET /api/v1/runs/{run_id}/events': { query: Record<string, never>; body: undefined; answer: undefined }

@@ -1,6 +1,7 @@
 /** The payload view and the redrive dialog, wherever a page shows them. Both are fetched when first shown. */
 
 import { lazy, Suspense } from 'react'
+import type { RunsWhere } from '~/api/types'
 import { Loading } from './Loading'
 
 export interface PayloadPanelProps {
@@ -17,6 +18,8 @@ export interface PayloadPanelProps {
 export interface RedriveDialogProps {
   /** One run, or several at once. */
   runs: string[]
+  /** All that fit these filters; `runs` then are some of them. */
+  where?: RunsWhere | undefined
   /** What it opens with. */
   kind: 'retry' | 'redrive'
   step?: string

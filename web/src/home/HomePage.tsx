@@ -14,11 +14,11 @@ import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
 import { isOwn } from '~/components/press'
 import { StatusIcon } from '~/components/StatusIcon'
+import { RedriveSlot } from '~/components/slots'
 import { Duration, Time } from '~/components/Values'
 import { useTitle } from '~/routes/hooks'
 import { CauseOf } from '~/run/CauseOf'
 import { type Entry, folded } from '~/run/model'
-import { RetrySlot } from '~/run/RetrySlot'
 import { DayChart } from './DayChart'
 import css from './home.module.css'
 
@@ -236,7 +236,7 @@ function Failures({ rows, error, onRetry, none }: FailuresProps) {
         )}
       </div>
       {body}
-      {retrying && <RetrySlot runs={retrying} onClose={() => setRetrying(null)} />}
+      {retrying && <RedriveSlot runs={retrying} kind="retry" onClose={() => setRetrying(null)} />}
     </section>
   )
 }

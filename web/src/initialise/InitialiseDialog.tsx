@@ -1,9 +1,8 @@
 /** Starts a run by hand: with data or without, with variables, with steps skipped in this run only. */
 
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useRef, useState } from 'react'
+import { useMemo, useRef, useState } from 'react'
 import { call, startKey } from '~/api/client'
-import { useRunEvents } from '~/api/live'
 import type { RunRow, StartRequest } from '~/api/types'
 import { Button } from '~/components/Button'
 import { Dialog } from '~/components/Dialog'
@@ -12,11 +11,13 @@ import { Icon } from '~/components/Icon'
 import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
 import type { Delivery } from '~/redrive/choices'
+import { Plan } from '~/redrive/Plan'
 import { Results } from '~/redrive/Results'
 import { GiveData } from './GiveData'
 import css from './initialise.module.css'
 import { Skips, useStartForm, VariableFields } from './StartFields'
 import type { InitialiseDialogProps } from './slot'
+import { useStartPlan } from './useStartPlan'
 import { missing } from './variables'
 
 const DELIVERIES: { value: Delivery; label: string }[] = [
@@ -37,7 +38,6 @@ export default function InitialiseDialog(props: InitialiseDialogProps) {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<unknown>(null)
   const [started, setStarted] = useState<RunRow | null>(null)
-  const [rows, setRows] = useState<ReadonlyMap<string, RunRow>>(new Map())
   const key = useRef('')
   const queries = useQueryClient()
   const form = useStartForm(flow, version || null)
@@ -52,7 +52,6 @@ export default function InitialiseDialog(props: InitialiseDialogProps) {
     queryFn: ({ signal }) =>
       call('GET /api/v1/flows/{name}/versions', { path: { name: flow }, query: { limit: 50 }, signal }),
   })
-  useRunEvents('all', { onRun: (row) => setRows((before) => new Map(before).set(row.id, row)) })
 
   const lacking = form.data ? missing(form.data.variables, variables) : []
   const why =
@@ -63,6 +62,19 @@ export default function InitialiseDialog(props: InitialiseDialogProps) {
         : delivery === 'send_all' && reason.trim() === ''
           ? 'Say why everything shall be sent again.'
           : ''
+  const request = useMemo<StartRequest>(
+    () => ({
+      variables: { ...variables },
+      payloads,
+      skips,
+      version: version || null,
+      delivery: (delivery || null) as NonNullable<StartRequest['delivery']> | null,
+      reason: reason.trim() || null,
+      clock: null,
+    }),
+    [variables, payloads, skips, version, delivery, reason],
+  )
+  const plan = useStartPlan(flow, request, form.data !== undefined && why === '' && started === null)
   const touched = <T,>(set: (value: T) => void) => {
     return (value: T): void => {
       key.current = ''
@@ -74,20 +86,11 @@ export default function InitialiseDialog(props: InitialiseDialogProps) {
     setProblem(null)
     key.current ||= startKey()
     try {
-      const body = {
-        variables: { ...variables },
-        payloads,
-        skips,
-        version: version || null,
-        delivery: delivery || null,
-        reason: reason.trim() || null,
-        clock: null,
-      } as StartRequest
       const row = await call('POST /api/v1/flows/{name}/runs', {
         path: { name: flow },
         query: { trigger: 'manual' },
         headers: { 'Idempotency-Key': key.current },
-        body,
+        body: request,
       })
       setStarted(row)
       void queries.invalidateQueries({ queryKey: ['runs'] })
@@ -123,7 +126,7 @@ export default function InitialiseDialog(props: InitialiseDialogProps) {
       }
     >
       {started ? (
-        <Results outcomes={new Map([[started.id, { state: 'done', value: started }]])} rows={rows} />
+        <Results run={started} />
       ) : (
         <div className={css.columns}>
           <div>
@@ -204,6 +207,15 @@ export default function InitialiseDialog(props: InitialiseDialogProps) {
                   onChange={(event) => touched(setReason)(event.target.value)}
                 />
               </Field>
+            )}
+            {form.data && (
+              <Plan
+                plan={plan.plan}
+                one={plan.one}
+                problem={plan.problem}
+                busy={plan.busy}
+                lacks={why || null}
+              />
             )}
             {problem !== null && <ProblemNote error={problem} />}
           </div>

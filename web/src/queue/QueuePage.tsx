@@ -21,6 +21,7 @@ import { ProblemNote } from '~/components/ProblemNote'
 import { toast } from '~/components/Toasts'
 import { Time } from '~/components/Values'
 import { useTitle } from '~/routes/hooks'
+import { BulkList } from './Bulks'
 import { byReason, heading, isPaused, KINDS, PRIORITIES } from './model'
 import { CircuitList, PauseDialog, PauseList } from './Pauses'
 import css from './queue.module.css'
@@ -198,6 +199,7 @@ export default function QueuePage() {
         )}
       </div>
       {(pauses.error ?? circuits.error) && <ProblemNote error={pauses.error ?? circuits.error} />}
+      <BulkList />
       {paused.length > 0 && <PauseList pauses={paused} can={mayMove} />}
       {down.length > 0 && <CircuitList circuits={down} can={mayMove} />}
       {chosen.length > 0 && (

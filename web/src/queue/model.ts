@@ -1,6 +1,6 @@
 /** What the queue shows: why runs wait, in words and tones, and where each can be moved to. */
 
-import type { PauseView, QueueItem } from '~/api/types'
+import type { BulkView, PauseView, QueueItem } from '~/api/types'
 import { plural } from '~/components/format'
 import type { IconName } from '~/components/Icon'
 
@@ -50,4 +50,28 @@ export function heading(many: number, more: boolean): string {
 export function beside(priority: string, by: -1 | 1): Priority | null {
   const at = PRIORITIES.indexOf(priority as Priority)
   return at < 0 ? null : (PRIORITIES[at + by] ?? null)
+}
+
+const LATELY_MS = 3_600_000
+
+/** Jobs that go on or wait for somebody, and those that ended in the last hour. */
+export function toShow(bulks: readonly BulkView[], now: number): BulkView[] {
+  return bulks.filter(
+    (bulk) => bulk.ended_at === null || bulk.under_way > 0 || now - Date.parse(bulk.ended_at) < LATELY_MS,
+  )
+}
+
+/** `paused, 3 started, 17 to come`. */
+export function bulkTold(bulk: BulkView): string {
+  const parts: [number, string][] = [
+    [bulk.waiting, bulk.state === 'cancelled' ? 'not started' : 'to come'],
+    [bulk.under_way, 'under way'],
+    [bulk.success, 'in success'],
+    [bulk.failed, 'failed'],
+    [bulk.refused, 'refused'],
+  ]
+  const told = parts
+    .filter(([many]) => many > 0)
+    .map(([many, what]) => `${many.toLocaleString('en')} ${what}`)
+  return [...(bulk.state === 'ended' ? [] : [bulk.state]), ...told].join(', ')
 }

@@ -1,7 +1,7 @@
 /** The plan: what will be sent and what is left out, and why. Shown before anything starts. */
 
 import { Link } from '@tanstack/react-router'
-import type { PlanView } from '~/api/types'
+import type { BulkNote, BulkPlan, PlanStep, PlanView } from '~/api/types'
 import { count, plural } from '~/components/format'
 import { Icon } from '~/components/Icon'
 import { ProblemNote } from '~/components/ProblemNote'
@@ -10,35 +10,32 @@ import { type Totals, totals } from './choices'
 import css from './redrive.module.css'
 
 interface Props {
-  plans: readonly PlanView[]
-  runs: number
-  planned: number
+  /** Of one run or of many. */
+  plan: Pick<BulkPlan, 'runs' | 'planned' | 'steps' | 'warnings'> | null
+  /** Of one run only: with what is left out, and why. */
+  one: PlanView | null
   problem: unknown
   busy: boolean
   lacks: string | null
 }
 
-export function Plan({ plans, runs, planned, problem, busy, lacks }: Props) {
-  const found = totals(plans)
+export function Plan({ plan, one, problem, busy, lacks }: Props) {
   return (
     <section className={css.plan} aria-label="Plan" aria-busy={busy}>
       <h3>Plan</h3>
       <div role="status" className={css.told}>
-        {lacks ??
-          (busy ? (
-            runs > 1 ? (
-              `Planning ${count(planned)} of ${count(runs)} runs…`
-            ) : (
-              'Planning…'
-            )
-          ) : (
-            <Told found={found} />
-          ))}
+        {lacks ?? (busy ? 'Planning…' : plan && <Told found={totals([plan])} />)}
+        {plan && plan.planned < plan.runs && (
+          <>
+            {' '}
+            Counted are the first {count(plan.planned)} of {plural(plan.runs, 'run')}.
+          </>
+        )}
       </div>
       {problem !== null && <ProblemNote error={problem} />}
-      {plans.length > 0 && problem === null && <Counts plans={plans} busy={busy} />}
-      {plans.length === 1 && problem === null && plans[0] && <Details plan={plans[0]} />}
-      <Warnings plans={plans} />
+      {plan && problem === null && <Counts steps={plan.steps} busy={busy} />}
+      {one && problem === null && <Details plan={one} />}
+      {plan && <Warnings notes={plan.warnings} />}
     </section>
   )
 }
@@ -61,18 +58,9 @@ function Told({ found }: { found: Totals }) {
   )
 }
 
-function Counts({ plans, busy }: { plans: readonly PlanView[]; busy: boolean }) {
-  const steps = new Map<string, PlanView['steps'][number][]>()
-  for (const one of plans.flatMap((plan) => plan.steps))
-    steps.set(one.step, [...(steps.get(one.step) ?? []), one])
-  if (steps.size === 0) return null
-  const sum = (
-    of: PlanView['steps'],
-    name: 'to_send' | 'delivered' | 'changed' | 'newer' | 'unknown',
-  ): string =>
-    of.some((one) => one[name] === null || one[name] === undefined)
-      ? '?'
-      : count(of.reduce((total, one) => total + (one[name] ?? 0), 0))
+function Counts({ steps, busy }: { steps: readonly PlanStep[]; busy: boolean }) {
+  if (steps.length === 0) return null
+  const shown = (value: number | null | undefined): string => (value == null ? '?' : count(value))
   return (
     <table className={`${css.counts} ${busy ? css.stale : ''}`}>
       <thead>
@@ -96,14 +84,14 @@ function Counts({ plans, busy }: { plans: readonly PlanView[]; busy: boolean }) 
         </tr>
       </thead>
       <tbody>
-        {[...steps].map(([name, of]) => (
-          <tr key={name}>
-            <th scope="row">{name}</th>
-            <td className={css.send}>{sum(of, 'to_send')}</td>
-            <td>{sum(of, 'delivered')}</td>
-            <td>{sum(of, 'changed')}</td>
-            <td>{sum(of, 'newer')}</td>
-            <td>{sum(of, 'unknown')}</td>
+        {steps.map((one) => (
+          <tr key={one.step}>
+            <th scope="row">{one.step}</th>
+            <td className={css.send}>{shown(one.to_send)}</td>
+            <td>{shown(one.delivered)}</td>
+            <td>{shown(one.changed)}</td>
+            <td>{shown(one.newer)}</td>
+            <td>{shown(one.unknown)}</td>
           </tr>
         ))}
       </tbody>
@@ -157,16 +145,14 @@ function Details({ plan }: { plan: PlanView }) {
   )
 }
 
-function Warnings({ plans }: { plans: readonly PlanView[] }) {
-  const texts = new Map<string, number>()
-  for (const text of plans.flatMap((plan) => plan.warnings)) texts.set(text, (texts.get(text) ?? 0) + 1)
-  if (texts.size === 0) return null
+function Warnings({ notes }: { notes: readonly BulkNote[] }) {
+  if (notes.length === 0) return null
   return (
     <ul className={css.warnings}>
-      {[...texts].slice(0, 20).map(([text, times]) => (
-        <li key={text}>
-          <Icon name="warning" size={15} label="Warning" /> {text}
-          {times > 1 && <span className="quiet"> (in {count(times)} plans)</span>}
+      {notes.slice(0, 20).map((note) => (
+        <li key={note.text}>
+          <Icon name="warning" size={15} label="Warning" /> {note.text}
+          {note.runs > 1 && <span className="quiet"> (in {plural(note.runs, 'plan')})</span>}
         </li>
       ))}
     </ul>

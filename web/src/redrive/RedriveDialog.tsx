@@ -1,10 +1,10 @@
 /** The dialog of every re-run: where from, with what, how; the plan before it starts; progress; the result. */
 
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { Link } from '@tanstack/react-router'
+import { useEffect, useRef, useState } from 'react'
 import { call, startKey } from '~/api/client'
-import { useRunEvents } from '~/api/live'
-import type { RunRow } from '~/api/types'
+import type { BulkNote, BulkView, RunRow } from '~/api/types'
 import { Button } from '~/components/Button'
 import { Dialog } from '~/components/Dialog'
 import { Checkbox } from '~/components/Field'
@@ -26,23 +26,25 @@ import {
 } from './choices'
 import { Data, Edits } from './Data'
 import { How } from './How'
-import { forEach, type Outcome } from './many'
 import { Plan } from './Plan'
-import { Results } from './Results'
+import { BulkResults, Results } from './Results'
 import css from './redrive.module.css'
-import { usePlans } from './usePlans'
+import { bulkRequest, isMany, type Sources, usePlans } from './usePlans'
 import { Where } from './Where'
 
+type Started = { run: RunRow } | { bulk: BulkView }
+
 export default function RedriveDialog(props: RedriveDialogProps) {
-  const many = props.runs.length > 1
-  const [runs] = useState(() => [...props.runs])
+  const [sources] = useState<Sources>(() => ({ runs: [...props.runs], where: props.where }))
+  const many = isMany(sources)
   // The first run stands for all: its steps are those that can be chosen.
-  const source = useRun(runs[0] ?? null)
+  const source = useRun(sources.runs[0] ?? null)
   const [choices, setChoices] = useState<Choices | null>(null)
   const [confirmed, setConfirmed] = useState(false)
-  const [outcomes, setOutcomes] = useState<ReadonlyMap<string, Outcome<RunRow>> | null>(null)
-  const [rows, setRows] = useState<ReadonlyMap<string, RunRow>>(new Map())
-  const keys = useRef<Map<string, string>>(new Map())
+  const [started, setStarted] = useState<Started | null>(null)
+  const [starting, setStarting] = useState(false)
+  const [fault, setFault] = useState<unknown>(null)
+  const key = useRef('')
   const queries = useQueryClient()
 
   useEffect(() => {
@@ -53,78 +55,73 @@ export default function RedriveDialog(props: RedriveDialogProps) {
   const change = (patch: Partial<Choices>): void => {
     setChoices((before) => before && { ...before, ...patch })
     setConfirmed(false)
-    keys.current.clear() // another intent is another start
+    key.current = '' // another intent is another start
   }
-  const { plans, problems, busy, of } = usePlans(runs, outcomes === null ? choices : null)
-  const shown = useMemo(() => [...plans.values()], [plans])
-
-  useRunEvents('all', {
-    onRun: (row) => setRows((before) => new Map(before).set(row.id, row)),
-    onResume: () => {
-      for (const one of outcomes?.values() ?? []) if (one.state === 'done') void look(one.value.id)
-    },
-  })
-  const look = async (run_id: string): Promise<void> => {
-    const row = await call('GET /api/v1/runs/{run_id}', { path: { run_id } })
-    setRows((before) => new Map(before).set(row.id, row))
-  }
-
+  const { plan, one, problem, busy, of } = usePlans(sources, started === null ? choices : null)
   const lacking = choices === null ? null : lacks(choices)
-  const asks = shown.filter((one) => one.confirm)
-  const able = runs.filter((run) => plans.has(run))
+  const asks = plan?.confirm ?? null
   const ready =
-    choices !== null &&
     lacking === null &&
     !busy &&
+    choices !== null &&
     of === choices &&
-    able.length > 0 &&
-    (asks.length === 0 || confirmed)
+    plan !== null &&
+    plan.able > 0 &&
+    (asks === null || confirmed)
   const kind = choices !== null && isRetry(choices) ? 'Retry' : 'Redrive'
+  const runs = plan?.runs ?? sources.runs.length
 
   const start = async (): Promise<void> => {
     if (choices === null || !ready) return
-    const asked = new AbortController()
-    setOutcomes(new Map(able.map((run) => [run, { state: 'waits' } as const])))
-    const started: string[] = []
-    await forEach(
-      able,
-      async (run) => {
-        const key = keys.current.get(run) ?? startKey()
-        keys.current.set(run, key)
-        const row = await begin(run, choices, key, confirmed)
-        started.push(row.id)
-        return row
-      },
-      (run, outcome) => setOutcomes((before) => new Map(before).set(run, outcome)),
-      asked.signal,
-    )
+    setStarting(true)
+    setFault(null)
+    key.current ||= startKey() // a second press of the same intent starts nothing twice
+    try {
+      const made = await begin(sources, choices, key.current, confirmed)
+      setStarted(made)
+      props.onStarted?.('run' in made ? [made.run.id] : [])
+    } catch (thrown) {
+      setFault(thrown)
+    }
+    setStarting(false)
     void queries.invalidateQueries({ queryKey: ['runs'] })
-    for (const run of runs) void queries.invalidateQueries({ queryKey: ['run', run] })
-    if (started.length > 0) props.onStarted?.(started)
+    for (const run of sources.runs) void queries.invalidateQueries({ queryKey: ['run', run] })
   }
 
-  const title = many ? `${kind} ${runs.length} runs` : `${kind} a run of ${source.data?.flow ?? '…'}`
+  const title = many ? `${kind} ${plural(runs, 'run')}` : `${kind} a run of ${source.data?.flow ?? '…'}`
   return (
     <Dialog
       open
       onClose={props.onClose}
       size="wide"
-      title={outcomes === null ? title : `${title}: started`}
+      title={started === null ? title : `${title}: started`}
       about={
-        many ? undefined : (
+        many ? (
+          started && (
+            <>
+              The server starts them, also when this page is closed: see <Link to="/queue">Queue</Link>.
+            </>
+          )
+        ) : (
           <>
-            <code>{runs[0]}</code>
+            <code>{sources.runs[0]}</code>
             {source.data &&
               ` · version ${source.data.version} · ${source.data.summary || source.data.status}`}
           </>
         )
       }
       actions={
-        outcomes === null ? (
+        started === null ? (
           <>
             <Button onClick={props.onClose}>Cancel</Button>
-            <Button kind="primary" icon="redrive" disabled={!ready} onClick={() => void start()}>
-              {buttonText(kind, busy || shown.length === 0 ? null : totals(shown), able.length)}
+            <Button
+              kind="primary"
+              icon={kind === 'Retry' ? 'retry' : 'redrive'}
+              busy={starting}
+              disabled={!ready}
+              onClick={() => void start()}
+            >
+              {buttonText(kind, busy || plan === null ? null : totals([plan]), able(plan, runs))}
             </Button>
           </>
         ) : (
@@ -134,8 +131,12 @@ export default function RedriveDialog(props: RedriveDialogProps) {
         )
       }
     >
-      {outcomes !== null ? (
-        <Results outcomes={outcomes} rows={rows} />
+      {started !== null ? (
+        'bulk' in started ? (
+          <BulkResults bulk={started.bulk} />
+        ) : (
+          <Results run={started.run} />
+        )
       ) : (
         <>
           <div className={css.columns}>
@@ -154,31 +155,22 @@ export default function RedriveDialog(props: RedriveDialogProps) {
               )}
             </div>
             <div className={css.aside}>
-              <Plan
-                plans={shown}
-                runs={runs.length}
-                planned={plans.size + problems.size}
-                problem={many ? null : ([...problems.values()][0] ?? null)}
-                busy={busy}
-                lacks={lacking}
-              />
-              {many && problems.size > 0 && !busy && <Refused problems={problems} />}
-              {!many && choices !== null && isEditFault([...problems.values()][0]) && (
+              <Plan plan={plan} one={one} problem={problem} busy={busy} lacks={lacking} />
+              {plan !== null && plan.refused.length > 0 && !busy && <Refused notes={plan.refused} />}
+              {!many && choices !== null && isEditFault(problem) && (
                 <Checkbox
                   label="Take the edit as it is, although it does not parse"
                   checked={choices.force}
                   onChange={(force) => change({ force })}
                 />
               )}
-              {asks.length > 0 && !busy && (
+              {asks !== null && !busy && (
                 <div className={css.confirm}>
-                  {asks.slice(0, 3).map((one) => (
-                    <p key={one.source_run}>{one.confirm}</p>
-                  ))}
-                  {asks.length > 3 && <p>and {plural(asks.length - 3, 'more run')} that did not fail</p>}
+                  <p>{asks}</p>
                   <Checkbox label="Start it all the same" checked={confirmed} onChange={setConfirmed} />
                 </div>
               )}
+              {fault !== null && <ProblemNote error={fault} />}
             </div>
           </div>
           {choices !== null && source.data && !isRetry(choices) && (
@@ -190,18 +182,24 @@ export default function RedriveDialog(props: RedriveDialogProps) {
   )
 }
 
-function isEditFault(problem: unknown): boolean {
-  return (problem as { code?: string } | undefined)?.code === 'edit.invalid'
+/** Of very many runs only the first are planned: the rest may be able. */
+function able(plan: { runs: number; planned: number; able: number } | null, runs: number): number {
+  return plan === null ? runs : plan.able + (plan.runs - plan.planned)
 }
 
-function Refused({ problems }: { problems: ReadonlyMap<string, unknown> }) {
+function isEditFault(problem: unknown): boolean {
+  return (problem as { code?: string } | null)?.code === 'edit.invalid'
+}
+
+function Refused({ notes }: { notes: readonly BulkNote[] }) {
+  const all = notes.reduce((sum, note) => sum + note.runs, 0)
   return (
-    <details className={css.details}>
-      <summary>{plural(problems.size, 'run')} cannot be re-run so: these are left out</summary>
+    <details className={css.details} open>
+      <summary>{plural(all, 'run')} cannot be re-run so and will be left out</summary>
       <ul>
-        {[...problems].slice(0, 50).map(([run, problem]) => (
-          <li key={run}>
-            <code>{run}</code> {problem instanceof Error ? problem.message : String(problem)}
+        {notes.slice(0, 20).map((note) => (
+          <li key={note.text}>
+            {note.text} <span className="quiet">({plural(note.runs, 'run')})</span>
           </li>
         ))}
       </ul>
@@ -209,17 +207,25 @@ function Refused({ problems }: { problems: ReadonlyMap<string, unknown> }) {
   )
 }
 
-function begin(run_id: string, choices: Choices, key: string, confirm: boolean): Promise<RunRow> {
+async function begin(sources: Sources, choices: Choices, key: string, confirm: boolean): Promise<Started> {
   const headers = { 'Idempotency-Key': key }
-  return isRetry(choices)
-    ? call('POST /api/v1/runs/{run_id}/retry', {
-        path: { run_id },
-        headers,
-        body: retryRequest(choices, confirm),
-      })
-    : call('POST /api/v1/runs/{run_id}/redrive', {
-        path: { run_id },
-        headers,
-        body: redriveRequest(choices, confirm),
-      })
+  if (isMany(sources)) {
+    return {
+      bulk: await call('POST /api/v1/bulks', { headers, body: bulkRequest(sources, choices, confirm) }),
+    }
+  }
+  const path = { run_id: sources.runs[0] as string }
+  return {
+    run: isRetry(choices)
+      ? await call('POST /api/v1/runs/{run_id}/retry', {
+          path,
+          headers,
+          body: retryRequest(choices, confirm),
+        })
+      : await call('POST /api/v1/runs/{run_id}/redrive', {
+          path,
+          headers,
+          body: redriveRequest(choices, confirm),
+        }),
+  }
 }

@@ -1,6 +1,7 @@
 /** What somebody chose in the redrive dialog, and the request that it becomes. Pure. */
 
 import type { PlanView, RedriveRequest, RetryRequest, RunRow, RunView } from '~/api/types'
+import { plural } from '~/components/format'
 
 export type Start = 'failed' | 'start' | 'at' | 'after'
 export type With = 'stored' | 'other'
@@ -131,7 +132,7 @@ export interface Totals {
   steps: number
 }
 
-export function totals(plans: readonly Pick<PlanView, 'steps'>[]): Totals {
+export function totals(plans: readonly { steps: readonly PlanView['steps'][number][] }[]): Totals {
   const found: Totals = { send: 0, delivered: 0, changed: 0, newer: 0, unknown: 0, steps: 0 }
   for (const step of plans.flatMap((plan) => plan.steps)) {
     found.steps++
@@ -146,7 +147,7 @@ export function totals(plans: readonly Pick<PlanView, 'steps'>[]): Totals {
 
 /** `Redrive: send 10 items`. */
 export function buttonText(kind: string, found: Totals | null, runs: number): string {
-  const many = runs > 1 ? ` ${runs} runs` : ''
+  const many = runs > 1 ? ` ${plural(runs, 'run')}` : ''
   if (found === null || found.steps === 0 || found.send === null) return `${kind}${many}`
-  return `${kind}${many}: ${found.send === 0 ? 'nothing to send' : `send ${found.send} ${found.send === 1 ? 'item' : 'items'}`}`
+  return `${kind}${many}: ${found.send === 0 ? 'nothing to send' : `send ${plural(found.send, 'item')}`}`
 }

@@ -1,23 +1,34 @@
-/** The plans of what is chosen, made anew as the choices change. */
+/** The plan of what is chosen, made anew as the choices change. The server plans: one run, or many as one job. */
 
 import { useEffect, useState } from 'react'
 import { call } from '~/api/client'
-import type { PlanView } from '~/api/types'
+import type { BulkPlan, BulkRequest, PlanView, RunsWhere } from '~/api/types'
 import { type Choices, isRetry, lacks, redriveRequest, retryRequest } from './choices'
-import { forEach } from './many'
+
+/** What is redriven: runs by id, or all that fit a filter. */
+export interface Sources {
+  runs: readonly string[]
+  where?: RunsWhere | undefined
+}
 
 export interface Plans {
-  /** The choices that these are the plans of. */
+  /** The choices that this is the plan of. */
   of: Choices | null
-  plans: ReadonlyMap<string, PlanView>
-  problems: ReadonlyMap<string, unknown>
+  plan: BulkPlan | null
+  /** Of one run: its own plan, with what is left out and why. */
+  one: PlanView | null
+  problem: unknown
   busy: boolean
 }
 
 const WAIT_MS = 250
-const NOTHING: Plans = { of: null, plans: new Map(), problems: new Map(), busy: false }
+const NOTHING: Plans = { of: null, plan: null, one: null, problem: null, busy: false }
 
-export function usePlans(runs: readonly string[], choices: Choices | null): Plans {
+export function isMany({ runs, where }: Sources): boolean {
+  return where !== undefined || runs.length > 1
+}
+
+export function usePlans(sources: Sources, choices: Choices | null): Plans {
   const [found, setFound] = useState<Plans>(NOTHING)
   const [first, setFirst] = useState(true)
   // biome-ignore lint/correctness/useExhaustiveDependencies: `first` only says how long to wait
@@ -33,22 +44,18 @@ export function usePlans(runs: readonly string[], choices: Choices | null): Plan
     const timer = setTimeout(
       () => {
         setFirst(false)
-        const plans = new Map<string, PlanView>()
-        const problems = new Map<string, unknown>()
-        const tell = (busy: boolean): void => {
-          if (!asked.signal.aborted)
-            setFound({ of: choices, plans: new Map(plans), problems: new Map(problems), busy })
+        const tell = (now: Partial<Plans>): void => {
+          if (!asked.signal.aborted) setFound({ ...NOTHING, of: choices, ...now })
         }
-        void forEach(
-          runs,
-          (run, signal) => plan(run, choices, signal),
-          (run, outcome) => {
-            if (outcome.state === 'done') plans.set(run, outcome.value)
-            if (outcome.state === 'failed') problems.set(run, outcome.problem)
-            if (runs.length > 1 && outcome.state !== 'works') tell(true)
-          },
-          asked.signal,
-        ).then(() => tell(false))
+        const planned = isMany(sources)
+          ? call('POST /api/v1/bulks/plan', {
+              body: bulkRequest(sources, choices, false),
+              signal: asked.signal,
+            }).then((plan) => tell({ plan }))
+          : planOne(sources.runs[0] as string, choices, asked.signal).then((one) =>
+              tell({ one, plan: asBulk(one) }),
+            )
+        planned.catch((problem: unknown) => tell({ problem }))
       },
       first ? 0 : WAIT_MS,
     )
@@ -56,11 +63,11 @@ export function usePlans(runs: readonly string[], choices: Choices | null): Plan
       clearTimeout(timer)
       asked.abort()
     }
-  }, [runs, choices])
+  }, [sources, choices])
   return found
 }
 
-function plan(run_id: string, choices: Choices, signal: AbortSignal): Promise<PlanView> {
+function planOne(run_id: string, choices: Choices, signal: AbortSignal): Promise<PlanView> {
   return isRetry(choices)
     ? call('POST /api/v1/runs/{run_id}/retry/plan', {
         path: { run_id },
@@ -72,4 +79,27 @@ function plan(run_id: string, choices: Choices, signal: AbortSignal): Promise<Pl
         body: redriveRequest(choices, false),
         signal,
       })
+}
+
+export function bulkRequest({ runs, where }: Sources, choices: Choices, confirm: boolean): BulkRequest {
+  return {
+    ...(where ? { where } : { runs: [...runs] }),
+    ...(isRetry(choices)
+      ? { retry: retryRequest(choices, confirm) }
+      : { redrive: redriveRequest(choices, confirm) }),
+    confirm,
+  }
+}
+
+/** The plan of one run in the form of one of many. */
+export function asBulk(plan: PlanView): BulkPlan {
+  return {
+    runs: 1,
+    planned: 1,
+    able: 1,
+    steps: plan.steps,
+    warnings: plan.warnings.map((text) => ({ text, runs: 1, first: [] })),
+    refused: [],
+    confirm: plan.confirm ?? null,
+  }
 }

@@ -12,9 +12,11 @@ interface Props {
   row: RunRow
   onRetry(): void
   onStop(): void
+  /** Where the run may be deleted. */
+  onDelete?: (() => void) | undefined
 }
 
-export function RunMenu({ row, onRetry, onStop }: Props) {
+export function RunMenu({ row, onRetry, onStop, onDelete }: Props) {
   const navigate = useNavigate()
   const [redriving, setRedriving] = useState(false)
   const ended = hasEnded(row)
@@ -47,6 +49,7 @@ export function RunMenu({ row, onRetry, onStop }: Props) {
       hint: 'The run as JSON',
     },
   )
+  if (onDelete) items.push({ label: 'Delete…', icon: 'trash', danger: true, disabled: !ended, act: onDelete })
   return (
     <>
       <Menu label={`Actions of ${row.id}`} items={items} />

@@ -16,7 +16,6 @@ import { Duration, Time } from '~/components/Values'
 import { usePart, useTitle, useView } from '~/routes/hooks'
 import { useKeys } from '~/shell/shortcuts'
 import { hasEnded, stepToShow, tabToShow } from './model'
-import { RetrySlot } from './RetrySlot'
 import { RunMenu } from './RunMenu'
 import css from './run.module.css'
 import { StepList } from './StepList'
@@ -145,7 +144,7 @@ function Shown({ run }: { run: RunView }) {
           </p>
         )}
       </div>
-      {dialog === 'retry' && <RetrySlot runs={[run.id]} onClose={() => setDialog(null)} />}
+      {dialog === 'retry' && <RedriveSlot runs={[run.id]} kind="retry" onClose={() => setDialog(null)} />}
       {dialog === 'redrive' && (
         <RedriveSlot
           runs={[run.id]}

@@ -1,8 +1,9 @@
 /** The run log: every run, why it failed, and what can be done about it. */
 
 import { Link, useNavigate } from '@tanstack/react-router'
-import { useCallback, useMemo, useState } from 'react'
-import type { RunRow } from '~/api/types'
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useCan } from '~/api/me'
+import type { RunRow, RunsWhere } from '~/api/types'
 import { Button } from '~/components/Button'
 import { type Column, DataTable } from '~/components/DataTable'
 import { Empty } from '~/components/Empty'
@@ -11,15 +12,17 @@ import { Loading } from '~/components/Loading'
 import { ProblemNote } from '~/components/ProblemNote'
 import { StatusIcon } from '~/components/StatusIcon'
 import { RedriveSlot } from '~/components/slots'
+import { toast } from '~/components/Toasts'
 import { Bytes, Duration, Time } from '~/components/Values'
 import { useTitle, useView } from '~/routes/hooks'
 import { CauseOf } from './CauseOf'
 import { FlowFilter, StatusFilter, TextFilter, TimeFilter, TriggerFilter } from './filters'
-import { type Entry, FILTERS, filtered, folded, hasEnded, shortly } from './model'
-import { RetrySlot } from './RetrySlot'
+import { type Entry, FILTERS, filtered, folded, hasEnded, shortly, whereOf } from './model'
 import { RunMenu } from './RunMenu'
+import { type Reach, reached, readsOn } from './readOn'
 import css from './run.module.css'
 import { StopDialog } from './StopDialog'
+import { saveRuns } from './saveRuns'
 import { useRuns } from './useRuns'
 
 const QUICK: [label: string, view: Record<string, string>][] = [
@@ -29,17 +32,22 @@ const QUICK: [label: string, view: Record<string, string>][] = [
   ['Waiting', { status: 'queued' }],
 ]
 
+const DeleteDialog = lazy(() => import('./DeleteDialog'))
+
 const OFF = Object.fromEntries(FILTERS.map((name) => [name, null]))
 
 export default function RunsPage() {
   useTitle('Run log')
   const [view, change] = useView()
   const navigate = useNavigate()
-  const { rows, error, isPending, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useRuns(view)
+  const { rows, error, isPending, refetch, of, pages, isPlaceholderData, ...more } = useRuns(view)
+  const { hasNextPage, isFetching, isFetchingNextPage, fetchNextPage } = more
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
-  const [retrying, setRetrying] = useState<string[] | null>(null)
-  const [redriving, setRedriving] = useState<string[] | null>(null)
+  const can = useCan()
+  const mayDelete = can('administer')
+  const [again, setAgain] = useState<Again | null>(null)
+  const [deleting, setDeleting] = useState<RunRow[] | null>(null)
   const [stopping, setStopping] = useState<string[] | null>(null)
   const entries = useMemo(() => folded(rows, open), [rows, open])
 
@@ -50,9 +58,21 @@ export default function RunsPage() {
       return after
     })
   }, [])
+  const now: Reach = { of, entries: entries.length, rows: rows.length, pages }
+  const reach = useRef<Reach | null>(null)
+  if (!isPlaceholderData) reach.current = reached(reach.current, now)
+  const goesOn = hasNextPage && readsOn(reach.current ?? now, now)
   const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage])
+    if (goesOn && !isFetching) void fetchNextPage()
+  }, [goesOn, isFetching, fetchNextPage])
+  // A table without a row has no end that could come into sight.
+  useEffect(() => {
+    if (rows.length === 0) onEnd()
+  }, [rows.length, onEnd])
+  const readOn = (): void => {
+    reach.current = now
+    void fetchNextPage()
+  }
   const openRun = useCallback((entry: Entry) => void navigate({ to: `/runs/${entry.row.id}` }), [navigate])
 
   // A folded entry stands for all of its runs.
@@ -84,7 +104,7 @@ export default function RunsPage() {
         head: 'Flow',
         width: '15%',
         filter: (close) => <FlowFilter view={view} change={change} close={close} />,
-        filtered: Boolean(view.flow || view.version),
+        filtered: Boolean(view.flow || view.version || view.label),
         cell: ({ row }) => (
           <Link to={`/runs/${row.id}` as string} className={css.flow} title={row.id}>
             {row.flow} <span className="quiet small">v{row.version}</span>
@@ -96,7 +116,7 @@ export default function RunsPage() {
         id: 'cause',
         head: 'What happened',
         filter: (close) => <TextFilter view={view} change={change} close={close} />,
-        filtered: Boolean(view.text),
+        filtered: Boolean(view.text || view.value),
         wide: true,
         cell: (entry) => <CauseOf entry={entry} open={open.has(entry.row.id)} onToggle={toggle} />,
       },
@@ -149,12 +169,19 @@ export default function RunsPage() {
         head: '',
         width: '48px',
         cell: ({ row }) => (
-          <RunMenu row={row} onRetry={() => setRetrying([row.id])} onStop={() => setStopping([row.id])} />
+          <RunMenu
+            row={row}
+            onRetry={() => setAgain({ kind: 'retry', runs: [row.id] })}
+            onStop={() => setStopping([row.id])}
+            onDelete={mayDelete ? () => setDeleting([row]) : undefined}
+          />
         ),
       },
     ],
-    [view, change, open, toggle],
+    [view, change, open, toggle, mayDelete],
   )
+  // All that is listed is chosen, and the list goes on: a filter can stand for the rest.
+  const whole = hasNextPage && chosen.length >= rows.length
 
   return (
     <div className="page-full">
@@ -193,16 +220,40 @@ export default function RunsPage() {
             kind="primary"
             icon="retry"
             disabled={ended.length === 0}
-            onClick={() => setRetrying(ended)}
+            onClick={() => setAgain({ kind: 'retry', runs: ended })}
           >
             Retry {ended.length > 0 ? count(ended.length) : ''}
           </Button>
-          <Button icon="redrive" disabled={ended.length === 0} onClick={() => setRedriving(ended)}>
+          <Button
+            icon="redrive"
+            disabled={ended.length === 0}
+            onClick={() => setAgain({ kind: 'redrive', runs: ended })}
+          >
             Redrive {ended.length > 0 ? count(ended.length) : ''}
           </Button>
           <Button icon="stop" disabled={live.length === 0} onClick={() => setStopping(live)}>
             Stop {live.length > 0 ? count(live.length) : ''}
           </Button>
+          {mayDelete && (
+            <Button
+              icon="trash"
+              disabled={ended.length === 0}
+              onClick={() => setDeleting(chosen.map((id) => byId.get(id) as RunRow))}
+            >
+              Delete {ended.length > 0 ? count(ended.length) : ''}
+            </Button>
+          )}
+          <Button icon="download" onClick={() => void saveRuns(chosen).catch(toast.problem)}>
+            Download {count(chosen.length)}
+          </Button>
+          {whole && (
+            <Button
+              icon="retry"
+              onClick={() => setAgain({ kind: 'retry', runs: ended, where: whereOf(view, Date.now()) })}
+            >
+              Retry all that fit the filters
+            </Button>
+          )}
           <Button kind="bare" onClick={() => setSelected(new Set())}>
             Select none
           </Button>
@@ -226,9 +277,24 @@ export default function RunsPage() {
           onEnd={onEnd}
           rowHeight={48}
           rowClass={(entry) => (entry.of ? (css.taken ?? '') : '')}
-          foot={isFetchingNextPage ? <Loading what="Reading on" /> : null}
+          busy={isPlaceholderData}
+          of={of}
+          foot={
+            isFetchingNextPage ? (
+              <Loading what={rows.length === 0 ? 'Looking further back' : 'Reading on'} />
+            ) : hasNextPage && !goesOn ? (
+              <p className={css.further}>
+                {rows.length === 0
+                  ? 'None among the newest runs.'
+                  : `${plural(rows.length, 'run')} read, the others are older.`}
+                <Button icon="down" onClick={readOn}>
+                  Look further back
+                </Button>
+              </p>
+            ) : null
+          }
           empty={
-            filtered(view) ? (
+            hasNextPage ? null : filtered(view) ? (
               <Empty icon="filter" title="No run fits these filters">
                 Take a filter away, or clear them all.
               </Empty>
@@ -240,24 +306,27 @@ export default function RunsPage() {
           }
         />
       )}
-      {retrying && (
-        <RetrySlot
-          runs={retrying}
-          onClose={() => setRetrying(null)}
-          onStarted={() => setSelected(new Set())}
-        />
+      {again && (
+        <RedriveSlot {...again} onClose={() => setAgain(null)} onStarted={() => setSelected(new Set())} />
       )}
-      {redriving && (
-        <RedriveSlot
-          runs={redriving}
-          kind="redrive"
-          onClose={() => setRedriving(null)}
-          onStarted={() => setSelected(new Set())}
-        />
+      {deleting && (
+        <Suspense fallback={null}>
+          <DeleteDialog
+            rows={deleting}
+            onClose={() => setDeleting(null)}
+            onDeleted={() => setSelected(new Set())}
+          />
+        </Suspense>
       )}
       {stopping && <StopDialog runs={stopping} onClose={() => setStopping(null)} />}
     </div>
   )
+}
+
+interface Again {
+  kind: 'retry' | 'redrive'
+  runs: string[]
+  where?: RunsWhere
 }
 
 function keyOf(entry: Entry): string {

@@ -63,6 +63,9 @@ export function FlowFilter({ view, change, close }: Props) {
   })
   const names = flows.data?.items.map((flow) => flow.name) ?? []
   const all = view.flow && !names.includes(view.flow) ? [view.flow, ...names] : names
+  const known = new Set(flows.data?.items.flatMap((flow) => flow.labels ?? []))
+  if (view.label) known.add(view.label)
+  const labels = [...known].sort()
   return (
     <div className="choices">
       <Field label="Flow">
@@ -71,6 +74,16 @@ export function FlowFilter({ view, change, close }: Props) {
           options={[{ value: '', label: 'All flows' }, ...all.map((name) => ({ value: name, label: name }))]}
           onChange={(flow) => {
             change({ flow })
+            close()
+          }}
+        />
+      </Field>
+      <Field label="Label">
+        <Select
+          value={view.label ?? ''}
+          options={[{ value: '', label: 'Any label' }, ...labels]}
+          onChange={(label) => {
+            change({ label })
             close()
           }}
         />
@@ -97,13 +110,22 @@ export function TriggerFilter({ view, change, close }: Props) {
 
 export function TextFilter({ view, change, close }: Props) {
   return (
-    <TextForm
-      label="Text in the message, the flow or the id"
-      name="text"
-      view={view}
-      change={change}
-      close={close}
-    />
+    <div className="choices">
+      <TextForm
+        label="Text in the message, the flow or the id"
+        name="text"
+        view={view}
+        change={change}
+        close={close}
+      />
+      <TextForm
+        label="Tracked value, such as an order's id"
+        name="value"
+        view={view}
+        change={change}
+        close={close}
+      />
+    </div>
   )
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { RunRow, StepRunView } from '~/api/types'
 import {
+  deletable,
+  filtered,
   folded,
   instantOf,
   merged,
@@ -9,8 +11,8 @@ import {
   shortly,
   stepToShow,
   tabToShow,
-  totals,
   waterfall,
+  whereOf,
 } from './model'
 
 const NOW = Date.parse('2026-11-23T12:00:30Z')
@@ -139,10 +141,21 @@ test('a message begins with what tells most', () => {
   expect(shortly('assert failed')).toBe('assert failed')
 })
 
-test('plans are added up, and one that cannot know says so', () => {
-  const plans = [
-    { steps: [{ to_send: 10, delivered: 40, changed: 0, unknown: 1 }] },
-    { steps: [{ to_send: null, delivered: null, changed: null, unknown: null }] },
-  ]
-  expect(totals(plans)).toEqual({ toSend: 10, delivered: 40, changed: 0, unknown: 1, uncertain: true })
+test('a label and a tracked value stand in the address too', () => {
+  expect(queryOf({ label: 'erp', value: '1042' }, NOW)).toEqual({ label: 'erp', value: '1042' })
+  expect(filtered({ value: '1042' })).toBe(true)
+  expect(whereOf({ status: 'failure', order: 'oldest', since: '1h' }, NOW)).toEqual({
+    status: 'failure',
+    since: new Date(Math.floor((NOW - 3_600_000) / 60_000) * 60_000).toISOString(),
+  })
+})
+
+test('what is pinned or goes on is not deleted', () => {
+  const rows = [
+    { id: 'r1', status: 'success', pinned: false },
+    { id: 'r2', status: 'failure', pinned: true },
+    { id: 'r3', status: 'running', pinned: false },
+    { id: 'r4', status: 'stopped', pinned: false },
+  ] as const
+  expect(deletable(rows, new Set(['r4']))).toEqual({ runs: ['r1'], pinned: 1, unfinished: 1 })
 })

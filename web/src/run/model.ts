@@ -1,9 +1,11 @@
 /** What the run log shows: filters as the address holds them, equal causes folded, live rows merged. Pure. */
 
-import type { RunRow, StepRunView } from '~/api/types'
+import type { RunRow, RunsWhere, StepRunView } from '~/api/types'
 import type { View } from '~/routes/view'
 
-export const PAGE = 100
+/** The first page is what is seen at once; what is scrolled to comes in larger ones. */
+export const PAGE = 50
+export const FURTHER = 100
 export const FAILED: readonly RunRow['status'][] = ['failure', 'partial_success', 'stopped']
 const RED: readonly string[] = ['failure', 'partial_success']
 const ENDED: readonly string[] = ['success', 'partial_success', 'failure', 'stopped']
@@ -17,6 +19,8 @@ export interface RunQuery {
   warnings?: boolean
   since?: string
   until?: string
+  label?: string
+  value?: string
   unhealed?: boolean
   oldest?: boolean
 }
@@ -47,6 +51,8 @@ export function queryOf(view: View, now: number): RunQuery {
     warnings: view.warnings === 'yes' ? true : undefined,
     since: instantOf(view.since, now),
     until: instantOf(view.until, now),
+    label: view.label || undefined,
+    value: view.value || undefined,
     unhealed: view.healed === 'no' ? true : undefined,
     oldest: view.order === 'oldest' ? true : undefined,
   }
@@ -63,6 +69,8 @@ export const FILTERS = [
   'warnings',
   'since',
   'until',
+  'label',
+  'value',
   'healed',
 ] as const
 
@@ -187,31 +195,21 @@ export function tabToShow(step: StepRunView): PanelTab {
   return 'logs'
 }
 
-export interface PlanTotals {
-  toSend: number
-  delivered: number
-  changed: number
-  unknown: number
-  /** A count that cannot be known before the run. */
-  uncertain: boolean
+/** The filters of the address as a bulk takes them. */
+export function whereOf(view: View, now: number): RunsWhere {
+  const { oldest: _, ...where } = queryOf(view, now)
+  return where
 }
 
-type PlanStep = {
-  to_send: number | null
-  delivered: number | null
-  changed: number | null
-  unknown: number | null
-}
-
-/** What several plans would send, all together. */
-export function totals(plans: readonly { steps: readonly PlanStep[] }[]): PlanTotals {
-  const sum: PlanTotals = { toSend: 0, delivered: 0, changed: 0, unknown: 0, uncertain: false }
-  for (const step of plans.flatMap((plan) => plan.steps)) {
-    sum.toSend += step.to_send ?? 0
-    sum.delivered += step.delivered ?? 0
-    sum.changed += step.changed ?? 0
-    sum.unknown += step.unknown ?? 0
-    if (step.to_send === null) sum.uncertain = true
+/** Of some runs those that may be deleted; how many are pinned, how many have not ended. */
+export function deletable(
+  rows: readonly Pick<RunRow, 'id' | 'status' | 'pinned'>[],
+  left: ReadonlySet<string>,
+): { runs: string[]; pinned: number; unfinished: number } {
+  const ended = rows.filter(hasEnded)
+  return {
+    runs: ended.filter((row) => !row.pinned && !left.has(row.id)).map((row) => row.id),
+    pinned: ended.filter((row) => row.pinned).length,
+    unfinished: rows.length - ended.length,
   }
-  return sum
 }

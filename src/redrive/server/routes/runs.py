@@ -29,6 +29,7 @@ from redrive.service.views import (
     Overview,
     Page,
     PayloadView,
+    PlanView,
     RunRow,
     RunStatus,
     RunView,
@@ -67,6 +68,36 @@ async def start(
 
 
 @router.post(
+    "/flows/{name}/runs/plan",
+    summary="Plan a run of a flow",
+    response_model=PlanView,
+    responses=problems(404, 409, 410),
+)
+async def plan_start(
+    service: Service,
+    name: Annotated[str, Path(max_length=300)],
+    body: StartRequest,
+    trigger: StartedBy = "api",
+) -> Response:
+    """What a start would send, with data or without. What a pull will find is not known before. Nothing
+    is started.
+    """
+    return answer(await service.runs.plan(name, body, trigger=trigger))
+
+
+@router.post(
+    "/runs/plan",
+    summary="Plan a run of a document",
+    response_model=PlanView,
+    responses=problems(404, 409, 410, 413),
+)
+async def plan_document(service: Service, body: StartDocumentBody) -> Response:
+    """What a run of a flow document would send. Nothing is started or stored."""
+    filename, text = body.document.pair()
+    return answer(await service.runs.plan_document(text, filename, body.request()))
+
+
+@router.post(
     "/runs",
     summary="Start a run of a document",
     status_code=201,
@@ -102,6 +133,8 @@ async def list_runs(
     version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     warnings: Annotated[bool | None, Query(description="Only runs with, or without, warnings.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Queued before this instant.")] = None,
+    label: Annotated[str | None, Query(max_length=100, description="A label of the flow.")] = None,
+    value: Annotated[str | None, Query(max_length=1000, description="A value that the run tracked.")] = None,
     unhealed: Annotated[bool, Query(description="Without failures that a later run made good.")] = False,
     oldest: Annotated[bool, Query(description="The oldest first.")] = False,
     brief: Annotated[bool, Query(description="With what went through each, and why it failed.")] = False,
@@ -120,6 +153,8 @@ async def list_runs(
         version=version,
         warnings=warnings,
         until=until_at,
+        label=label,
+        value=value,
         unhealed=unhealed,
         oldest=oldest,
         brief=brief,

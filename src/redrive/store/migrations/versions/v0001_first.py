@@ -79,6 +79,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buckets")),
     )
     op.create_table(
+        "bulk_runs",
+        sa.Column("bulk_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("source_run", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("problem", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("bulk_id", "position", name=op.f("pk_bulk_runs")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "bulks",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("actor", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("state", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("per_minute", sa.Integer(), nullable=True),
+        sa.Column("runs", sa.Integer(), nullable=False),
+        sa.Column("request", sa.LargeBinary(), nullable=True),
+        sa.Column("problem", sa.LargeBinary(), nullable=True),
+        sa.Column("start_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bulks")),
+        sa.UniqueConstraint("start_key", name=op.f("uq_bulks_start_key")),
+    )
+    op.create_table(
         "cache_pages",
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False

@@ -32,6 +32,8 @@ class Case:
 def read_cases(junit: Path) -> list[Case]:
     cases = []
     for node in ET.parse(junit).iter("testcase"):
+        if not node.get("name"):
+            continue  # it was under way when the run was cut off
         name = f"{node.get('classname', '')}::{node.get('name', '')}"
         end = next((child for child in node if child.tag in {"failure", "error", "skipped"}), None)
         outcome = "passed" if end is None else {"skipped": "skipped"}.get(end.tag, "failed")

@@ -12,9 +12,11 @@ from benchmarks import (
     bench_keeping,
     bench_log,
     bench_page,
+    bench_plan,
     bench_profile,
     bench_reference,
     bench_responsive,
+    bench_resume,
     bench_search,
     bench_shapes,
     bench_stream,
@@ -28,6 +30,8 @@ TITLES = {
     "stream": "Large payloads and long runs",
     "responsive": "A server at rest and at work",
     "log": "A long run log",
+    "plan": "Plans of many items",
+    "resume": "Going on after kill -9",
     "tree": "Validating a deep flow",
     "shapes": "Each item-wise shape beside a loop",
     "search": "Finding in a large store",
@@ -52,6 +56,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--payloads", type=int, default=1_000_000, help="payloads of the store that is searched (1,000,000)"
     )
+    parser.add_argument("--items", type=int, default=10_000, help="items of a plan (10,000)")
     parser.add_argument("--fill-minutes", type=float, default=math.inf, help="most time for filling it")
     parser.add_argument(
         "--store", type=Path, help="keep the store that is searched, or the run log, here and use it again"
@@ -75,6 +80,10 @@ def main(given: list[str]) -> None:  # noqa: C901, PLR0912 - one line for each b
                 lines = bench_responsive.main(folder, payload_mb=asked.payload_mb)
             elif name == "log":
                 lines = bench_log.main(asked.store or folder, runs=asked.log_runs)
+            elif name == "plan":
+                lines = bench_plan.main(folder, items=asked.items)
+            elif name == "resume":
+                lines = bench_resume.main(folder, rounds=asked.rounds)
             elif name == "tree":
                 lines = bench_tree.main()
             elif name == "search":

@@ -56,6 +56,11 @@ class Server:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
+    def kill(self) -> None:
+        """As the power going: no chance to tidy up. What helpers it has end with it."""
+        self._process.kill()
+        self._process.wait(START_S)
+
     def calls(self) -> Calls:
         assert self._address.hostname is not None
         self._calls.append(Calls(self._address.hostname, self._address.port or 80, self._token))

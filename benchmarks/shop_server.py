@@ -7,6 +7,7 @@ Every answer brings new order ids, whoever asks: deliveries are never ones that 
     GET  /orders?count=10            10 orders
     GET  /orders?count=250&page=3&pages=400    page 3 of 400; pages after the last are empty
     POST /orders                     takes orders
+    POST /orders?refused=1           refuses them with 422
     GET  /stats                      what it has seen so far, and the CPU time that it took
 """
 
@@ -119,7 +120,10 @@ class Connection(asyncio.Protocol):
         shop = self._shop
         if self._parser.get_method() == b"POST":
             shop.posts += 1
-            self._answer(201, b'{"status":"accepted","receipt":"%08d"}' % shop.posts)
+            if b"refused=1" in self._url:
+                self._answer(422, b'{"error":"refused"}')
+            else:
+                self._answer(201, b'{"status":"accepted","receipt":"%08d"}' % shop.posts)
             return
         path, _, query = self._url.decode().partition("?")
         if path == "/stats":
@@ -138,7 +142,7 @@ class Connection(asyncio.Protocol):
         self._answer(200, body)
 
     def _answer(self, status: int, body: bytes) -> None:
-        reason = {200: b"OK", 201: b"Created"}[status]
+        reason = {200: b"OK", 201: b"Created", 422: b"Unprocessable Entity"}[status]
         self._transport.write(
             b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
             % (status, reason, len(body), body)

@@ -84,9 +84,7 @@ class Execution:
         """Execute the flow's steps. A start arrives at the first one, unless the plan begins elsewhere."""
         arriving = self._plan.inputs if not self._plan.begins else NOTHING
         if self._plan.inputs and not self._plan.begins:
-            self._steps.buckets.hold(
-                self._plan.inputs
-            )  # what was handed over in memory stays until it is read
+            self._steps.buckets.hold(self._plan.inputs)  # handed over in memory: until it is read
         tree = Tree(self._steps)
         await tree.list(self._built.flow.steps, arriving, self._scope(), caught=False)
 

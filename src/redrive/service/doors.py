@@ -25,7 +25,7 @@ from redrive.triggers.webhook import Hook
 
 SECRETS_KEPT_S = 5.0
 OWNERS_KEPT_S = 0.1
-"""Of use to many callers at once only: a look-up lets go of the interpreter, and each may wait for its turn."""
+"""For many callers at once only: each look-up lets go of the interpreter, and waits for its turn."""
 FLOWS_KEPT = 256
 KINDS: Mapping[str, type[Hook]] = {"webhook": Hook, "callback": CallbackHook}
 

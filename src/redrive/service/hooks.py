@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 from blake3 import blake3
@@ -321,23 +321,27 @@ class Hooks:
             draft.write(transaction, hook.kind, now)
             return _Queued(run.id, now, fresh=True)
 
-        handed = kernel.deps.contents.handed
-        for bucket, young in draft.buckets.items():
-            # Before the commit: the runner may see the run in the store before this task goes on.
-            handed.keep(bucket, young)
-        queued = None
-        try:
-            # Past `kernel.write`: nothing here asks who acts.
-            queued = await kernel.deps.committer.submit(work)
-        finally:
-            if queued is None or not queued.fresh:
-                for bucket in draft.buckets:
-                    handed.take(bucket)
+        queued = await self._commit(draft, work)
         if queued.fresh:
             failpoints.hit("start.queued")
             self._queued += 1
             self._starts.changed(run)
             kernel.wake()
+        return queued
+
+    async def _commit(self, draft: Draft, work: Callable[[Transaction], _Queued]) -> _Queued:
+        """The body is in memory for the run, which the runner may see in the store before this goes on."""
+        deps = self._kernel.deps
+        handed = deps.contents.handed
+        for bucket, young in draft.buckets.items():
+            handed.keep(bucket, young)
+        queued = None
+        try:
+            queued = await deps.committer.submit(work)  # past `kernel.write`: nothing asks who acts
+        finally:
+            if queued is None or not queued.fresh:
+                for bucket in draft.buckets:
+                    handed.take(bucket)
         return queued
 
 

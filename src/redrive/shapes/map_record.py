@@ -288,7 +288,10 @@ class Mapper:
             self._asked = True  # the other fields say first what they look up
             return NULL
         if value is MISSING:
-            raise SkipItem
+            if functions.leaves_out:
+                raise SkipItem
+            self._nothing(field)
+            return NULL
         return encode(value)
 
 

@@ -19,6 +19,7 @@ from redrive.engine.clock import Clock
 from redrive.server.app import create_app
 from redrive.server.auth import Access
 from redrive.service.app import open_service
+from redrive.service.hooks import PRESSED_CALLS
 from redrive.service.queue_views import PauseRequest
 from redrive.service.views import RetryRequest, StartRequest
 from redrive.settings import load
@@ -325,6 +326,50 @@ async def test_answers_of_other_media_types(world):
     answer = await world.http.post("/hooks/intake", json={"challenge": "c1"})
     assert (answer.text, answer.headers["content-type"]) == ("hello c1", "text/plain")
     assert (await world.http.post("/hooks/intake", content=b"no json")).text == "hello "
+
+
+async def test_a_run_begins_with_the_body_that_its_call_brought(world, monkeypatch):
+    """It is in memory already: a run of a small body does not look it up in the store again."""
+    await world.deploy("open: true")
+
+    def looks(*_arguments, **_named):
+        raise AssertionError("the bucket is read from the store")
+
+    monkeypatch.setattr("redrive.store.runs.totals", looks)
+    monkeypatch.setattr("redrive.store.runs.payloads_from", looks)
+    run_id = (await world.http.post("/hooks/intake", json=[1, 2])).json()["run"]
+    assert (await world.service.runs.wait(run_id, 20)).status == "success"
+
+
+async def test_runs_rest_while_many_callers_wait(world, monkeypatch):
+    monkeypatch.setattr("redrive.service.hooks.PRESSED_S", 60.0)
+    hooks = world.service.hooks
+    assert not hooks.pressed()
+    hooks._calls = PRESSED_CALLS
+    assert hooks.pressed()
+    hooks._calls = 0  # they were answered together, and call again
+    assert hooks.pressed()
+    hooks._pressed_until = float("-inf")
+    assert not hooks.pressed()
+
+
+async def test_runs_go_on_while_many_callers_wait(world):
+    """They take less of the process then, and not nothing."""
+    await world.deploy("open: true")
+    world.service.hooks._calls = PRESSED_CALLS
+    started = [(await world.http.post("/hooks/intake", json={"id": n})).json()["run"] for n in range(4)]
+    ended = [await world.service.runs.wait(run_id, 20) for run_id in started]
+    assert {row.status for row in ended} == {"success"}
+
+
+async def test_many_callers_look_their_flow_up_together(world, monkeypatch):
+    await world.deploy("open: true")
+    monkeypatch.setattr("redrive.service.doors.OWNERS_KEPT_S", 60.0)
+    doors = world.service.hooks.doors
+    first = doors.find(["intake"], pressed=True).owner
+    await world.service.flows.enable("intake", enabled=False)
+    assert doors.find(["intake"], pressed=True).owner is first
+    assert not doors.find(["intake"]).owner.enabled
 
 
 async def test_a_full_queue_sends_callers_away_until_it_is_shorter(tmp_path):

@@ -310,3 +310,30 @@ def test_a_map_is_compiled_once() -> None:
     shape = Map(fields=[{"to": "a", "from": "b"}])
     assert shape.compiled is shape.compiled
     assert shape == Map.model_validate(shape.model_dump(by_alias=True, exclude_unset=True))
+
+
+@pytest.mark.parametrize("function", ["first", "last", {"element": 3}])
+async def test_a_function_that_finds_nothing_is_a_missing_value(function):
+    """An empty list has no first element: `missing` of the field says what that is, as of a path."""
+    given = [{"id": 1, "tags": []}, {"id": 2, "tags": ["a", "b", "c", "d"]}]
+
+    def fields(**more):
+        return [{"to": "id", "from": "id"}, {"to": "tag", "from": "tags", "do": [function]} | more]
+
+    (kept,) = (await run_shape(Map(fields=fields()), [given])).values
+    assert [one["id"] for one in kept] == [1, 2]
+    assert kept[0]["tag"] is None
+    (kept,) = (await run_shape(Map(fields=fields(missing="skip_item")), [given])).values
+    assert [one["id"] for one in kept] == [2]
+    result = await run_shape(Map(fields=fields(missing="error")), [given])
+    assert result.error is not None
+    assert result.error.code == "field.missing"
+
+
+async def test_a_look_up_may_leave_its_item_out():
+    table = {"table": "countries", "missing": "skip_item"}
+    fields = [{"to": "country", "from": "code", "do": [{"lookup": table}]}]
+    given = [{"code": "GB"}, {"code": "XX"}]
+    ctx = MemoryContext(lookups={"countries": {"GB": "United Kingdom"}})
+    result = await run_shape(Map(fields=fields), [given], ctx=ctx)
+    assert result.values == [[{"country": "United Kingdom"}]]

@@ -46,10 +46,10 @@ class Functions:
 
     `lookups`: the tables that are named as they are. `scripts`: the code of scripts, each with its place
     in the list. `looks_up`: whether the functions need
-    `References` in their scope.
+    `References` in their scope. `leaves_out`: a look-up among them may ask that its item is left out.
     """
 
-    __slots__ = ("_steps", "looks_up", "lookups", "roots", "scripts", "source")
+    __slots__ = ("_steps", "leaves_out", "looks_up", "lookups", "roots", "scripts", "source")
 
     def __init__(
         self, source: Any, steps: tuple[Callable[[Any, Scope], Any], ...], roots: frozenset[str]
@@ -59,6 +59,7 @@ class Functions:
         self.looks_up = ROOT in roots
         self.lookups = frozenset(_lookups(source)) if self.looks_up else frozenset()
         self.scripts = tuple(_scripts(source, "")) if self.looks_up else ()
+        self.leaves_out = self.looks_up and _leaves_out(source)
         self._steps = steps
 
     @staticmethod
@@ -178,6 +179,12 @@ def _lookups(document: Any) -> Iterator[str]:
             table = written.get("table") if isinstance(written, Mapping) else written
             if isinstance(table, str) and "{{" not in table:
                 yield table
+
+
+def _leaves_out(document: Any) -> bool:
+    """Whether a function here ends as missing on request; within `each` only an element would."""
+    written = [value for entry in document if isinstance(entry, Mapping) for value in entry.values()]
+    return any(isinstance(one, Mapping) and one.get("missing") == "skip_item" for one in written)
 
 
 def _scripts(document: Any, place: str) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    bench_keeping,
     bench_log,
     bench_page,
     bench_plan,
@@ -34,6 +35,7 @@ TITLES = {
     "tree": "Validating a deep flow",
     "shapes": "Each item-wise shape beside a loop",
     "search": "Finding in a large store",
+    "keeping": "Backup, restore, retention and erasing",
     "webhook": "Webhooks that are durable and answered",
     "profile": "Where the CPU of the small run goes",
     "page": "The web page",
@@ -88,6 +90,8 @@ def main(given: list[str]) -> None:  # noqa: C901, PLR0912 - one line for each b
                 lines = bench_search.main(
                     asked.store or folder, payloads=asked.payloads, within_s=asked.fill_minutes * 60
                 )
+            elif name == "keeping":
+                lines = bench_keeping.main(folder, payloads=min(asked.payloads, 200_000))
             elif name == "page":
                 lines = bench_page.main(folder, store=asked.store, small=asked.small)
             elif name == "profile":

@@ -107,10 +107,6 @@ class Condition:
         """
         return self._node.holds(self._fields.read(raw), scope)
 
-    def test_value(self, value: Any, scope: Scope = _NO_SCOPE) -> bool:
-        """As `test`, for a decoded value."""
-        return self._node.holds(tuple(path.value(value) for path in self.paths), scope)
-
     def explain(self, raw: Any, scope: Scope = _NO_SCOPE) -> list[Compared]:
         """Every comparison that stands in it, in order, and how it came out. Errors: as `test`."""
         found: list[Compared] = []

@@ -12,9 +12,7 @@ from typing import Final
 RUN: Final = "r"
 PAYLOAD: Final = "p"
 DELIVERY: Final = "d"
-EXCHANGE: Final = "x"
 TOKEN: Final = "t"  # noqa: S105 (a letter)
-BUCKET: Final = "b"
 ACCOUNT: Final = "u"
 SESSION: Final = "s"
 AUDIT: Final = "a"

@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from redrive.registry import Registry
 
 
-def parse_renames(pairs: list[str]) -> dict[str, str]:
-    """What `--map NAME=OTHER` options say. Errors: `usage`."""
-    renames: dict[str, str] = {}
-    for pair in pairs:
-        name, sign, other = pair.partition("=")
-        if not (name and sign and other) or renames.setdefault(name, other) != other:
-            raise UsageError(f"--map {pair}: expected NAME=OTHER, each name once")
-    return renames
-
-
 def rename_connections(document: Document, renames: Mapping[str, str], registry: Registry) -> str:
     """The document's text with connections renamed; every other character of it stays.
 

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import encode
-from redrive.store import ledger, notices, pools, tables
+from redrive.store import bulks, ledger, notices, pools, tables
 from redrive.store.audit import INSERT_AUDIT
 from redrive.store.committer import Transaction
 from redrive.store.statements import Statement
@@ -38,6 +38,13 @@ _HOLD_NOTICES = Statement(
 )
 STOPPED: Final = "stopped by a restore: it had not ended when the backup was made"
 NOT_SENT: Final = "not sent: the home was restored from a backup; it may have been sent since"
+_PAUSED: Final = {
+    "code": "home.restored",
+    "title": "The home was restored",
+    "detail": "the home was restored from a backup: the job may have started more runs since",
+    "at": None,
+    "hint": "Look at the other systems, then resume or cancel it.",
+}
 _EVENTS: Final = 100_000
 _ELSEWHERE: Final = re.compile(rb"^[ \t]*(store|objects)[ \t]*=", re.MULTILINE)
 
@@ -60,6 +67,8 @@ def settle(
         transaction.run(_STOP_STEPS, run_id=run_id, b_at=now)
         transaction.run(_STOP_RUN, run_id=run_id, b_at=now, b_summary=STOPPED)
         stopped += 1
+    for bulk_id in bulks.under_way(transaction):
+        bulks.change(transaction, bulk_id, bulks.RUNNING, bulks.PAUSED, encode(_PAUSED))
     transaction.run(_END_BACKUP)
     transaction.run(_END_SESSIONS)
     transaction.run(_FREE_SLOTS)

@@ -27,6 +27,7 @@ from redrive.settings import Settings
 from redrive.store import (
     accounts,
     backups,
+    bulks,
     contents,
     hooks,
     insights,
@@ -465,6 +466,7 @@ class Retention:
             schedules.forget_gone(transaction, now - schedules.KEPT_US)
             hooks.forget_calls(transaction, now)
             accounts.forget_sessions(transaction, now, idle_since)
+            bulks.forget(transaction, now - bulks.KEPT_US)
             notices.forget(transaction, now - notices.KEPT_US)
 
         await self._write(work)

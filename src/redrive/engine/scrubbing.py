@@ -49,6 +49,8 @@ async def scrub(deps: Deps, wanted: Wanted, places: Collection[tuple[int, int]],
             if texts.table.name == "tracked":
                 at = dict(zip(texts.key_names, key, strict=True))
                 gone = gone or (at["payload_id"], at["item"]) in places
+            # Two of them that are erased would be equal.
+            changes.update({one.name: None for one in texts.columns if one.unique and one.name in changes})
             if not gone and not changes:
                 continue
             found += 1

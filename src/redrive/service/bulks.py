@@ -41,8 +41,6 @@ from redrive.store.retention import MOST
 PLANNED: Final = 500
 """Runs that a plan looks at."""
 _PAGE: Final = 500
-_KEPT_US: Final = 90 * 86_400_000_000
-"""How long it is known what became of each run of a job that has ended."""
 _MINUTE_S: Final = 60.0
 
 _log = get_logger(__name__)
@@ -125,7 +123,7 @@ class Bulks:
             known = store.by_key(transaction, idempotency_key) if idempotency_key is not None else None
             if known is not None:
                 return known
-            store.forget(transaction, now - _KEPT_US)
+            store.forget(transaction, now - store.KEPT_US)
             store.begin(transaction, bulk, sources)
             self._kernel.audit(
                 transaction,

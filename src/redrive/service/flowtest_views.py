@@ -38,13 +38,6 @@ class FlowTestReport(View):
     results: list[FlowTestResult]
 
 
-class NamedText(View):
-    """A file that documents name, in base64."""
-
-    name: str
-    base64: str
-
-
 class ReplayStep(View):
     """One step of a replayed run beside the run as it was.
 

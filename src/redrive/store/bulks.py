@@ -19,6 +19,8 @@ RUNNING: Final = "running"
 PAUSED: Final = "paused"
 CANCELLED: Final = "cancelled"
 ENDED: Final = "ended"
+KEPT_US: Final = 90 * 86_400_000_000
+"""How long it is known what became of each run of a job that has ended."""
 
 _b, _o, _r = tables.bulks, tables.bulk_runs, tables.runs
 

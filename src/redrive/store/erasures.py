@@ -180,7 +180,6 @@ EVENTS: Final = Pages(
 DELIVERIES: Final = Pages(
     _d, [_d.c.id, _d.c.key, _d.c.payload_id, _d.c["item"], _d.c.digest, _d.c.delivered_digest]
 )
-TRACKED: Final = Pages(tables.tracked, [tables.tracked.c.payload_id, tables.tracked.c["item"]])
 ITEMS: Final = Pages(_i, [_i.c.payload_id, _i.c["item"]])
 PAYLOADS: Final = Pages(_p, [_p.c.id, _p.c.digest, _p.c.size_bytes, _p.c.media_type, _p.c.items_path])
 _n = tables.cache_pages

@@ -82,6 +82,13 @@ KEPT: Final[dict[str, Kept]] = {
     "targets": Kept(_MADE, elsewhere=_NAMES),
     "deliveries": Kept(_LEDGER, elsewhere="the keys of the items become keyed hashes"),
     # ---- what starts runs and holds them back
+    "bulks": Kept(
+        _AGE,
+        scrubbed=("actor", "problem.*", "start_key"),
+        elsewhere="the request, which goes when it ends",
+        why="90 days after its end",
+    ),
+    "bulk_runs": Kept(_AGE, scrubbed=("problem.*",), why="with their job"),
     "hook_keys": Kept(_AGE, elsewhere=_NAMES, why="when their time is over"),
     "schedule_marks": Kept(_MADE, elsewhere=_NAMES),
     "schedule_starts": Kept(_AGE, elsewhere=_NAMES, why="40 days"),

@@ -61,9 +61,6 @@ _COUNT_STATUS = Statement(
 # Written out as the partial index says it, or the planner does not use it.
 _WARNED: ColumnElement[bool] = literal_column("runs.warnings > 0", Boolean)
 STEP_NAMES = Statement(select(_s.c.position, _s.c.step).where(_s.c.run_id == bindparam("run_id")))
-STEP_NAME = Statement(
-    select(_s.c.step).where(_s.c.run_id == bindparam("run_id"), _s.c.position == bindparam("position"))
-)
 REDRIVES = Statement(select(_r.c.id).where(_r.c.source_run == bindparam("source")).order_by(_r.c.id))
 _FAILED = Statement(
     select(_f.c.number, _p)

@@ -81,13 +81,6 @@ GET_STEP_RUNS = Statement(select(_s).where(_s.c.run_id == bindparam("run_id")).o
 DROP_PAYLOADS = Statement(
     delete(_p).where(_p.c.bucket == bindparam("bucket"), _p.c.position >= bindparam("keep"))
 )
-DROP_TRACKED = Statement(
-    delete(tables.tracked).where(
-        tables.tracked.c.run_id == bindparam("run_id"),
-        tables.tracked.c.position == bindparam("position"),
-        tables.tracked.c.payload_id == bindparam("payload_id"),
-    )
-)
 PAYLOADS_FROM = Statement(
     select(_p)
     .where(_p.c.bucket == bindparam("bucket"), _p.c.position >= bindparam("start"))

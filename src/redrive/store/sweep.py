@@ -18,7 +18,6 @@ Source: TypeAlias = Rows | Transaction
 
 _c = tables.contents
 
-CONDEMNED: Final = 1
 JUDGED: Final = 2
 """A sweep looks whether something still names it. What is condemned meanwhile waits for the next one."""
 

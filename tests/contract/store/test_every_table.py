@@ -16,7 +16,7 @@ from redrive.engine.restore import restore
 from redrive.engine.restored import NOT_SENT
 from redrive.engine.retention import Retention
 from redrive.engine.scrubbing import scrub
-from redrive.store import notices, tables
+from redrive.store import bulks, notices, tables
 from redrive.store.keeping import KEPT, Bound, columns_of
 from redrive.store.opening import open_database
 from redrive.store.statements import Insert
@@ -30,6 +30,8 @@ OURS = {
     "answers": "step",
     "audit": "action via result",
     "backups": "name state",
+    "bulks": "kind state request digest",
+    "bulk_runs": "",
     "cache_pages": "step media_type items_path",
     "circuits": "connection probe",
     "delivery_events": "status",
@@ -51,7 +53,7 @@ OURS = {
     "version_events": "kind",
 }
 # A restored home goes on with none of these by itself; `ends_of` tests it.
-SETTLED = {"audit", "backups", "connection_slots", "notices", "runs", "sessions", "step_runs"}
+SETTLED = {"audit", "bulks", "backups", "connection_slots", "notices", "runs", "sessions", "step_runs"}
 DAY = 86_400
 
 
@@ -162,7 +164,8 @@ async def test_what_is_bound_to_runs_or_to_age_goes(home: Home) -> None:
     by_run = [
         table
         for table in bound
-        if "run_id" in table.columns and table.name not in {"buckets", "search_queue", "step_runs"}
+        if "run_id" in table.columns
+        and table.name not in {"buckets", "bulk_runs", "search_queue", "step_runs"}
     ]
     for table in by_run:
         more = {"status": "sent"} if table.name == "notices" else {}
@@ -178,6 +181,8 @@ async def test_what_is_bound_to_runs_or_to_age_goes(home: Home) -> None:
     await home.kernel.write(put(tables.edits, payload_id=5))
     await home.kernel.write(put(tables.caches, id=9, scope="run", run_id=run.id))
     await home.kernel.write(put(tables.cache_pages, cache_id=9, digest=b"c" * 32))
+    await home.kernel.write(put(tables.bulks, id=6, ended_at=home.clock.now))
+    await home.kernel.write(put(tables.bulk_runs, bulk_id=6, position=1))
     await home.kernel.write(put(tables.dictionaries, id=3, retired_at=home.clock.now))
     for table in (tables.insights, tables.sessions, tables.schedule_starts):
         if not rows_of(home, table):
@@ -198,8 +203,8 @@ async def test_every_row_comes_back_from_a_backup(home: Home, tmp_path: Path) ->
     for table in TABLES:
         if table.name not in {"contents", "backups"}:
             insert = Insert(table, whole=True)
-            more = {"status": "waiting"} if table.name == "notices" else {}
-            rows = [row_of(table, **_numbered(table, n), **more) for n in (1, 2)]
+            more = {"notices": {"status": "waiting"}, "bulks": {"state": bulks.RUNNING}}.get(table.name, {})
+            rows = [row_of(table, **(_numbered(table, n) | more)) for n in (1, 2)]
             await home.kernel.write(lambda tx, insert=insert, rows=rows: tx.insert_many(insert, rows))
     before = {table.name: rows_of(home, table) for table in TABLES}
     kernel = home.kernel
@@ -218,6 +223,7 @@ async def test_every_row_comes_back_from_a_backup(home: Home, tmp_path: Path) ->
                 ], table.name
         told = connection.execute("SELECT status, error FROM notices").fetchall()
         assert [tuple(one) for one in told] == [(notices.FAILED, NOT_SENT)] * 2
+        assert {one[0] for one in connection.execute("SELECT state FROM bulks")} == {bulks.PAUSED}
         assert not connection.execute("SELECT * FROM sessions").fetchall()
         assert not connection.execute("SELECT * FROM connection_slots").fetchall()
     finally:

@@ -144,14 +144,6 @@ async def test_failed_payloads_in_the_order_of_the_input(here: Store) -> None:
     assert len(await here.all(store.FAILED_OF_STEP, run_id=1, position=2, start=2, at_most=9)) == 1
 
 
-async def test_tracked_values_once_and_dropped_by_payload(here: Store) -> None:
-    rows = [("a\0", "order", 1, 0, 5, item) for item in (0, 1, 1)]
-    await here.insert(store.INSERT_TRACKED, *rows)
-    await here.insert(store.INSERT_TRACKED, rows[0], ("b", "order", 1, 0, 6, 0))
-    dropped = await here.write(lambda t: t.run(store.DROP_TRACKED, run_id=1, position=0, payload_id=5))
-    assert dropped == 2
-
-
 async def test_the_last_success_of_a_flow(here: Store) -> None:
     assert await here.all(store.GET_LAST_SUCCESS, flow_id=1) == []
     assert await here.write(lambda t: t.run(store.LAST_SUCCESS, flow_id=1, b_clock=5)) == 0

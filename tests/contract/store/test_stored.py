@@ -70,8 +70,7 @@ def order(number: int) -> bytes:
     chance = blake3(b"%d" % number).hexdigest()
     return (
         f'{{"id": {number}, "token": "{chance}", "financial_status": "paid", "currency": "GBP", '
-        f'"mail": "{MAIL}", "shipping_address": '
-        f'{{"address1": "{number} High Street", "country_code": "GB"}}}}'
+        f'"mail": "{MAIL}", "address": {{"line1": "{number} High Street", "country_code": "GB"}}}}'
     ).encode()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench_log, bench_reference, bench_responsive, bench_shapes, bench_stream
+from benchmarks import bench_keeping, bench_log, bench_reference, bench_responsive, bench_shapes, bench_stream
 
 
 @pytest.mark.slow
@@ -39,3 +39,10 @@ def test_a_run_log_is_filled_and_asked(tmp_path: Path) -> None:
     assert rows["a text in one summary"] in {"0", "1"}
     assert rows["find a key"] == rows["one run"] == "1"
     assert rows["a text in none"] == "0"
+
+
+@pytest.mark.slow
+def test_what_is_kept_is_backed_up_erased_and_taken_away(tmp_path: Path) -> None:
+    rows = [line for line in bench_keeping.main(tmp_path, payloads=700) if line.startswith("|")]
+    assert len(rows) == 2 + 8
+    assert rows[-1].startswith("| a retention that deletes half of the runs | 50 runs, ")

@@ -6,7 +6,6 @@ from redrive.documents.export import (
     check_renames,
     connections_named,
     normalise,
-    parse_renames,
     rename_connections,
 )
 from redrive.documents.load import load_one, load_text
@@ -81,21 +80,6 @@ def test_places_are_right_in_later_documents_of_a_file(registry):
 def test_a_connector_names_no_connection(registry):
     document = load_one("connector: a")
     assert rename_connections(document, {"a": "b"}, registry) == "connector: a"
-
-
-def test_renames_are_read():
-    assert parse_renames(["shop=shop-test", "a=b"]) == {"shop": "shop-test", "a": "b"}
-
-
-@pytest.mark.parametrize("pair", ["shop", "shop=", "=x"])
-def test_a_rename_needs_two_names(pair):
-    with pytest.raises(UsageError, match="expected NAME=OTHER"):
-        parse_renames([pair])
-
-
-def test_one_connection_gets_one_name():
-    with pytest.raises(UsageError, match="each name once"):
-        parse_renames(["a=b", "a=c"])
 
 
 def test_a_rename_of_nothing_is_an_error(registry):

@@ -17,7 +17,6 @@ from redrive.engine.flows import FlowCache
 from redrive.engine.gates import Gates
 from redrive.engine.target import LedgerSignal
 from redrive.registry import Registry
-from redrive.service.home import OBJECTS
 from redrive.service.kernel import Kernel
 from redrive.settings import Settings
 from redrive.store.blobs.disk import DiskBlobs
@@ -46,7 +45,7 @@ async def opened(home: Path, registry: Registry | None = None) -> AsyncIterator[
     registry = registry or Registry.discover()
     clock = SetClock()
     reader = Reader(database)
-    blobs = DiskBlobs(home / OBJECTS)
+    blobs = DiskBlobs(home / "objects")
     contents = ContentStore(reader, blobs)
     secrets = SecretBox(home)
     committer = Committer(database)

@@ -257,11 +257,6 @@ class EndpointModel(Model):
             return self.repeat == "safe"
         return self.request.method in SAFE_METHODS
 
-    @property
-    def repeat_is_harmless(self) -> bool:
-        """Whether an unknown outcome can be settled without a person."""
-        return self.lookup is not None or self.repeat_is_safe
-
 
 class ConnectorModel(Model):
     """An HTTP(S) system: where it is, how to prove who asks, and what can be asked of it."""

@@ -164,6 +164,7 @@ def test_a_start_with_data_skips_in_this_run_only(site, page, demo):
         page.get_by_role("checkbox", name=re.compile(f"^{step}")).check()
     look_over(page)
     picture(page, "initialise")
+    expect(plan_of(page).get_by_role("status")).to_contain_text("1 item will be sent")
     page.get_by_role("button", name="Run with this data").click()
     expect(dialog(page).get_by_text("Ended: 1 in success")).to_be_visible(timeout=30_000)
     assert demo.erp.counts()["990001"] == 1

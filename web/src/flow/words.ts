@@ -19,7 +19,8 @@ function said_(shape: string, data: { [key: string]: Plain }): string {
     const many = Array.isArray(data.fields) ? data.fields.length : 0
     return `${many} ${many === 1 ? 'field' : 'fields'}`
   }
-  if (shape === 'flow_control') return `${valueWords(data.size ?? 100)} items each`
+  if (shape === 'flow_control')
+    return data.size === 1 ? '1 item each' : `${valueWords(data.size ?? 100)} items each`
   const first = Object.entries(data).find(
     ([name]) => !['id', 'shape', 'name', 'note', 'skip', 'paths', 'steps'].includes(name),
   )

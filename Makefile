@@ -21,7 +21,7 @@ $(shell rm -rf $(VENV))
 endif
 endif
 
-.PHONY: help run test test-all check web soak bench docs lock format clean
+.PHONY: help run test test-all check web soak bench figures docs lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ soak: $(VENV)/.dev ## Twenty minutes of random load, faults and kills, with a da
 
 bench: $(VENV)/.dev ## Measure against the floor; figures go to benchmarks/results/
 	$(PY) -m benchmarks $(ARGS)
+
+figures: $(VENV)/.dev $(VENV)/.browser ## Measure the web page in Chromium: a million runs, 500 MB (ARGS=--small for less)
+	$(PY) -m benchmarks page $(ARGS)
 
 docs: $(VENV)/.dev ## Write the reference pages again from the code
 	$(PY) -m tools.docs

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import (
     bench_log,
+    bench_page,
     bench_profile,
     bench_reference,
     bench_responsive,
@@ -31,12 +32,15 @@ TITLES = {
     "search": "Finding in a large store",
     "webhook": "Webhooks that are durable and answered",
     "profile": "Where the CPU of the small run goes",
+    "page": "The web page",
 }
+NAMED_ONLY = {"page"}
+"""Wants a browser, and the minutes of its tests: `make figures`."""
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them")
+    parser.add_argument("what", nargs="*", help=", ".join(TITLES) + "; nothing: all of them but page")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the reference run (7)")
     parser.add_argument("--runs", type=int, default=50, help="runs in a round (50)")
     parser.add_argument("--seconds", type=float, default=5, help="length of a round of webhook calls (5)")
@@ -51,13 +55,14 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "--store", type=Path, help="keep the store that is searched, or the run log, here and use it again"
     )
     parser.add_argument("--folder", type=Path, help="where homes are made: the disk that is measured")
+    parser.add_argument("--small", action="store_true", help="page: a shorter run log, a smaller payload")
     parser.add_argument("--no-file", action="store_true", help="print only")
     return parser.parse_args(given)
 
 
 def main(given: list[str]) -> None:  # noqa: C901 - one line for each benchmark
     asked = arguments(given)
-    for name in asked.what or TITLES:
+    for name in asked.what or [one for one in TITLES if one not in NAMED_ONLY]:
         with tempfile.TemporaryDirectory(prefix="redrive-bench-", dir=asked.folder) as made:
             folder = Path(made)
             if name == "reference":
@@ -74,6 +79,8 @@ def main(given: list[str]) -> None:  # noqa: C901 - one line for each benchmark
                 lines = bench_search.main(
                     asked.store or folder, payloads=asked.payloads, within_s=asked.fill_minutes * 60
                 )
+            elif name == "page":
+                lines = bench_page.main(folder, store=asked.store, small=asked.small)
             elif name == "profile":
                 lines = bench_profile.main(folder, runs=asked.runs * 4)
             elif name == "shapes":

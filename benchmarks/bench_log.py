@@ -59,6 +59,7 @@ def _middle(calls: Calls, runs: int) -> tuple[str, str]:
 
 def main(folder: Path, *, runs: int, calls_each: int = CALLS) -> list[str]:
     """Measure; the lines of the report."""
+    folder.mkdir(parents=True, exist_ok=True)
     machine = describe(folder)
     home = folder / "home"
     begun = time.monotonic()

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from redrive.core.ids import lowest_at
+from redrive.core.jsonvalue import encode
 from redrive.core.run import Run, StepRun
 from redrive.service.app import Service, open_service
 from redrive.settings import load
@@ -23,6 +24,14 @@ FLOWS = 20
 # By share. What is rare is what a list has to look longest for.
 STATUSES = (("success", 930), ("failure", 50), ("partial_success", 15), ("stopped", 5))
 TRIGGERS = (("schedule", 900), ("webhook", 80), ("api", 15), ("manual", 4), ("retry", 1))
+# Why the send failed, by number of the run: the page folds runs that failed for one cause.
+CAUSES = (
+    "answered 500: the record could not be saved",
+    "answered 422: postcode is missing",
+    "answered 422: the SKU is not known",
+    "answered 500: a lock timed out after 30 s",
+    "answered 409: the order is closed",
+)
 SUMMARIES = {
     "success": "8 delivered",
     "failure": "send: POST /orders was answered with 500 (order {key})",
@@ -59,6 +68,7 @@ async def fill(home: Path, count: int) -> None:
             ]
             await deps.committer.submit(lambda tx, made=made: _write(tx, made))
         await _target(service)
+        await service.insights.fold()
 
 
 async def _target(service: Service) -> None:
@@ -92,6 +102,8 @@ def _records(number: int, at: int, flows: list[tuple[int, str]], chance: random.
         summary=SUMMARIES[status].format(key=key_of(number)),
         connectors=b'{"erp":"%064d"}' % 0,
     )
+    refused = status in {"failure", "partial_success"}
+    error = {"code": "remote.rejected", "title": "The target refused", "detail": CAUSES[number % len(CAUSES)]}
     steps = [
         StepRun(
             run_id=run.id,
@@ -99,6 +111,8 @@ def _records(number: int, at: int, flows: list[tuple[int, str]], chance: random.
             step=step,
             shape=shape,
             status="success" if position == 0 else status,
+            error=encode(error) if position and refused else None,
+            rejected=int(position and refused),
             attempts=1,
             started_at=at + 1000,
             finished_at=at + 300_000,
@@ -114,9 +128,10 @@ def _records(number: int, at: int, flows: list[tuple[int, str]], chance: random.
         )
         for position, (step, shape) in enumerate((("pull", "manual_payload"), ("send", "filter")))
     ]
-    claimed = ("delivered", run.id, 1, 1, None, None, 0, bytes(32))
+    outcome = "rejected" if refused else "delivered"
+    claimed = (outcome, run.id, 1, 1, None, None, 0, bytes(32))
     delivery = (number + 1, 1, key_of(number), *claimed, at, None, at, run.id)
-    event = (number + 1, run.id, 1, 0, 0, 0, "delivered", None, at)
+    event = (number + 1, run.id, 1, 0, 0, 0, outcome, None, at)
     line = (run.id, 0, 1, at, "info", "booked", None)
     return run, steps, delivery, event, line
 

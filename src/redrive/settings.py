@@ -376,6 +376,9 @@ class Settings:
     keep_audit_days: float = _setting(
         400.0, unit="days", least=0, help="Lines of the audit log are kept so long; 0: for ever."
     )
+    keep_insights_days: float = _setting(
+        1100.0, unit="days", least=0, help="What insights count by the hour is kept so long; 0: for ever."
+    )
     sources: Mapping[str, Source] = dataclasses.field(default_factory=dict, repr=False)
 
     def rows(self) -> list[dict[str, Value]]:

@@ -80,6 +80,23 @@ async def test_a_home_that_is_served_does_not_move(redrive, home, address, moved
     redrive.ok("move", "--store", address)
 
 
+def test_a_backup_becomes_a_home_on_postgres(redrive, home, address, moved_home, tmp_path):
+    shown = redrive.json("runs")
+    redrive.ok("backup", str(tmp_path / "b.tar"))
+    there = Command(tmp_path / "new", {"REDRIVE_STORE": address})
+    told = there.json("restore", str(tmp_path / "b.tar"))
+    assert (told["left_out"], told["stopped"]) == ([], 0)
+    assert address.rpartition("/")[2] in told["store"]
+    assert there.json("runs") == shown
+    again = there.json("retry", moved_home["id"], "--from", "start", "--yes")
+    assert again["status"] == "success"
+    checks = there.json("doctor", code=1)["items"]  # the server of the tests does without fsync
+    assert {one["name"] for one in checks if not one["ok"]} == {"database"}
+    taken = Command(tmp_path / "newer", {"REDRIVE_STORE": address})
+    assert taken.refused("restore", str(tmp_path / "b.tar"))["code"] == "store.not_empty"
+    assert not (tmp_path / "newer").exists()
+
+
 def test_a_password_is_nowhere_shown(redrive, home, moved_home, postgres):
     secret = "hunter2-hunter2"
     address = "postgresql://ann:" + secret + "@127.0.0.1:1/none"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from redrive.client.records import RedriveRequest, StartRequest
+from redrive.client.records import RedriveRequest, RetryRequest, StartRequest
 from redrive.engine.ledger import LedgerSignal
 from tests.acceptance.product import step
 from tests.acceptance.test_delivery_policies import FLOW, counts, orders
@@ -123,6 +123,9 @@ async def test_a_forced_stop_leaves_what_was_on_its_way_unknown(runner, warehous
     warehouse.held = False
     unknown = (await runner.client.ledger.list(status="unknown")).items
     assert {one.key for one in unknown} == {"1", "2", "3"}
+    plan = await runner.client.redrives.plan_retry(stopped.id, RetryRequest(from_="failed"))
+    assert plan.steps[0].unknown == 3
+    assert any("holds 3 unknown deliveries" in one for one in plan.warnings)
     retried = await runner.retry(stopped.id)
     assert retried.status == "failure"
     assert step(retried, "send").error.code == "delivery.unknown"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from redrive.errors import NotFound
+from redrive.errors import NotFound, UsageError
 
 FLOW = """
 flow: orders
@@ -126,7 +126,7 @@ async def test_items_are_chosen_above_the_tree_and_followed_through_it(product, 
     assert warehouse.counts == {"0": 1, "3": 1, "4": 1, "6": 1}
     assert (await product.client.runs.get(broken.id)).healed_by == run.id
     plan = await product.plan(broken.id, at="twice", items="id = 4")
-    assert plan.warnings == ["send-abroad leaves 1 items out, which put nothing out: all will not see them"]
+    assert plan.warnings == ["send-abroad leaves 1 item out, which put nothing out: all will not see them"]
     found = (await product.client.search.find("4", field="id")).items
     assert {(one.step, one.delivery) for one in found if one.run == broken.id and one.delivery} == {
         ("send-abroad", "rejected")
@@ -147,3 +147,22 @@ async def test_a_redrive_inside_a_path_goes_on_there(product, warehouse, broken)
     with pytest.raises(NotFound) as told:
         await product.redrive(broken.id, at="send-hom")
     assert (told.value.code, told.value.hint) == ("step.unknown", "Did you mean 'send-home'?")
+
+
+async def test_a_start_inside_a_step_that_is_skipped_is_refused(product, warehouse, broken):
+    with pytest.raises(UsageError) as refused:
+        await product.plan(broken.id, at="send-home", skips=["where"])
+    assert (refused.value.code, refused.value.at) == ("start.skipped", "where")
+    assert "--skip where" in refused.value.hint
+    # The same where the version itself skips it.
+    await product.load(FLOW.replace("shape: route", "shape: route\n                skip: true"))
+    with pytest.raises(UsageError, match="inside where, which is skipped"):
+        await product.redrive(broken.id, at="send-home", version="deployed")
+    assert (await product.plan(broken.id, at="where", version="deployed")).warnings == []
+
+
+async def test_a_plan_tells_what_would_fail_and_be_caught(product, warehouse, broken):
+    upload = await product.upload(b'[{"no": "key"}]')
+    plan = await product.plan(broken.id, at="send-home", payloads=[upload])
+    (told,) = (one for one in plan.warnings if "would fail" in one)
+    assert told.startswith("send-home would fail for 1 payload, which `try` catches: payload 0, item 0: the")

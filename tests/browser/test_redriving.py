@@ -109,7 +109,7 @@ def test_a_failed_run_is_redriven_in_three_clicks_and_nothing_is_sent_twice(site
     picture(page, "redrive-plan")
     clicks.click(start(page))
     expect(dialog(page).get_by_text("Ended, 1 otherwise")).to_be_visible(timeout=30_000)
-    figure("re-run the failed run", f"{clicks.many} clicks, 0 duplicates, the count shown before")
+    figure("redrive the failed run", f"{clicks.many} clicks, 0 duplicates, the count shown before")
     assert clicks.many <= 3
     assert demo.erp.counts() == before, "order 1042 is still without a postcode: nothing else was sent"
 

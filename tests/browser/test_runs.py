@@ -174,20 +174,24 @@ def test_filters_stand_in_the_address_and_survive_a_run(page, site):
     expect(page).to_have_url(f"{site.url}/runs")
 
 
-def test_any_value_is_found_and_leads_to_the_record(page, site):
+@pytest.mark.parametrize(
+    ("key", "outcome", "ended"), [(1042, "rejected", "failed"), (1001, "delivered", "went well")]
+)
+def test_any_value_is_found_and_leads_to_the_record(page, site, key, outcome, ended):
     page.goto(site.url)
     box = page.get_by_role("searchbox", name="Find any value")
-    box.fill("1042")
+    box.fill(str(key))
     clicks = Clicks()
     clicks.enter(box)
-    place = page.get_by_role("link").filter(has_text="rejected").first
+    place = page.get_by_role("link").filter(has_text=outcome).first
     expect(place).to_be_visible()
     found = clicks.seconds
     look_over(page)
-    picture(page, "find")
+    if ended == "failed":
+        picture(page, "find")
     clicks.click(place)
-    expect(payload_text(page, "buyer1042@example.com")).to_be_visible()
-    figure("the run that holds order 1042", f"{clicks.many} clicks, listed after {found:.2f} s")
+    expect(payload_text(page, f"buyer{key}@example.com")).to_be_visible()
+    figure(f"the run that holds an order that {ended}", f"{clicks.many} clicks, listed after {found:.2f} s")
     assert clicks.many <= 2
 
 
@@ -251,7 +255,8 @@ def test_a_failed_run_is_retried_with_the_count_before_and_no_duplicate(page, si
     assert clicks.many <= 3
     counts = warehouse.counts
     twice = [one for one, many in counts.items() if many > 1]
-    figure("re-run the failed run", f"{clicks.many} clicks, {len(twice)} duplicates, {clicks.seconds:.2f} s")
+    told = f"{clicks.many} clicks, {len(twice)} duplicates, the count shown before, {clicks.seconds:.2f} s"
+    figure("retry the failed run", told)
     assert not twice
     assert counts["1042"] == 1
     page.get_by_text("Made from").locator("..").get_by_role("link").click()

@@ -11,6 +11,7 @@ import pytest
 
 from redrive.engine.failpoints import BACKUP, ERASE, RETENTION, SEARCH
 from tests.crash.house import KILLED, House
+from tests.postgres import PostgresServer
 
 Made = Callable[..., House]
 TABLES = ("runs", "step_runs", "buckets", "payloads", "exchanges", "log_lines", "delivery_events", "contents")
@@ -126,7 +127,9 @@ def stands_in(house: House, value: str) -> bool:
     return asyncio.run(look())
 
 
-def test_a_killed_backup_leaves_no_file_and_a_killed_restore_no_home(ran: Callable[..., House]) -> None:
+def test_a_killed_backup_leaves_no_file_and_a_killed_restore_no_home(
+    ran: Callable[..., House], postgres: PostgresServer
+) -> None:
     house = ran("backup")
     archive, new = house.path.with_name("b.tar"), house.path.with_name("new")
     words = ("cli", "backup", str(archive), "--home", str(house.path))
@@ -135,7 +138,7 @@ def test_a_killed_backup_leaves_no_file_and_a_killed_restore_no_home(ran: Callab
     assert house.run(*words) == 0, house.errors()
     restore = ("cli", "restore", str(archive), "--home", str(new))
     for point in BACKUP:
-        if point.startswith("restore."):
+        if point in {"restore.rows", "restore.whole"}:
             assert house.run(*restore, REDRIVE_FAILPOINT=f"{point}:1") == KILLED
             assert not new.exists()
     assert house.run(*restore) == 0, house.errors()
@@ -144,6 +147,17 @@ def test_a_killed_backup_leaves_no_file_and_a_killed_restore_no_home(ran: Callab
     whole(restored)
     assert counts(restored) == counts(house)
     assert objects(restored.path) == objects(house.path)
+    # Into a database of its own: killed in the middle it leaves no home, and goes into another one.
+    for point in ("restore.whole", "restore.passed_on", None):
+        newer = House(house.path.with_name("newer"), house.case, house.zygote, postgres.empty())
+        words = ("cli", "restore", str(archive), "--home", str(newer.path))
+        if point is not None:
+            assert newer.run(*words, REDRIVE_FAILPOINT=f"{point}:1") == KILLED
+            assert not newer.path.exists()
+    assert newer.run(*words) == 0, newer.errors()
+    whole(newer)
+    assert counts(newer) == counts(house)
+    assert objects(newer.path) == objects(house.path)
 
 
 def objects(home: Path) -> set[str]:

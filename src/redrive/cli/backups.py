@@ -91,17 +91,19 @@ async def restore(
 ) -> None:
     """Make a new home from a backup: the folder of --home must not exist yet, or be empty.
 
-    Runs that had not ended are stopped, and nothing is sent by itself.
+    With REDRIVE_STORE its records go to that database, which must be empty. Runs that had not ended are
+    stopped, and nothing is sent by itself.
     """
     from redrive.client.local import restore_home
     from redrive.settings import load
 
-    if session.url is not None or (session.home is None and not load().home):
+    settings = load()
+    if session.url is not None or (session.home is None and not settings.home):
         raise UsageError("a restore makes a home folder", at="--home", hint="Name a new one with --home DIR.")
-    home = _absolute(session.home or load().home or "")
+    home = _absolute(session.home or settings.home or "")
     source = _opened(file)
     try:
-        done = await restore_home(source, home)
+        done = await restore_home(source, home, settings.store)
     finally:
         source.close()
     if session.json:
@@ -110,12 +112,18 @@ async def restore(
     output = session.output
     held = f"{counted(done.rows, 'record')}, {counted(done.objects, 'object')}"
     output.text(f"{visible(done.home)}: {held} of {cell(done.made_at)}")
+    if done.store:
+        output.text(f"The records are in {visible(done.store)}: keep REDRIVE_STORE set to it.")
     if done.stopped or done.unknown:
         output.text(
             f"{counted(done.stopped, 'run')} had not ended and {is_or_are(done.stopped)} stopped; "
             f"{counted(done.unknown, 'delivery', 'deliveries')} {is_or_are(done.unknown)} unknown."
         )
     output.note("What was sent after the backup was made is not known here: look before you redrive.")
+    if done.left_out:
+        output.note(
+            f"redrive.toml named the {' and '.join(done.left_out)} of the home that was backed up: left out."
+        )
     if not done.secrets:
         output.note("Secrets that were stored need their key (secret.key or REDRIVE_SECRET_KEY).")
 

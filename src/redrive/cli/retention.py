@@ -78,7 +78,7 @@ def _told(result: RetentionResult) -> str:
         f"{counted(result.objects, 'object')} and {counted(result.uploads, 'upload')}."
     )
     if result.waiting:
-        text += f" {counted(result.waiting, 'run')} to stay until deliveries are settled."
+        text += f" {counted(result.waiting, 'run')} not yet: deliveries are to be settled."
     return text
 
 

@@ -99,14 +99,21 @@ async def open_local(home: Path, settings: Settings, *, actor: str) -> AsyncIter
         yield LocalClient(service, home, settings)
 
 
-async def restore_home(file: BinaryIO, home: Path) -> RestoredHome:
-    """A new home from a backup. Errors: `home.not_empty`, `home.locked`, `backup.damaged`, …"""
+async def restore_home(file: BinaryIO, home: Path, store: str | None = None) -> RestoredHome:
+    """A new home from a backup, its records in the empty database `store` or in a file of the home.
+
+    Errors: `home.not_empty`, `store.not_empty`, `home.locked`, `backup.damaged`, …
+    """
     from redrive.engine.clock import instant  # noqa: PLC0415  # the engine is loaded to restore only
     from redrive.engine.restore import restore  # noqa: PLC0415
+    from redrive.store.opening import open_database  # noqa: PLC0415
 
-    done = await restore(file, home)
+    database = open_database(home, store) if store is not None else None
+    done = await restore(file, home, store=database)
     return RestoredHome(
         home=str(home),
+        store=str(database) if database is not None else None,
+        left_out=done.left_out,
         made_at=instant(done.made_at),
         rows=done.rows,
         objects=done.objects,

@@ -314,10 +314,10 @@ class _Reader:
 
     def __init__(self, paths: tuple[Path, ...], leaf: Any) -> None:
         self._leaf = leaf
-        wanted = {_decodable(path.names) for path in paths}
+        wanted = {decodable(path.names) for path in paths}
         starts = {names: _shortest(names, wanted) for names in wanted}
         # Of `a` and `a.b` only `a` is decoded: `b` is walked to from there.
-        self._starts = [starts[_decodable(path.names)] for path in paths]
+        self._starts = [starts[decodable(path.names)] for path in paths]
         self._rests = [
             None if path.segments is not None and len(start) == len(path.segments) else path
             for path, start in zip(paths, self._starts, strict=True)
@@ -413,7 +413,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _UNDECODABLE = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')
 
 
-def _decodable(names: tuple[str, ...]) -> tuple[str, ...]:
+def decodable(names: tuple[str, ...]) -> tuple[str, ...]:
     """The first of `names` that can be fields of a msgspec record."""
     for count, name in enumerate(names):
         if _UNDECODABLE.search(name):

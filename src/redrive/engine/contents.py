@@ -346,6 +346,28 @@ class ContentStore:
         found = self._row(rows, digest)
         return self.packing.unpack(found) if found is not None and found.form in (PLAIN, ZSTD) else None
 
+    def look_at_small(self, rows: Rows, digest: bytes, held: dict[bytes, bytes]) -> bytes | None:
+        """As `look_ahead`, also of what is made from such a row. `held`: what was unpacked before, for a
+        caller that reads what belongs together. Errors: `StoreCorrupt`.
+        """
+        data = held.get(digest)
+        if data is not None:
+            return data
+        found = self._row(rows, digest)
+        if found is None:
+            return None
+        if found.form in (PLAIN, ZSTD):
+            data = self.packing.unpack(found)
+        elif found.form in (RANGE, RECIPE) and found.size_bytes <= MAX_ROW_PLAIN_BYTES:
+            whole = self.look_at_small(rows, found.base, held) if found.base is not None else None
+            if whole is None:
+                return None
+            data = _made(found, whole)
+        else:
+            return None
+        held[digest] = data
+        return data
+
     async def row(self, digest: bytes) -> tuple[store.ContentRow, bytes | None]:
         """How a content is stored, and its plain bytes if it is a row of its own.
 
@@ -456,6 +478,21 @@ class ContentStore:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+
+def _made(row: store.ContentRow, whole: bytes) -> bytes:
+    """What is made from a content that is all there. Errors: `StoreCorrupt`."""
+    at = row.base_offset or 0
+    try:
+        if row.form == RANGE:
+            data = whole[at : at + row.size_bytes]
+        else:
+            data = ranges.cooked(row.data or b"", whole[at:])
+    except ValueError:
+        data = b""
+    if blake3(data).digest() != row.digest:
+        raise damaged(row.digest)
+    return data
 
 
 async def _data_of(first: Piece | None, pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:

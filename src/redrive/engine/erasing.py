@@ -8,7 +8,6 @@ that was cut off goes on, from its beginning: what was done already is not found
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -19,11 +18,11 @@ import msgspec
 
 from redrive.core.erasing import Wanted, masked, masked_key
 from redrive.core.ids import made_at_ms
-from redrive.core.jsonvalue import decode, encode
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
 from redrive.engine.retention import Counts, Retention
 from redrive.engine.rewriting import Rewriter
+from redrive.engine.scrubbing import PAGE, scrub, walk
 from redrive.engine.tombstones import Rewritten, without_items, without_records
 from redrive.errors import PayloadGone, StoreCorrupt
 from redrive.store import checks, loose, search_queue, sweep
@@ -36,7 +35,6 @@ from redrive.store.pages import Pages
 
 T = TypeVar("T")
 
-PAGE: Final = 200
 KEPT: Final = 64
 """Rewritten contents that are remembered: the same content stands in many payloads in a row."""
 ROUNDS: Final = 3
@@ -138,13 +136,14 @@ class _Pass:
         await self._look()
         if self._hits:
             await self._move_payloads()
+            await self._move_cached()
             for naming in sweep.NAMING:
-                if naming.table is not store.PAYLOADS.table:
+                if naming.table not in {store.PAYLOADS.table, store.CACHED.table}:
                     await self._move_bodies(naming)
             await self._free()
         await self._unlearn()
         await self._mask_deliveries()
-        await self._scrub_records()
+        self._found.records += await scrub(self._deps, self._wanted, self._places, dry=self._dry)
         self._found.contents = len(self._moved)
         return self._found
 
@@ -233,8 +232,24 @@ class _Pass:
     def _insert(self, transaction: Transaction, found: Rewritten) -> None:
         transaction.insert_many(INSERT_CONTENT, found.content.rows)
 
+    async def _move_cached(self) -> None:
+        """Pages of caches; an entry that is named by the value goes with the records."""
+        async for page_id, digest, size, media_type, path in self._walk(store.CACHED):
+            old = bytes(digest)
+            found = await self._without(old, size, media_type, path) if old in self._hits else None
+            if found is None:
+                continue
+            self._found.records += 1
+            self._moved.add(old)
+            await self._write(partial(self._move_page, page_id=page_id, old=old, found=found))
+
+    def _move_page(self, transaction: Transaction, page_id: int, old: bytes, found: Rewritten) -> None:
+        self._insert(transaction, found)
+        store.move_cached(transaction, page_id, old, found.content.digest, found.content.size_bytes)
+        sweep.condemn(transaction, [old])
+
     async def _move_bodies(self, naming: Pages) -> None:
-        """Bodies of exchanges, and whatever else names a content."""
+        """Bodies of exchanges."""
         names = [column.name for column in naming.columns]
         texts = store.Texts(naming.table, naming.columns)
         async for row in self._walk(naming, with_key=True):
@@ -249,9 +264,7 @@ class _Pass:
                 if found is None:
                     continue
                 changes[name] = found.content.digest
-                sized = f"{name.removesuffix('_body')}_bytes"
-                if sized in naming.table.columns:
-                    changes[sized] = found.content.size_bytes
+                changes[f"{name.removesuffix('_body')}_bytes"] = found.content.size_bytes
                 rewritten.append(found)
                 olds.append(bytes(value))
             if not changes:
@@ -345,57 +358,10 @@ class _Pass:
                 )
             )
 
-    async def _scrub_records(self) -> None:
-        for texts in store.texts():
-            at_key = [name in texts.key_names for name in (column.name for column in texts.columns)]
-            async for row in self._walk(texts.pages, with_key=True):
-                width = len(texts.pages.key)
-                key, values = row[:width], row[width:]
-                gone = False
-                changes: dict[str, Any] = {}
-                for column, value, in_key in zip(texts.columns, values, at_key, strict=True):
-                    new = self._scrubbed(value)
-                    if new is value:
-                        continue
-                    gone = gone or in_key
-                    changes[column.name] = new
-                if texts.table.name == "tracked":
-                    place = (row[texts.key_names.index("payload_id")], row[texts.key_names.index("item")])
-                    gone = gone or place in self._places
-                if not gone and not changes:
-                    continue
-                self._found.records += 1
-                if gone:
-                    await self._write(partial(texts.remove, key=key))
-                else:
-                    await self._write(partial(texts.put, key=key, values=changes))
-
-    def _scrubbed(self, value: Any) -> Any:
-        """The value itself where there is nothing to scrub."""
-        if isinstance(value, str):
-            return self._wanted.scrub_text(value) if self._wanted.in_text(value) else value
-        if value is None:
-            return value
-        data = bytes(value)
-        if not self._wanted.may_hold(data):
-            return value
-        try:
-            document = decode(data)
-        except ValueError:
-            return data.replace(self._wanted.value.encode(), b"*")
-        new = self._wanted.scrub_value(document)
-        return encode(new) if new != document else value
-
     # ----
 
-    async def _walk(self, pages: Pages, *, with_key: bool = False) -> AsyncIterator[tuple[Any, ...]]:
-        width = len(pages.key)
-        after: Any = None
-        while page := await self._read(partial(pages.page, after=after, at_most=PAGE)):
-            after = page[-1][:width]
-            for row in page:
-                yield row if with_key else row[width:]
-            await asyncio.sleep(0)
+    def _walk(self, pages: Pages, *, with_key: bool = False) -> AsyncIterator[tuple[Any, ...]]:
+        return walk(self._deps, pages, with_key=with_key)
 
     async def _read(self, function: Callable[[Rows], T]) -> T:
         return await self._deps.reader.run(function)

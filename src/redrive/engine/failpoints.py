@@ -72,6 +72,7 @@ BACKUP: tuple[str, ...] = (
     "backup.begun",  # it is recorded, nothing is written
     "restore.rows",  # some records are in the new home
     "restore.whole",  # everything is, not yet in its place
+    "restore.passed_on",  # the records are in a database of their own, the home is not in its place
 )
 
 ERASE: tuple[str, ...] = (

@@ -1,4 +1,4 @@
-"""Buckets that a start of this process has just stored, for the run that begins with them.
+"""Buckets that a start of this process is storing, for the run that begins with them.
 
 A run reads what it begins with from the store; one whose call came a moment ago finds it here instead.
 """
@@ -24,7 +24,7 @@ class Handed:
         self._bytes = 0
 
     def keep(self, bucket: int, young: YoungBucket) -> None:
-        """Once it is durable. The oldest stay: their runs begin first."""
+        """The oldest stay: their runs begin first. If its commit fails it has to be taken away again."""
         now = time.monotonic()
         while self._held and now - next(iter(self._held.values()))[0] > KEPT_S:
             self._bytes -= self._held.popitem(last=False)[1][1].bytes

@@ -9,6 +9,7 @@ another form or older than the records say is built anew, the newest runs first.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -32,6 +33,11 @@ from redrive.store.search_queue import Waiting
 T = TypeVar("T")
 
 POLL_S: Final = 1.0
+LAG_S: Final = 15.0
+"""While something is committed all the time, the index takes up what there is so often: many runs at once
+cost less, and those that are under way are left alone. When nothing has been committed for `POLL_S`, it does so
+at once.
+"""
 AGAIN_S: Final = 5.0
 """Runs that have not ended, and a claim that another process holds, are looked at so often."""
 PART_S: Final = 30.0
@@ -86,6 +92,7 @@ class Indexer:
         self._generation = 0
         self._deadline = float("inf")
         self._searched: dict[tuple[int, int], bool] = {}
+        self._held: dict[bytes, bytes] = {}
 
     # ---- for who holds it
 
@@ -153,16 +160,20 @@ class Indexer:
     def _main(self) -> None:
         watch = self._deps.reader.database.watch()
         seen: int | None = None
-        due = 0.0
+        changed, last = False, -math.inf
         try:
             while not self._stop.is_set():
                 try:
                     version = watch.version()
-                    if version == seen and time.monotonic() < due and not self._rebuild:
+                    quiet, seen = version == seen, version
+                    changed = changed or not quiet
+                    since = time.monotonic() - last
+                    due = since >= LAG_S or (quiet and (changed or since >= AGAIN_S))
+                    if not (due or self._rebuild):
                         self._wake.wait(POLL_S)
                         self._wake.clear()
                         continue
-                    seen, due = version, time.monotonic() + AGAIN_S
+                    changed, last = False, time.monotonic()
                     self._work()
                 except Exception as error:  # noqa: BLE001 - whatever it is, runs do not depend on it
                     if self._stop.is_set():
@@ -306,11 +317,15 @@ class Indexer:
             self._searched[flow_id, number] = known
         return known
 
+    def begin_run(self) -> None:
+        """Contents of one run are made from each other; those of the next one from others."""
+        self._held.clear()
+
     def read(self, payload: PayloadRow, start: int, stop: int) -> bytes:
         """Bytes of a content, from this thread."""
-        contents = self._deps.contents
+        contents, held = self._deps.contents, self._held
         if payload.size_bytes <= stop - start:
-            data = self._deps.reader.here(lambda rows: contents.look_ahead(rows, payload.digest))
+            data = self._deps.reader.look(lambda rows: contents.look_at_small(rows, payload.digest, held))
             if data is not None:
                 return data
         return self._on_loop(contents.known(payload.digest, payload.size_bytes).read(start, stop))
@@ -403,6 +418,7 @@ class _Batch:
     def _take(self, run: Waiting, known: dict[int, int], *, old: bool) -> dict[int, int]:
         indexer = self._indexer
         reader = indexer.deps.reader
+        indexer.begin_run()
         taking = TakingUp(run.run_id, indexer.read, old=old)
         buckets = reader.here(lambda rows: queue.buckets_of_run(rows, run.run_id, ended=run.ended))
         for bucket, stays in buckets.items():

@@ -95,15 +95,17 @@ class StepLedger:
             return Decision(payload, (), (), await self._interrupted(payload))
         if not self._recounted:
             await self._recount(payload)
+        event: asyncio.Event | None = None
         while True:
-            event = self._signal.waiter()
             verdicts, own_open = await self._judge(entries)
             if own_open:  # an outcome of ours is still on its way to the disk
                 await self._journal.barrier()
                 verdicts, _ = await self._judge(entries)
             if self._counted is not None or not any(self._busy(*one) for one in verdicts):
                 break
-            await self._wait(event)
+            if event is not None:
+                await self._wait(event)
+            event = self._signal.waiter()  # before the next look, so that no end is missed
         return await self._decision(payload, entries, verdicts)
 
     def _busy(self, verdict: str, known: Known | None) -> bool:
@@ -347,10 +349,11 @@ class StepLedger:
         items: dict[str, Entry] = {entry.key: entry for entry in claim.entries}
         ended: dict[int, str] = {}
         events: list[tuple[int, int, int]] = []
-        for key, delivery_id in claim.deliveries.items():
+        numbers = self._ids.block(len(claim.deliveries))
+        for number, (key, delivery_id) in zip(numbers, claim.deliveries.items(), strict=True):
             ended[delivery_id] = outcomes if isinstance(outcomes, str) else outcomes.get(key, "unknown")
             entry = items.get(key)
-            events.append((delivery_id, entry.item if entry else -1, self._ids.next()))
+            events.append((delivery_id, entry.item if entry else -1, number))
         for entry in claim.entries:
             status = outcomes if isinstance(outcomes, str) else outcomes.get(entry.key, "unknown")
             self._tally(entry.item, status, self._outcomes)

@@ -29,7 +29,6 @@ from redrive.store import notices as store
 from redrive.store.committer import Transaction
 
 AT_ONCE = 20
-KEPT_DAYS = 30
 LONGEST_S = 3600.0
 LAST_WORDS_S = 10.0
 """How long a command that ends goes on with sending."""
@@ -160,7 +159,7 @@ class Sender:
         return min(LONGEST_S, max(0.05, (due - self._deps.clock.micros()) / 1_000_000))
 
     async def _forget(self) -> None:
-        before = self._deps.clock.micros() - KEPT_DAYS * 86_400_000_000
+        before = self._deps.clock.micros() - store.KEPT_US
         await self._deps.committer.submit(lambda transaction: store.forget(transaction, before))
 
     async def _send_due(self) -> int:

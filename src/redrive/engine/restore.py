@@ -1,7 +1,7 @@
 """Puts a backup into a new home: beside its place first, verified, then in its place with one rename.
 
-A run that had not ended when the backup was made is stopped: what it sent since is not known here, and
-nothing may be sent again by itself. Claims that were open become `unknown`.
+Where the records are to be in a database of their own, they go there from the verified file, in one
+transaction, before the rename. `engine.restored` says what is settled.
 """
 
 from __future__ import annotations
@@ -15,45 +15,31 @@ from typing import BinaryIO, Final
 
 import msgspec
 from filelock import FileLock, Timeout
-from sqlalchemy import bindparam, select, update
 
-from redrive.core.ids import to_text
-from redrive.core.jsonvalue import encode
 from redrive.engine.archive import END, End, Unpacker, damaged, read_manifest, rows_of
 from redrive.engine.clock import Clock, Ids
 from redrive.engine.failpoints import failpoints
+from redrive.engine.restored import at_home, settle
 from redrive.errors import HomeUnusable
-from redrive.store import ledger, tables
-from redrive.store.audit import INSERT_AUDIT
+from redrive.store import tables
 from redrive.store.blobs.base import BlobWriter
 from redrive.store.blobs.disk import DiskBlobs
 from redrive.store.committer import Committer, Transaction
-from redrive.store.database import SCHEMA
-from redrive.store.opening import DATABASE
+from redrive.store.database import SCHEMA, Database, Rows
+from redrive.store.moving import copy_records, require_empty
+from redrive.store.opening import DATABASE, mark_home
 from redrive.store.sqlite import SqliteDatabase
-from redrive.store.statements import Insert, Statement
+from redrive.store.statements import Insert
 
-FILES: Final = frozenset({"redrive.toml", "secret.key"})
-
-_r, _s, _b = tables.runs, tables.step_runs, tables.backups
-_UNFINISHED = Statement(select(_r.c.id, _r.c.epoch).where(_r.c.finished_at.is_(None)).order_by(_r.c.id))
-_STOP_RUN = Statement(
-    update(_r)
-    .where(_r.c.id == bindparam("run_id"))
-    .values(status="stopped", finished_at=bindparam("b_at"), summary=bindparam("b_summary"))
-)
-_STOP_STEPS = Statement(
-    update(_s)
-    .where(_s.c.run_id == bindparam("run_id"), _s.c.status == "running")
-    .values(status="stopped", finished_at=bindparam("b_at"), next_attempt_at=None)
-)
-_END_BACKUP = Statement(update(_b).where(_b.c.state == "running").values(state="done"))
-STOPPED: Final = "stopped by a restore: it had not ended when the backup was made"
+SETTINGS_FILE: Final = "redrive.toml"
+FILES: Final = frozenset({SETTINGS_FILE, "secret.key"})
 
 
 class Restored(msgspec.Struct, kw_only=True):
     rows: int = 0
     objects: int = 0
+    left_out: list[str] = msgspec.field(default_factory=list)
+    """Settings of the backup's home that are not taken over."""
     stopped: int = 0
     """Runs that had not ended."""
     unknown: int = 0
@@ -63,14 +49,22 @@ class Restored(msgspec.Struct, kw_only=True):
 
 
 async def restore(
-    file: BinaryIO, home: Path, *, actor: str = "local", clock: Clock | None = None
+    file: BinaryIO,
+    home: Path,
+    *,
+    store: Database | None = None,
+    actor: str = "local",
+    clock: Clock | None = None,
 ) -> Restored:
-    """Restore a backup as the home `home`, which must be new or empty.
+    """Restore a backup as the home `home`, which must be new or empty. `store`: its records go there, into
+    an empty database; none: into a file of the home.
 
-    Errors: `home.not_empty`, `home.locked` (another restore), `backup.damaged`, `backup.unknown`,
-    `backup.schema`; then nothing has changed.
+    Errors: `home.not_empty`, `store.not_empty`, `home.locked` (another restore), `backup.damaged`,
+    `backup.unknown`, `backup.schema`, those of the database; then nothing has changed.
     """
     _require_empty(home)
+    if store is not None:
+        await asyncio.to_thread(_require_empty_store, store)
     home.parent.mkdir(parents=True, exist_ok=True)
     beside = home.parent / f".{home.name}.restoring"
     lock = FileLock(home.parent / f".{home.name}.restoring.lock")
@@ -87,6 +81,10 @@ async def restore(
             restored = await _Restore(beside, actor, clock or Clock()).run(file)
             failpoints.hit("restore.whole")
             _require_empty(home)
+            if store is not None:
+                await asyncio.to_thread(_pass_on, beside, store)
+                failpoints.hit("restore.passed_on")
+                _sync(beside)
             beside.replace(home)
             _sync(home.parent)
         finally:
@@ -195,6 +193,8 @@ class _Restore:
 
     def _file(self, name: str, data: bytes) -> None:
         path = self._folder / name
+        if name == SETTINGS_FILE:
+            data, self._done.left_out = at_home(data)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
             file.flush()
@@ -211,22 +211,37 @@ class _Restore:
     def _settle(self, transaction: Transaction) -> None:
         """Nothing of the restored home goes on by itself."""
         now = self._clock.micros()
-        self._done.stopped = self._done.unknown = 0
-        for run_id, epoch in transaction.all(_UNFINISHED):
-            events = self._ids.block(100_000).start
-            self._done.unknown += ledger.abandon(
-                transaction, run_id, epoch + 1, now, events, "the home was restored from a backup"
+        done = settle(transaction, now, self._ids.block, actor=self._actor, made_at=self._done.made_at)
+        self._done.stopped, self._done.unknown = done.stopped, done.unknown
+
+
+def _require_empty_store(database: Database) -> None:
+    """Before anything is read: a backup may be large."""
+    database.migrate()
+    connection = database.connect_reader()
+    try:
+        require_empty(Rows(connection, database.dialect), database)
+    finally:
+        connection.close()
+
+
+def _pass_on(folder: Path, target: Database) -> None:
+    """The records go to where they are to be, in one transaction; their file in the folder goes."""
+    source = SqliteDatabase(folder / DATABASE)
+    lock = target.runner_lock()
+    try:
+        if not lock.acquire():
+            raise HomeUnusable(
+                f"somebody executes the runs of {target}",
+                code="home.locked",
+                hint="Name another, empty store.",
             )
-            transaction.run(_STOP_STEPS, run_id=run_id, b_at=now)
-            transaction.run(_STOP_RUN, run_id=run_id, b_at=now, b_summary=STOPPED)
-            self._done.stopped += 1
-        transaction.run(_END_BACKUP)
-        made = encode({"made_at": self._done.made_at, "stopped": self._done.stopped})
-        subject = to_text("b", self._ids.next())
-        transaction.insert(
-            INSERT_AUDIT,
-            (self._ids.next(), now, self._actor, "home.restore", subject, made, "process", None, "ok"),
-        )
+        copy_records(source, target, lambda _name, _count: None)
+    finally:
+        lock.close()
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+        (folder / name).unlink(missing_ok=True)
+    mark_home(folder, target)
 
 
 def _sync(folder: Path) -> None:

@@ -24,7 +24,18 @@ from redrive.engine.rewriting import Rewriter
 from redrive.errors import RedriveError
 from redrive.log import get_logger
 from redrive.settings import Settings
-from redrive.store import backups, contents, loose, search_queue, sweep
+from redrive.store import (
+    accounts,
+    backups,
+    contents,
+    hooks,
+    insights,
+    loose,
+    notices,
+    schedules,
+    search_queue,
+    sweep,
+)
 from redrive.store import retention as store
 from redrive.store.blobs.base import Blobs
 from redrive.store.committer import Transaction
@@ -46,6 +57,7 @@ ROUNDS: Final = 3
 SUSPECTS: Final = 200_000
 MAX_SUSPECTS: Final = 10_000
 DAY_US: Final = 86_400_000_000
+HOUR_US: Final = 3_600_000_000
 
 _UPLOADS: Final = "retention.uploads"
 _DAILY: Final = "retention.daily"
@@ -189,6 +201,7 @@ class Retention:
         await self._forget_start_keys(counts)
         await self._forget_tracked()
         await self._expire_cached()
+        await self._forget_old()
         daily = await self._is_due()
         if daily:
             await self._condemn_suspects()
@@ -439,6 +452,22 @@ class Retention:
         """Pages of caches whose time is over."""
         now = self._deps.clock.micros()
         await self._write(partial(loose.expire_cached, now=now))
+
+    async def _forget_old(self) -> None:
+        """What has a time of its own: also where nothing comes that would take it away in passing."""
+        now, days = self._deps.clock.micros(), self._deps.settings.keep_insights_days
+        if days:
+            before = int(now - days * DAY_US) // HOUR_US
+            await self._until(lambda tx: not insights.forget(tx, before, PIECE))
+        idle_since = now - int(self._deps.settings.session_idle_hours * HOUR_US)
+
+        def work(transaction: Transaction) -> None:
+            schedules.forget_gone(transaction, now - schedules.KEPT_US)
+            hooks.forget_calls(transaction, now)
+            accounts.forget_sessions(transaction, now, idle_since)
+            notices.forget(transaction, now - notices.KEPT_US)
+
+        await self._write(work)
 
     # ----
 

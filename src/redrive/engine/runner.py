@@ -27,6 +27,9 @@ WATCH_S = 0.2
 LOOK_AGAIN_S = 5.0
 PRESSED_RUNS = 1
 """So many runs at a time while callers wait for their bodies to be taken: what is queued keeps."""
+PRESSED_REST = 3.0
+MOST_PRESSED_REST_S = 0.05
+"""After each of them the callers have the process for themselves, for so many times as long as it took."""
 
 _log = get_logger(__name__)
 
@@ -63,6 +66,8 @@ class Runner:
         # Runs with a lower id were there before this runner: one of them may have killed the last.
         self._born = deps.ids.next()
         self._full = False
+        self._rested_at = 0.0
+        self._resting = False
         self.halted: asyncio.Future[RedriveError] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         deps.committer.on_failure = self.give_up
@@ -203,7 +208,7 @@ class Runner:
     async def _admit(self) -> None:
         free = self._places()
         if self._pressed():
-            free = min(free, PRESSED_RUNS - len(self._tasks))
+            free = min(free, self._pressed_places())
         self._full = free <= 0
         rows, now = self._deps.reader.rows(), self._deps.clock.micros()
         self._scouts = {name: run for name, run in self._scouts.items() if run in self._tasks}
@@ -251,6 +256,19 @@ class Runner:
         if queued.id not in self._tasks:
             self._under_way.remove(queued.id)
 
+    def _pressed_places(self) -> int:
+        """How many are left while callers wait."""
+        if self._loop.time() >= self._rested_at:
+            return PRESSED_RUNS - len(self._tasks)
+        if not self._resting:
+            self._resting = True
+            self._loop.call_at(self._rested_at, self._rested)
+        return 0
+
+    def _rested(self) -> None:
+        self._resting = False
+        self._wake.set()
+
     def _places(self) -> int:
         """How many places are left, when those runs have got one that have waited and now go on."""
         free = self._deps.settings.max_running_runs - self.working
@@ -272,8 +290,7 @@ class Runner:
         return free
 
     def _ended(self, run_id: int) -> bool:
-        run = store.get_run(self._deps.reader.rows(), run_id)
-        return run is None or run.finished_at is not None
+        return store.has_ended(self._deps.reader.rows(), run_id)
 
     async def _start(self, run_id: int) -> None:
         run = store.get_run(self._deps.reader.rows(), run_id)
@@ -290,7 +307,7 @@ class Runner:
 
     async def _run(self, run: Run, control: Control) -> None:
         failpoints.hit("start.queued")
-        again = False
+        again, begun = False, self._loop.time()
         try:
             await run_once(self._deps, run, control, self._changed, wary=run.id < self._born)
         except (Stopped, asyncio.CancelledError):
@@ -307,6 +324,8 @@ class Runner:
         finally:
             self._tasks.pop(run.id, None)
             self._controls.pop(run.id, None)
+            ended = self._loop.time()
+            self._rested_at = ended + min(PRESSED_REST * (ended - begun), MOST_PRESSED_REST_S)
             self._changed(run)
             self._deps.ends.tell(run.id)
             if again and not self._closing:

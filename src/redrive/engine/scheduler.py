@@ -27,7 +27,6 @@ from redrive.store.committer import Transaction
 from redrive.triggers.schedule import Schedule
 
 LOOK_S = 1.0
-KEEP_STARTS_US = 40 * 86_400_000_000
 MOST_BACK_US = 26 * 3_600_000_000
 """A clock that goes back by more was wrong before: times do not wait until it is there again."""
 
@@ -159,7 +158,7 @@ class Scheduler:
                 draft.write(transaction, "schedule", now)
                 runs.append(draft.run)
             store.put_mark(transaction, key, now)
-            store.forget_starts(transaction, key, now - KEEP_STARTS_US)
+            store.forget_starts(transaction, key, now - store.KEPT_US)
             return runs
 
         runs = await self._deps.committer.submit(work)

@@ -182,6 +182,11 @@ class Steps:
             raise
         if execution.failures:
             self.failures[node.id] = execution.failures
+            count, first = len(execution.failures), execution.failures[0].error
+            payloads = "1 payload" if count == 1 else f"{count} payloads"
+            self.notes.append(
+                f"{node.id} would fail for {payloads}, which `try` catches: {first.detail}"[:500]
+            )
         self.buckets.young.update(execution.young_buckets())
         if step.variables:
             scope.take(decode(step.variables))

@@ -14,18 +14,25 @@ class LedgerSignal:
     """Wakes decisions that wait for somebody else's claim to end."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._event: asyncio.Event | None = None
         self._loop = asyncio.get_running_loop()
 
     def notify(self) -> None:
-        """From any thread."""
-        self._loop.call_soon_threadsafe(self._pulse)
+        """From any thread. Nobody is woken where nobody has asked since the last time: whoever asks
+        later finds what was committed before.
+        """
+        if self._event is not None:
+            self._loop.call_soon_threadsafe(self._pulse)
 
     def _pulse(self) -> None:
-        event, self._event = self._event, asyncio.Event()
-        event.set()
+        event, self._event = self._event, None
+        if event is not None:
+            event.set()
 
     def waiter(self) -> asyncio.Event:
+        """For who is about to look, and waits for the event if there is nothing yet."""
+        if self._event is None:
+            self._event = asyncio.Event()
         return self._event
 
 

@@ -83,6 +83,10 @@ class Execution:
     async def _walk(self) -> None:
         """Execute the flow's steps. A start arrives at the first one, unless the plan begins elsewhere."""
         arriving = self._plan.inputs if not self._plan.begins else NOTHING
+        if self._plan.inputs and not self._plan.begins:
+            self._steps.buckets.hold(
+                self._plan.inputs
+            )  # what was handed over in memory stays until it is read
         tree = Tree(self._steps)
         await tree.list(self._built.flow.steps, arriving, self._scope(), caught=False)
 
@@ -179,12 +183,13 @@ class Execution:
         run = self._run
         at = self._deps.clock.micros()
         sequence = self._deps.ids.next()
+        claims = bool(self._built.connections)
 
         def work(transaction: Transaction) -> None:
             if settle is not None:
                 settle(transaction)
-            # Nothing of an ended run may stay claimed.
-            ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
+            if claims:  # nothing of an ended run may stay claimed
+                ledger_store.abandon(transaction, run.id, run.epoch + 1, at, sequence, "the run ended")
             ordinary = run.source_run is None and not run.overridden
             if run.status == "success" and ordinary:
                 transaction.run(store.LAST_SUCCESS, flow_id=run.flow_id, b_clock=run.clock)

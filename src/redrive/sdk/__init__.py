@@ -13,6 +13,7 @@ from redrive.core.jsonvalue import MISSING, decode, encode
 from redrive.core.members import elements, members
 from redrive.core.nearest import nearest
 from redrive.core.paths import Each, Fields, Path, Segment
+from redrive.core.rows import Rows as RawRows
 from redrive.core.template import CONNECTOR_ROOTS, Lenient, Templated, TemplateMissing, compile_value, spell
 from redrive.core.template import spell as as_text
 from redrive.sdk.allowance import Allowance
@@ -128,6 +129,7 @@ __all__ = [
     "Pool",
     "PoolKey",
     "RawReader",
+    "RawRows",
     "Reply",
     "Request",
     "Resolver",

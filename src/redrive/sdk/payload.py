@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Payload:
         "_envelope",
         "_opening",
         "_value",
+        "ahead",
         "content",
         "id",
         "items_path",
@@ -76,6 +78,14 @@ class Payload:
         self._envelope: Envelope | None = None
         self._opening: Envelope | None = None
         self._value: Any = jsonvalue.MISSING
+        self.ahead: asyncio.Task[Any] | None = None
+
+    async def found_ahead(self) -> Any:
+        """What `Shape.look_ahead` found; None where it was not asked, or failed."""
+        if self.ahead is None:
+            return None
+        await asyncio.wait((self.ahead,))
+        return None if self.ahead.cancelled() or self.ahead.exception() else self.ahead.result()
 
     @property
     def size_bytes(self) -> int:

@@ -164,6 +164,12 @@ class Shape(ShapeBase):
         """Put out any number of payloads made from this one (an async generator)."""
         raise NotImplementedError
 
+    async def look_ahead(self, payload: Payload, ctx: StepContext) -> Any:
+        """What `run` will want to know of a large payload, found while the one before it is under way:
+        `payload.found_ahead()` gives it there. Reads only; an error does not count, `run` meets it again.
+        """
+        return None
+
 
 class GatherShape(ShapeBase):
     """A shape that works on all payloads of its input bucket together."""

@@ -148,6 +148,7 @@ class Access:
         self.doors = doors
         self.names = names or Names()
         self._proxies = frozenset(proxies)
+        self.has_proxies = bool(self._proxies)
 
     def address_of(self, peer: str | None, forwarded: str | None) -> str | None:
         """From where a call comes: behind a proxy that is trusted, what that says."""

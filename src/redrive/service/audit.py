@@ -11,6 +11,7 @@ from redrive.engine.clock import instant, micros_of
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
 from redrive.service.people_views import AuditLine
+from redrive.service.veil import Veil, veil
 from redrive.service.views import Page
 from redrive.store import audit as store
 from redrive.store.audit import AuditRow
@@ -53,10 +54,11 @@ class AuditLog:
                 at_most=size + 1,
             )
         )
-        return page(found, size, _line, lambda one: cursor_of(one.id))
+        over = await veil(self._kernel, None)
+        return page(found, size, lambda row: _line(row, over), lambda one: cursor_of(one.id))
 
 
-def _line(row: AuditRow) -> AuditLine:
+def _line(row: AuditRow, over: Veil) -> AuditLine:
     return AuditLine(
         id=to_text(AUDIT, row.id),
         at=instant(row.at),
@@ -64,7 +66,7 @@ def _line(row: AuditRow) -> AuditLine:
         via=row.via,
         address=row.address,
         action=row.action,
-        subject=row.subject,
+        subject=over.text(row.subject),
         result=row.result,
-        data=decode(row.data) if row.data else {},
+        data=over.value(decode(row.data)) if row.data else {},
     )

@@ -11,7 +11,8 @@ from redrive.errors import NotFound, StateConflict
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.kernel import Kernel
 from redrive.service.reference_views import CacheEntryView, CachePageView, CacheView, Removed
-from redrive.service.veil import veil
+from redrive.service.veil import Veil
+from redrive.service.veiled_tables import of_tables, require_entries
 from redrive.service.views import Page
 from redrive.store import caches as store
 from redrive.store.committer import Transaction
@@ -54,17 +55,23 @@ class Caches:
     async def entries(
         self, cache: str, *, text: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page[CacheEntryView]:
-        """By name, without those whose time is over. Errors: as `get`, `cursor.invalid`."""
-        size, after = page_size(limit), place_of(cursor, str)
+        """By name, without those whose time is over. Errors: as `get`, `cursor.invalid`, `payload.masked`."""
+        size, place = page_size(limit), place_of(cursor, str)
         now = self._kernel.deps.clock.micros()
+        over = await require_entries(self._kernel, (await self.get(cache)).name)
 
         def read(rows: Rows) -> Page[CacheEntryView]:
             row = _known(rows, cache)
             if not storable(text):
                 return Page(items=[])
-            found = store.entries_page(
-                rows, row.id, text=text, now=now, after=after[0] if after else None, at_most=size + 1
-            )
+            found: list[store.EntryRow] = []
+            after = place[0] if place else None
+            while len(found) <= size:  # names that a pattern hides are left out: a cursor would tell them
+                some = store.entries_page(rows, row.id, text=text, now=now, after=after, at_most=size + 1)
+                found += [one for one in some if over.text(one.entry) == one.entry]
+                if len(some) <= size:
+                    break
+                after = some[-1].entry
             return page(found, size, _entry, lambda one: cursor_of(one.entry))
 
         return await self._kernel.deps.reader.run(read)
@@ -72,7 +79,8 @@ class Caches:
     async def pages(self, cache: str, entry: str) -> Page[CachePageView]:
         """The pages of an entry, oldest first. Errors: as `get`, `entry.unknown`."""
         found = await self._pages(cache, entry)
-        return Page(items=[_page(number, row) for number, row in enumerate(found)])
+        over = await of_tables(self._kernel)
+        return Page(items=[_page(number, row, over) for number, row in enumerate(found)])
 
     async def content(self, cache: str, entry: str, number: int = -1) -> AsyncGenerator[bytes]:
         """The bytes of one page; -1 is the last. Errors: as `pages`."""
@@ -86,7 +94,7 @@ class Caches:
         row = found[number]
         self._kernel.note("cache.download", cache, {"entry": entry})
         # Flows may share a cache: the rules of all of them hold.
-        over = await veil(self._kernel, None)
+        over = await of_tables(self._kernel)
         chunks = self._kernel.deps.contents.known(row.digest, row.size_bytes).stream()
         async for chunk in over.stream(chunks, row.media_type):
             yield chunk
@@ -197,7 +205,7 @@ def _entry(row: store.EntryRow) -> CacheEntryView:
     )
 
 
-def _page(number: int, row: store.PageRow) -> CachePageView:
+def _page(number: int, row: store.PageRow, over: Veil) -> CachePageView:
     meta: Mapping[str, str] = decode(row.meta) if row.meta else {}
     return CachePageView(
         page=number,
@@ -206,7 +214,7 @@ def _page(number: int, row: store.PageRow) -> CachePageView:
         items=row.items,
         size_bytes=row.size_bytes,
         media_type=row.media_type,
-        meta=dict(meta),
+        meta=over.value(dict(meta)),
         at=instant(row.at),
         expires_at=None if row.expires_at is None else instant(row.expires_at),
     )

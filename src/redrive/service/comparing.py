@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
@@ -13,11 +14,14 @@ from blake3 import blake3
 from redrive.core import formats
 from redrive.core.formats.item_values import item_value
 from redrive.core.ids import to_text
+from redrive.core.masking import HIDDEN
 from redrive.core.paths import Fields, Path
 from redrive.core.run import PayloadRow
 from redrive.errors import PayloadError, UsageError
+from redrive.service.masked_items import masked
 from redrive.service.reading import Reading
 from redrive.service.reading_views import ItemDifference, PayloadDiff
+from redrive.service.veil import Veil
 
 MOST_ITEMS: Final = 1_000_000
 MOST_DIFFERENCES: Final = 2_000
@@ -40,20 +44,21 @@ class Comparing(Reading):
         Errors: `payload.unknown`, `payload.expired`, `payload.invalid`, `payload.too_large`, `path.invalid`.
         """
         first, second = await self._payload(before), await self._payload(after)
-        for payload in (first, second):
-            await self._unmasked(payload, "comparing payloads")
+        overs = await self._veil(first), await self._veil(second)
+        hidden = any(over.mask is not None for over in overs)
         old: list[Known] = []
         new: list[Known] = []
-        if first.digest != second.digest:
-            key = key or await self._key_of(first)
-            old, new = await self._known(first, key), await self._known(second, key)
+        if first.digest != second.digest or hidden:
+            key = key or await self._key_of(first, overs[0])
+            old = await self._known(first, key, overs[0])
+            new = await self._known(second, key, overs[1])
         left, right, equal = _without_equal(old, new)
         found = list(_paired(old, new, left, right))
         kinds = [one.kind for one in found]
         return PayloadDiff(
             before=to_text("p", first.id),
             after=to_text("p", second.id),
-            same=first.digest == second.digest,
+            same=not found if hidden else first.digest == second.digest,
             equal=equal if old or new else first.items or 0,
             changed=kinds.count("changed"),
             added=kinds.count("added"),
@@ -63,7 +68,7 @@ class Comparing(Reading):
             more=len(found) > MOST_DIFFERENCES,
         )
 
-    async def _key_of(self, payload: PayloadRow) -> str | None:
+    async def _key_of(self, payload: PayloadRow, over: Veil) -> str | None:
         """The first of the usual names of keys that the first item has."""
         async with aclosing(self._items(payload)) as chunks:
             async for given in chunks:
@@ -72,11 +77,15 @@ class Comparing(Reading):
                     found = Fields([Path.parse(name) for name in KEYS]).read_raw(value(given.raws[0]))
                 except ValueError:
                     return None
-                spelt = (name for name, raw in zip(KEYS, found, strict=True) if _spelt(raw) is not None)
+                spelt = (
+                    name
+                    for name, raw in zip(KEYS, found, strict=True)
+                    if _spelt(raw) is not None and over.tells(Path.parse(name), payload.items_path)
+                )
                 return next(spelt, None)
         return None
 
-    async def _known(self, payload: PayloadRow, key: str | None) -> list[Known]:
+    async def _known(self, payload: PayloadRow, key: str | None, over: Veil) -> list[Known]:
         try:
             fields = Fields([Path.parse(key)]) if key else None
         except ValueError as error:
@@ -85,9 +94,14 @@ class Comparing(Reading):
         read: Callable[[bytes], str | None] | None = None
         async with aclosing(self._items(payload)) as chunks:
             async for given in chunks:
+                raws = given.raws
+                if over.mask is not None:  # as they are shown: nothing else of them is told
+                    head = self._marks(payload).prefix if formats.is_csv(payload.media_type) else b""
+                    raws = [masked(over, payload.media_type, payload.items_path, head, raw) for raw in raws]
+                    await asyncio.sleep(0)
                 if read is None:
-                    read = self._reader(payload, fields, given.raws[0])
-                found += [Known(blake3(raw).digest(16), read(raw)) for raw in given.raws]
+                    read = self._reader(payload, fields, raws[0])
+                found += [Known(blake3(raw).digest(16), read(raw)) for raw in raws]
                 if len(found) > MOST_ITEMS:
                     raise PayloadError(
                         f"payload {to_text('p', payload.id)} has more than {MOST_ITEMS:,} items",
@@ -119,7 +133,8 @@ def _spelt(raw: object) -> str | None:
     text = bytes(raw)
     if text[:1] in b"[{" or len(text) > MOST_KEY_BYTES or text == b"null":
         return None
-    return text.decode("utf-8", "replace").strip('"')
+    spelt = text.decode("utf-8", "replace").strip('"')
+    return None if spelt == HIDDEN else spelt
 
 
 def _without_equal(old: list[Known], new: list[Known]) -> tuple[list[int], list[int], int]:

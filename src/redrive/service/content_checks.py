@@ -269,6 +269,8 @@ def _named(use: checks.Use) -> str:
     if use.exchange_id is not None:
         return f"exchange {to_text('x', use.exchange_id)} of {run}"
     step = f" after step {use.step}" if use.step else ""
+    if use.payload_id is None:
+        return f"a page of the cache {use.cache} by {run}{step}"
     return f"payload {to_text('p', use.payload_id or 0)} of {run}{step}"
 
 

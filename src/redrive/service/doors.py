@@ -24,6 +24,8 @@ from redrive.triggers.signature import refused
 from redrive.triggers.webhook import Hook
 
 SECRETS_KEPT_S = 5.0
+OWNERS_KEPT_S = 0.1
+"""Of use to many callers at once only: a look-up lets go of the interpreter, and each may wait for its turn."""
 FLOWS_KEPT = 256
 KINDS: Mapping[str, type[Hook]] = {"webhook": Hook, "callback": CallbackHook}
 
@@ -55,13 +57,16 @@ class Doors:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._built: OrderedDict[tuple[int, int | bytes], tuple[Flow, list[Hook]]] = OrderedDict()
+        self._owners: dict[str, tuple[float, store.Owner]] = {}
         self._made: dict[str, tuple[float, list[str]]] = {}
         self._secrets: dict[tuple[tuple[str, str], ...], tuple[float, str]] = {}
 
-    def find(self, parts: Sequence[str]) -> Door:
-        """Errors: `hook.refused`, which tells a stranger nothing."""
-        rows = self._kernel.deps.reader.rows()
-        owner = store.owner(rows, parts[0]) if parts else None
+    def find(self, parts: Sequence[str], *, pressed: bool = False) -> Door:
+        """`pressed`: whose flow it is may be as it was a moment ago.
+
+        Errors: `hook.refused`, which tells a stranger nothing.
+        """
+        owner = self._owner(parts[0], pressed) if parts else None
         if owner is None:
             raise refused()
         flow, hooks = self._hooks(parts[0], owner)
@@ -70,6 +75,17 @@ class Doors:
             if fits:
                 return Door(owner, flow, hook, token)
         raise refused()
+
+    def _owner(self, name: str, pressed: bool) -> store.Owner | None:
+        now = time.monotonic()
+        if pressed and (known := self._owners.get(name)) is not None and known[0] > now:
+            return known[1]
+        owner = store.owner(self._kernel.deps.reader.rows(), name)
+        if owner is not None and pressed:
+            self._owners[name] = now + OWNERS_KEPT_S, owner
+            if len(self._owners) > FLOWS_KEPT:
+                del self._owners[next(iter(self._owners))]
+        return owner
 
     def _hooks(self, name: str, owner: store.Owner) -> tuple[Flow, list[Hook]]:
         """Of the deployed version, else of the draft: whoever may call is told that it is not deployed."""

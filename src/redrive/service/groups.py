@@ -15,6 +15,7 @@ from redrive.engine.clock import instant
 from redrive.engine.messengers import Message, Messengers, scheme_of, understood
 from redrive.errors import NotFound, StateConflict, UsageError
 from redrive.sdk.fields import NAME_PATTERN
+from redrive.service import veiled
 from redrive.service.cursors import cursor_of, page, page_size, place_of, storable
 from redrive.service.group_views import (
     GroupRequest,
@@ -127,7 +128,8 @@ class Groups:
             found = store.notices_page(rows, group, status, before[0] if before else None, size + 1)
             return page(found, size, _notice, lambda row: cursor_of(row.id))
 
-        return await self._kernel.deps.reader.run(read)
+        shown = await self._kernel.deps.reader.run(read)
+        return shown.model_copy(update={"items": [await self._veiled(one) for one in shown.items]})
 
     async def send_again(self, notice_id: str) -> NoticeView:
         """Try a notice again that was given up. Errors: `notice.unknown`, `notice.not_failed`."""
@@ -150,9 +152,12 @@ class Groups:
         await self._kernel.write(work)
         found = await self._kernel.deps.reader.run(lambda rows: store.get_notice(rows, number))
         assert found is not None
-        return _notice(found)
+        return await self._veiled(_notice(found))
 
     # ---- parts
+
+    async def _veiled(self, notice: NoticeView) -> NoticeView:
+        return await veiled.texts(self._kernel, notice, notice.flow or None, "title", "message", "error")
 
     async def _kept(self, url: Url) -> dict[str, str]:
         """Where it is kept; one that is given as it is still has to be sealed.

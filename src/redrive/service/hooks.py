@@ -39,6 +39,8 @@ from redrive.triggers.webhook import FORM, MAX_READ_BYTES, Hook, form_payload
 COUNT_EVERY_S = 1.0
 FORGET_EVERY_S = 600.0
 PRESSED_CALLS = 8
+PRESSED_S = 0.03
+"""Callers that were answered together call again together: they count as waiting in between."""
 MAX_WAITING = 500
 """Callers of callbacks that wait for their answers at a time."""
 MAX_CALLS = 2_000
@@ -71,15 +73,20 @@ class Hooks:
         self._starts = starts
         self.doors = Doors(kernel)
         self._calls = 0
+        self._pressed_until = float("-inf")
         self._waiting = 0
         self._queued = 0
         self._counted_at = float("-inf")
         self._counting: asyncio.Future[int] | None = None
+        self._roomy_at = float("-inf")
         self._forgotten_at = time.monotonic()
 
     def pressed(self) -> bool:
         """Whether so many callers wait that they go before the runs that are queued."""
-        return self._calls >= PRESSED_CALLS
+        if self._calls >= PRESSED_CALLS:
+            self._pressed_until = time.monotonic() + PRESSED_S
+            return True
+        return time.monotonic() < self._pressed_until
 
     async def receive(self, call: HookCall) -> HookAnswer:
         """Take a call; when this returns, its body and its run are durable.
@@ -106,7 +113,7 @@ class Hooks:
 
     async def _take(self, call: HookCall) -> tuple[Hook, _Queued, HookAnswer]:
         doors = self.doors
-        door = doors.find(call.parts)
+        door = doors.find(call.parts, pressed=self.pressed())
         hook = door.hook
         try:
             hook.require_token(call.headers, door.token, lambda: doors.made_tokens(door.key), doors.secret)
@@ -158,13 +165,18 @@ class Hooks:
                 hint=f"It takes {', '.join(door.hook.methods)}.",
             )
         self._require_room()
-        self._starts.refuse_when_full()
 
     # ---- back-pressure
 
     def _require_room(self) -> None:
-        """Errors: `queue.full`. The queue is counted once a second, and what was added since."""
+        """Looked at once a second: the disk, and the queue, to which is added what came since.
+
+        Errors: `queue.full`, `store.nearly_full`.
+        """
         now = time.monotonic()
+        if now - self._roomy_at > COUNT_EVERY_S:
+            self._starts.refuse_when_full()
+            self._roomy_at = now
         most = self._kernel.deps.settings.max_queued_runs
         if now - self._counted_at > COUNT_EVERY_S and self._counting is None:
             self._counting = asyncio.ensure_future(
@@ -310,12 +322,21 @@ class Hooks:
             draft.write(transaction, hook.kind, now)
             return _Queued(run.id, now, fresh=True)
 
-        queued = await kernel.write(work)
+        handed = kernel.deps.contents.handed
+        for bucket, young in draft.buckets.items():
+            # Before the commit: the runner may see the run in the store before this task goes on.
+            handed.keep(bucket, young)
+        queued = None
+        try:
+            # Past `kernel.write`: nothing here asks who acts.
+            queued = await kernel.deps.committer.submit(work)
+        finally:
+            if queued is None or not queued.fresh:
+                for bucket in draft.buckets:
+                    handed.take(bucket)
         if queued.fresh:
             failpoints.hit("start.queued")
             self._queued += 1
-            for bucket, young in draft.buckets.items():
-                kernel.deps.contents.handed.keep(bucket, young)
             self._starts.changed(run)
             kernel.wake()
         return queued

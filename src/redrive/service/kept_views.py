@@ -80,9 +80,14 @@ class BackupView(View):
 
 
 class RestoredHome(View):
-    """A home that was made from a backup. `stopped` runs had not ended, `unknown` deliveries were open."""
+    """A home that was made from a backup. `stopped` runs had not ended, `unknown` deliveries were open.
+    `store`: the database with its records, where they are not in the home; `left_out`: settings of the
+    backup's home that are not taken over.
+    """
 
     home: str
+    store: str | None = None
+    left_out: list[str] = []
     made_at: datetime
     rows: int
     objects: int

@@ -136,4 +136,6 @@ def unknown(noun: str, text: str) -> NotFound:
         "delivery": "`redrive deliveries` lists them.",
         "flow": "`redrive flows` lists them.",
     }
-    return NotFound(f"there is no {noun} {text!r}", code=f"{noun}.unknown", hint=hints.get(noun))
+    # `delivery.unknown` is the outcome of a send of which nobody knows whether it arrived.
+    code = "delivery.missing" if noun == "delivery" else f"{noun}.unknown"
+    return NotFound(f"there is no {noun} {text!r}", code=code, hint=hints.get(noun))

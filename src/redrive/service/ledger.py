@@ -59,12 +59,13 @@ class DeliveryLedger:
             if key is None:
                 return shown
             # Asked for by its key, a delivery whose key is hidden is not there: no guess is confirmed.
-            return shown.model_copy(update={"items": [one for one in shown.items if one.key == key]})
+            items = [one for one in shown.items if one.key == key]
+            return shown.model_copy(update={"items": items, "next": shown.next if items else None})
 
         return await self._kernel.deps.reader.run(read)
 
     async def get(self, delivery_id: str) -> DeliveryView:
-        """One delivery with its history, oldest first. Errors: `delivery.unknown`."""
+        """One delivery with its history, oldest first. Errors: `delivery.missing`."""
         number = number_of("d", delivery_id, "delivery")
         hidden = await veiled.keys(self._kernel)
 
@@ -79,8 +80,8 @@ class DeliveryLedger:
     async def resolve(self, delivery_id: str, *, sent: bool, reason: str) -> DeliveryView:
         """Say of a delivery of which nobody knows that it arrived (`sent`), or that it did not.
 
-        Errors: `delivery.not_open` unless it is `unknown`, or `begun` by a run that has ended;
-        `reason.missing`.
+        Errors: `delivery.missing`; `delivery.not_open` unless it is `unknown`, or `begun` by a run that
+        has ended; `reason.missing`.
         """
         reason = reason.strip()
         if not reason:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from redrive.core.matching import candidates, number_of, pick
 from redrive.core.nearest import nearest
 from redrive.engine.clock import instant
-from redrive.errors import FlowInvalid, NotFound, Problem, UsageError
+from redrive.errors import FlowInvalid, Forbidden, NotFound, Problem, UsageError
 from redrive.sdk.fields import NAME_PATTERN
 from redrive.sdk.references import Direction, Match
 from redrive.service.csv_table import CsvTable, Form, as_csv, batches, spooled
@@ -19,6 +19,8 @@ from redrive.service.cursors import cursor_of, page, page_size, place_of, storab
 from redrive.service.interface import Duplicates
 from redrive.service.kernel import Kernel
 from redrive.service.reference_views import LookupAnswer, LookupEntry, LookupView, Removed, TableImported
+from redrive.service.veil import Veil
+from redrive.service.veiled_tables import of_tables
 from redrive.service.views import Page
 from redrive.store import lookups as store
 from redrive.store.committer import Transaction
@@ -75,21 +77,43 @@ class Lookups:
             if not storable(text):
                 return Page(items=[])
             found = store.entries_page(rows, row.generation, text, after[0] if after else None, size + 1)
-            return page(found, size, _entry, lambda one: cursor_of(one.number))
+            if over.mask is None:
+                return page(found, size, _entry, lambda one: cursor_of(one.number))
+            # Those that hold the text where it is hidden are not found: no guess is confirmed.
+            shown = [(one.number, *_cells(row, one.source, one.target, over)) for one in found]
+            return Page(
+                items=[
+                    LookupEntry.model_validate({"from": source, "to": target})
+                    for _, source, target in shown[:size]
+                    if text is None or any(text.lower() in cell.lower() for cell in (source, target))
+                ],
+                next=cursor_of(shown[size - 1][0]) if len(shown) > size else None,
+            )
 
+        over = await of_tables(self._kernel)
         return await self._kernel.deps.reader.run(read)
 
     async def find(
         self, name: str, value: str, *, direction: Direction = "forward", match: Match = "exact"
     ) -> LookupAnswer:
-        """What a step would find. Errors: `lookup.unknown`."""
+        """What a step would find. Errors: `lookup.unknown`, `payload.masked`."""
+        over = await of_tables(self._kernel)
 
         def read(rows: Rows) -> str | None:
             row = _known(rows, name)
+            columns = (row.source_name, row.target_name)
+            asked, told = columns if direction == "forward" else columns[::-1]
+            if over.hides(asked) or over.text(value) != value:
+                raise Forbidden(
+                    f"to look up by {asked!r} needs the right `reveal`: masking rules hide it",
+                    code="payload.masked",
+                    at=name,
+                )
             numbers = list(dict.fromkeys(number_of(text) for text in candidates(value, match)))
             backward = direction == "backward"
             found = store.rows_of(rows, row.generation, row.revision, numbers, backward=backward)
-            return pick(value, match, found)
+            to = pick(value, match, found)
+            return to if to is None else over.field(told, to)
 
         found = await self._kernel.deps.reader.run(read)
         return LookupAnswer(value=value, found=found is not None, to=found)
@@ -97,6 +121,7 @@ class Lookups:
     async def export(self, name: str) -> AsyncGenerator[bytes]:
         """All entries as CSV with a header. Errors: `lookup.unknown`."""
         row = await self._row(name)
+        over = await of_tables(self._kernel)
         yield as_csv([(row.source_name, row.target_name)])
         after = -1
         while True:
@@ -104,7 +129,7 @@ class Lookups:
                 partial(_entries_from, generation=row.generation, after=after)
             )
             if found:
-                yield as_csv([(source, target) for _, source, target in found])
+                yield as_csv([_cells(row, source, target, over) for _, source, target in found])
             if len(found) < ROWS_AT_ONCE:
                 return
             after = found[-1][0]
@@ -411,6 +436,10 @@ def _view(row: store.LookupRow) -> LookupView:
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
     )
+
+
+def _cells(row: store.LookupRow, source: str, target: str, over: Veil) -> tuple[str, str]:
+    return over.field(row.source_name, source), over.field(row.target_name, target)
 
 
 def _entry(row: store.EntryRow) -> LookupEntry:

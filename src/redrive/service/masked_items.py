@@ -24,11 +24,9 @@ class MaskedItems:
     def of(self, raw: bytes) -> bytes:
         if self._over.mask is None:
             return raw
-        kind, head = self._payload.media_type, self._prefix or b""
         # An item that is the whole document has its own names from the top.
         path = self._payload.items_path
-        shown = self._over.content(head + raw, kind, path)
-        return shown.removeprefix(head)
+        return masked(self._over, self._payload.media_type, path, self._prefix or b"", raw)
 
 
 def masked(over: Veil, media_type: str, items_path: str, head: bytes, raw: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -72,6 +72,17 @@ async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Coun
     return counted, execution.notes
 
 
+def unresolved(counted: Sequence[Counted]) -> list[str]:
+    """Which steps hold deliveries of which nobody knows whether they arrived, and what to do about them."""
+    return [
+        f"{one.step} holds {one.unknown} unknown deliveries: it sends these again only where the endpoint "
+        "says how to look them up or that a repeat is harmless, and fails otherwise until "
+        "`redrive resolve` says what became of them (`redrive deliveries --status unknown`)"
+        for one in counted
+        if one.unknown
+    ]
+
+
 def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) -> list[str]:
     """Which later steps will not see the items that a send step leaves out. Other paths do see them."""
     reached = {node.id for node in ahead}
@@ -87,32 +98,34 @@ def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) ->
     return notes
 
 
-async def send_steps(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[PlanStep], list[str]]:
-    """The steps ahead that send, with what each would do; and remarks."""
-    counted, notes = await preview(deps, draft, built)
-    ahead = ahead_of(built, draft)
-    by_step = {one.step: one for one in counted}
-    steps = [
-        plan_step(node.id, by_step.get(node.id))
-        for node in ahead
-        if await _endpoint(deps, built, node) is not None
-    ]
-    return steps, [*notes, *unseen(counted, built.flow, ahead)]
-
-
-async def unkeyed_sends(deps: Deps, draft: Draft, built: BuiltFlow) -> list[str]:
-    """The steps ahead that send without a key."""
-    found = []
+async def send_fields(deps: Deps, draft: Draft, built: BuiltFlow) -> dict[str, str]:
+    """The steps ahead that send, with the field of their delivery keys: "" where a step has none."""
+    found = {}
     for node in ahead_of(built, draft):
-        endpoint = await _endpoint(deps, built, node)
-        shape: Any = built.shapes[node.id]
-        if endpoint is not None and shape.key_for(endpoint) is None:
-            found.append(node.id)
+        if (endpoint := await _endpoint(deps, built, node)) is not None:
+            shape: Any = built.shapes[node.id]
+            key = shape.key_for(endpoint)
+            found[node.id] = str(key) if key is not None else ""
     return found
 
 
-def no_key(step: str) -> str:
-    return f"{step} has no key: it keeps no deliveries and sends all that it gets"
+async def send_steps(
+    deps: Deps, draft: Draft, built: BuiltFlow, steps: Iterable[str]
+) -> tuple[list[PlanStep], list[str]]:
+    """What each of these steps would do; and remarks."""
+    counted, notes = await preview(deps, draft, built)
+    by_step = {one.step: one for one in counted}
+    planned = [plan_step(step, by_step.get(step)) for step in steps]
+    return planned, [*notes, *unresolved(counted), *unseen(counted, built.flow, ahead_of(built, draft))]
+
+
+def no_keys(fields: Mapping[str, str]) -> dict[str, str]:
+    """A warning for each step that sends without a key."""
+    return {
+        step: f"{step} has no key: it keeps no deliveries and sends all that it gets"
+        for step, field in fields.items()
+        if not field
+    }
 
 
 async def _endpoint(deps: Deps, built: BuiltFlow, node: StepNode) -> Endpoint | None:

@@ -16,6 +16,7 @@ from redrive.service.cursors import cursor_of, page, page_size, place_of, storab
 from redrive.service.kernel import Kernel
 from redrive.service.lookups import checked_name
 from redrive.service.reference_views import PoolEntryView, PoolView, Removed, TableImported
+from redrive.service.veiled_tables import require_keys
 from redrive.service.views import Page
 from redrive.store import pools as store
 from redrive.store.committer import Transaction
@@ -57,25 +58,35 @@ class Pools:
         cursor: str | None = None,
     ) -> Page[PoolEntryView]:
         """By key, with `text` those that hold it, with `before` those tracked before then. The first page
-        begins with what runs under way hold. Errors: `pool.unknown`, `cursor.invalid`.
+        begins with what runs under way hold. Errors: `pool.unknown`, `cursor.invalid`, `payload.masked`.
         """
         size, place = page_size(limit), place_of(cursor, str)
+        await self.get(name, flow=flow)
+        over = await require_keys(self._kernel, name)
 
         def read(rows: Rows) -> Page[PoolEntryView]:
             pool = _known(rows, name, flow)
             if not storable(text):
                 return Page(items=[])
-            found = store.entries_page(
-                rows,
-                pool.id,
-                text=text,
-                before=None if before is None else micros_of(before),
-                after=place[0] if place else None,
-                at_most=size + 1,
-            )
+            found: list[store.PoolEntry] = []
+            after = place[0] if place else None
+            while len(found) <= size:  # keys that a pattern hides are left out: a cursor would tell them
+                some = store.entries_page(
+                    rows,
+                    pool.id,
+                    text=text,
+                    before=None if before is None else micros_of(before),
+                    after=after,
+                    at_most=size + 1,
+                )
+                found += [one for one in some if over.text(one.key) == one.key]
+                if len(some) <= size:
+                    break
+                after = some[-1].key
             shown = page(found, size, _entry, lambda one: cursor_of(one.key))
             if place is None and before is None:
                 held = store.provisional(rows, pool.id, text, MAX_PROVISIONAL)
+                held = [one for one in held if over.text(one.key) == one.key]
                 shown = Page(items=[*map(_entry, held), *shown.items], next=shown.next)
             return shown
 
@@ -186,14 +197,15 @@ class Pools:
         await self._kernel.write(work)
 
     async def export(self, name: str, *, flow: str | None = None) -> AsyncGenerator[bytes]:
-        """The keys as CSV with a header. Errors: `pool.unknown`."""
+        """The keys as CSV with a header. Errors: `pool.unknown`, `payload.masked`."""
         pool = await self._kernel.deps.reader.run(lambda rows: _known(rows, name, flow))
+        over = await require_keys(self._kernel, name)
         yield as_csv([("key",)])
         after = ""
         while True:
             found = await self._kernel.deps.reader.run(partial(_entries_from, pool_id=pool.id, after=after))
             if found:
-                yield as_csv([(row[0],) for row in found])
+                yield as_csv([(over.text(row[0]),) for row in found])
             if len(found) < ROWS_AT_ONCE:
                 return
             after = found[-1][0]

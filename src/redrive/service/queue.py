@@ -12,6 +12,7 @@ from redrive.core.run import PRIORITIES
 from redrive.engine.clock import instant
 from redrive.engine.queueing import Books
 from redrive.errors import NotFound, StateConflict, UsageError
+from redrive.service import veiled
 from redrive.service.cursors import cursor_of, page, page_size, place_of
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.queue_views import (
@@ -67,7 +68,9 @@ class Queue:
             free=free, ahead=ahead, most=deps.settings.max_running_runs, executed=executed,
             first=cursor is None,
         )  # fmt: skip
-        items = {row.id: looking.item(row) for row in waiting}
+        items = {
+            row.id: await veiled.texts(self._kernel, looking.item(row), row.flow, "reason") for row in waiting
+        }
         return page(waiting, size, lambda row: items[row.id], lambda row: cursor_of(row.turn, row.id))
 
     async def move(self, run_id: str, request: MoveRequest) -> QueueItem:
@@ -167,19 +170,7 @@ class Queue:
     async def circuits(self) -> Page[CircuitView]:
         """Connections whose target is down."""
         found = await self._kernel.deps.reader.run(store.circuits)
-        return Page(
-            items=[
-                CircuitView(
-                    connection=one.connection,
-                    opened_at=instant(one.opened_at),
-                    until=instant(one.until),
-                    failures=one.failures,
-                    error=one.error,
-                    trying=one.probe is not None,
-                )
-                for one in found
-            ]
-        )
+        return Page(items=[await veiled.texts(self._kernel, _circuit(one), None, "error") for one in found])
 
     async def reset(self, connection: str) -> Removed:
         """Close a circuit by hand: what waits for it goes on at once. 0 where it was not open."""
@@ -203,6 +194,17 @@ def _check(kind: str, name: str) -> None:
             at="kind",
             hint="Name a flow, or a connection, or everything (all, without a name).",
         )
+
+
+def _circuit(one: store.OpenCircuit) -> CircuitView:
+    return CircuitView(
+        connection=one.connection,
+        opened_at=instant(one.opened_at),
+        until=instant(one.until),
+        failures=one.failures,
+        error=one.error,
+        trying=one.probe is not None,
+    )
 
 
 def _pause(pause: store.Pause) -> PauseView:

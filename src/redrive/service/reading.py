@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import sys
 import time
 from bisect import bisect_right
@@ -16,17 +18,15 @@ from redrive.core.run import PayloadRow
 from redrive.core.selection import Selection, SelectionInvalid, parse
 from redrive.engine.contents import StoredContent
 from redrive.engine.tracing import failed_items
-from redrive.errors import Forbidden, PayloadError, PayloadGone, UsageError
+from redrive.errors import PayloadError, PayloadGone, UsageError
 from redrive.sdk.content import CHUNK_BYTES
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.marks import Given, Markers, Marks, items_from
 from redrive.service.masked_items import masked
 from redrive.service.reading_views import Hit, HitPage, ItemText, ItemWindow, Picked
-from redrive.service.veil import Veil, any_rules, veil
+from redrive.service.veil import Veil, any_rules, of_payload, require_seen, veil
 from redrive.store import payloads as store
 from redrive.store import runs as run_store
-from redrive.store.database import Rows
-from redrive.store.runlog import names_of_runs
 
 TRIMMED: Final = "[trimmed]"
 MAX_ITEMS: Final = 1_000
@@ -58,26 +58,12 @@ class Reading:
         if not await any_rules(self._kernel):
             return Veil(None)
 
-        def flow(rows: Rows) -> str | None:
-            place = store.place_of(rows, payload)
-            if place is None or place.run_id == store.UPLOAD:
-                return None
-            return names_of_runs(rows, [place.run_id]).get(place.run_id, (None, 0))[0]
-
-        return await veil(self._kernel, await self._kernel.deps.reader.run(flow))
+        flow = await self._kernel.deps.reader.run(lambda rows: of_payload(rows, payload))
+        return await veil(self._kernel, flow)
 
     def _note(self, action: str, payload_id: str, over: Veil, **data: object) -> None:
         """A line of the audit log; where rules would hide something from others, it says so."""
         self._kernel.note(action, payload_id, {**data, "revealed": over.revealed})
-
-    async def _unmasked(self, payload: PayloadRow, what: str) -> None:
-        """Errors: `payload.masked`: what is hidden could be guessed from the answers."""
-        if (await self._veil(payload)).mask is not None:
-            raise Forbidden(
-                f"{what} needs the right `reveal`: masking rules hide parts of the data",
-                code="payload.masked",
-                hint="Look at the items one by one, or ask somebody who may reveal them.",
-            )
 
     def _content(self, payload: PayloadRow) -> StoredContent:
         return self._kernel.deps.contents.known(payload.digest, payload.size_bytes)
@@ -146,7 +132,9 @@ class Reading:
     ) -> HitPage:
         """Where a text stands in the bytes, from byte `start` on; the case of ASCII letters does not count.
 
-        It ends after `most` hits or about a second, and `next` says where to go on. Errors: as `window`.
+        It ends after `most` hits or about a second, and `next` says where to go on. Where masking rules
+        hold, it looks through the items as they are shown: one hit for each, where the item begins.
+        Errors: as `window`.
         """
         payload = await self._payload(payload_id)
         sought = text.encode("utf-8", "surrogatepass")
@@ -154,22 +142,54 @@ class Reading:
             raise UsageError(
                 f"a text of 1 to {MAX_SOUGHT} characters can be searched for", code="search.invalid"
             )
-        await self._unmasked(payload, "searching in this payload")
-        self._note("payload.search", payload_id, await self._veil(payload))
+        over = await self._veil(payload)
+        self._note("payload.search", payload_id, over)
         content = self._content(payload)
+        if over.mask is not None:
+            return await self._search_shown(payload, over, text, start, max(1, min(most, MAX_HITS)))
         offsets, searched = await _offsets(content, sought, start, max(1, min(most, MAX_HITS)))
         numbers = await self._items_at(payload, offsets) if items else [None] * len(offsets)
         hits = [
             await _hit(content, offset, len(sought), item)
             for offset, item in zip(offsets, numbers, strict=True)
         ]
-        done = searched >= content.size_bytes
+        return self._hits(payload, hits, searched, searched if searched < content.size_bytes else None)
+
+    async def _search_shown(
+        self, payload: PayloadRow, over: Veil, text: str, start: int, most: int
+    ) -> HitPage:
+        marks, content = self._marks(payload), self._content(payload)
+        sought = re.compile(re.escape(text), re.IGNORECASE | re.ASCII)
+        until = time.monotonic() + SEARCH_S
+        first, end = marks.at_byte(start)
+        hits: list[Hit] = []
+        searched = False
+        csv = formats.is_csv(payload.media_type)
+        async with aclosing(self._items(payload, first)) as chunks:
+            async for given in chunks:
+                head = marks.prefix if csv else b""
+                number = given.first
+                async for begin, stop in _places(content, end or len(marks.prefix), given.raws):
+                    end = stop
+                    if begin >= start:
+                        if len(hits) == most or (searched and time.monotonic() > until):
+                            return self._hits(payload, hits, begin, begin)
+                        raw = given.raws[number - given.first]
+                        shown = masked(over, payload.media_type, payload.items_path, head, raw)
+                        if hit := _hit_in(shown.decode("utf-8", "replace"), sought, begin, number):
+                            hits.append(hit)
+                        searched = True
+                    number += 1
+                await asyncio.sleep(0)
+        return self._hits(payload, hits, content.size_bytes, None)
+
+    def _hits(self, payload: PayloadRow, hits: list[Hit], searched: int, following: int | None) -> HitPage:
         return HitPage(
-            payload=payload_id,
+            payload=to_text("p", payload.id),
             hits=hits,
             searched_bytes=searched,
-            size_bytes=content.size_bytes,
-            next=None if done else searched,
+            size_bytes=payload.size_bytes,
+            next=following,
         )
 
     async def _items_at(self, payload: PayloadRow, offsets: list[int]) -> list[int | None]:
@@ -216,8 +236,7 @@ class Reading:
         """
         payload = await self._payload(payload_id)
         selection = selection_of(expression)
-        if selection.terms:
-            await self._unmasked(payload, "choosing by a condition")
+        require_seen(await self._veil(payload), selection, payload.items_path)
         allowed = await self._failed(payload, run, step, after) if selection.failed else None
         fits = selection.matcher()
         value: ItemValue | None = None
@@ -324,6 +343,21 @@ async def _hit(content: StoredContent, offset: int, length: int, item: int | Non
         before=around[: offset - first].decode("utf-8", "ignore"),
         text=around[offset - first : offset - first + length].decode("utf-8", "replace"),
         after=around[offset - first + length :].decode("utf-8", "ignore"),
+    )
+
+
+def _hit_in(shown: str, sought: re.Pattern[str], begin: int, number: int) -> Hit | None:
+    found = sought.search(shown)
+    if found is None:
+        return None
+    first, last = found.span()
+    return Hit(
+        offset=begin,
+        length=len(found[0].encode()),
+        item=number,
+        before=shown[max(0, first - AROUND_BYTES) : first],
+        text=found[0],
+        after=shown[last : last + AROUND_BYTES],
     )
 
 

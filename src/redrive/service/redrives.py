@@ -19,12 +19,13 @@ from redrive.engine.flows import BuiltFlow
 from redrive.engine.overlap import overlapping
 from redrive.engine.stored import Inputs, begin_of, buckets_of, handed_so_far
 from redrive.errors import ConfirmationNeeded, StateConflict, UsageError
+from redrive.service import veiled
 from redrive.service.chosen import Chosen, choose, choose_original, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
-from redrive.service.plans import begun_with, layout_of, no_key, path_ids, send_steps, unkeyed_sends
+from redrive.service.plans import begun_with, layout_of, no_keys, path_ids, send_fields, send_steps
 from redrive.service.reading import selection_of
 from redrive.service.starts import Starts, check_steps, read_variables, require_reason
-from redrive.service.veil import require_reveal
+from redrive.service.veil import require_reveal, require_reveal_of_payloads, require_seen, veil
 from redrive.service.views import PlanView, RedriveRequest, RetryRequest, RunRow
 from redrive.store import runs as store
 from redrive.store.committer import Transaction
@@ -247,6 +248,7 @@ class Redrives:
         built = chosen.built(self._kernel)
         node = built.flow.step(name)
         check_steps(built.flow, request.skips)
+        _require_reached(built.flow, name, request.skips)
         overrides = read_variables(built.flow, request.variables, manual=False)
         now = self._kernel.deps.clock.micros()
         clock = now if request.clock == "now" else source.clock
@@ -317,7 +319,9 @@ class Redrives:
         deps = self._kernel.deps
         drafting = Drafting(deps, draft, source)
         inputs = there
+        over = await veil(self._kernel, source.flow)
         if request.payloads:
+            await require_reveal_of_payloads(self._kernel, request.payloads, source.flow)
 
             async def first() -> Any:
                 async for _, row, _ in Buckets(deps.reader, deps.contents).rows(there or []):
@@ -339,6 +343,10 @@ class Redrives:
         if request.items is not None:
             selection = selection_of(request.items)
             drafting.use(inputs or [])
+            if over.mask is not None and selection.terms:
+                rows = Buckets(deps.reader, deps.contents).rows(inputs or [])
+                for path in {row.items_path async for _, row, _ in rows}:
+                    require_seen(over, selection, path)
             inputs = await drafting.selected(inputs or [], selection, name, after=after)
         drafting.forget_all_but(inputs or [])
         return inputs
@@ -384,8 +392,9 @@ class Redrives:
             self._kernel.deps, built.flow, draft.run, draft.plan, draft.buckets, source=source
         )
         draft.warnings += await self._connector_changes(source)
-        for step in await unkeyed_sends(self._kernel.deps, draft, built):
-            draft.warnings.append(no_key(step))
+        fields = await send_fields(self._kernel.deps, draft, built)
+        for step, warning in no_keys(fields).items():
+            draft.warnings.append(warning)
             if draft.confirm is not None:
                 draft.confirm += f"; {step} has no key and would send everything again"
         if draft.confirm is not None:
@@ -411,9 +420,10 @@ class Redrives:
 
     async def _plan(self, drafted: Drafted) -> PlanView:
         draft, built = drafted.draft, drafted.built
-        steps, notes = await send_steps(self._kernel.deps, draft, built)
+        fields = await send_fields(self._kernel.deps, draft, built)
+        steps, notes = await send_steps(self._kernel.deps, draft, built, fields)
         number = drafted.chosen.number
-        return PlanView(
+        view = PlanView(
             source_run=to_text("r", draft.run.source_run or 0),
             start=drafted.start,
             version=number if number is not None else drafted.chosen.next_number,
@@ -424,6 +434,25 @@ class Redrives:
             delivery=draft.plan.delivery or "skip_delivered",
             confirm=draft.confirm,
         )
+        return await veiled.plan(self._kernel, view, draft.run.flow, fields)
+
+
+def _require_reached(flow: Flow, name: str, skips: Sequence[str]) -> None:
+    """A step around the start point that is skipped hands its input on: the start would not come to run.
+
+    Errors: `start.skipped`.
+    """
+    for place in flow.chain(name)[:-1]:
+        step = place.step
+        if step.id in skips or step.skip:
+            raise UsageError(
+                f"step {name} stands inside {step.id}, which is skipped: nothing would run there",
+                code="start.skipped",
+                at=step.id,
+                hint=f"Leave out --skip {step.id}, or start --at {step.id} or --after {step.id}."
+                if step.id in skips
+                else f"Choose a version in which {step.id} has no `skip`, or start --after {step.id}.",
+            )
 
 
 def _overrides(plan: Plan) -> dict[str, Any]:

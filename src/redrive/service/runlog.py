@@ -103,7 +103,25 @@ class RunLog:
         if not storable(flow, trigger, text, value) or (version is not None and version >= 1 << 63):
             return Page(items=[])
 
-        found, further = await self._walk(wanted, before[0] if before else None, size + 1)
+        place = before[0] if before else None
+        while True:
+            made, place = await self._page(wanted, place, size, brief=brief)
+            shown = (await veiled.runs(self._kernel, made)).items
+            items = [
+                row
+                for row, stored in zip(shown, made.items, strict=True)
+                if text is None or row.summary == stored.summary or _holds(row, text)
+            ]
+            if items or place is None or len(items) == len(shown):
+                break  # else all of them hold the text where it is hidden: that must not show
+        items = [row for row in items if not unhealed or row.healed_by is None]
+        return Page(items=items, next=cursor_of(place) if place is not None else None)
+
+    async def _page(
+        self, wanted: store.RunFilter, before: int | None, size: int, *, brief: bool
+    ) -> tuple[Page[RunRow], int | None]:
+        """Runs, and where to go on."""
+        found, further = await self._walk(wanted, before, size + 1)
         redrives = await self._kernel.deps.reader.run(
             lambda rows: store.redrives_of(rows, [run.id for run in found[:size]])
         )
@@ -121,10 +139,7 @@ class RunLog:
             ),
             lambda run: cursor_of(run.id),
         )
-        made = await veiled.runs(self._kernel, made)
-        after = made.next or (cursor_of(further) if further is not None else None)
-        items = [row for row in made.items if not unhealed or row.healed_by is None]
-        return Page(items=items, next=after)
+        return made, found[size - 1].id if len(found) > size else further
 
     async def _walk(
         self, wanted: store.RunFilter, before: int | None, at_most: int
@@ -362,6 +377,13 @@ def _statuses(text: str | None) -> tuple[str, ...]:
                 hint=f"Did you mean {near!r}?" if near else f"One or several of {', '.join(STATUSES)}.",
             )
     return names
+
+
+def _holds(row: RunRow, text: str) -> bool:
+    """Whether it holds the text where it is seen, or is named by it."""
+    if from_text("r", text) is not None:
+        return True
+    return any(text.lower() in (told or "").lower() for told in (row.summary, row.flow, row.id))
 
 
 def _moment(name: str, moment: datetime | None) -> int | None:

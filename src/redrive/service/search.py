@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -29,6 +30,8 @@ NO_FIELD = "key"
 
 CATCH_UP_S: Final = 2.0
 """How long a search waits for the index, where no server keeps it."""
+HIDDEN_S: Final = 2.0
+"""How long a search goes past what is hidden from who asks."""
 MOST_SHOWN: Final = 500
 """Characters of a value that an answer shows."""
 _OFF: Final = "Search is off in this home: only delivery keys and tracked values were looked at."
@@ -62,22 +65,45 @@ class Search:
         Errors: `limit.invalid`, `cursor.invalid`.
         """
         self._kernel.note("find", value[:MOST_SHOWN], {"field": field})
-        page = await self._find(value, field, everywhere=everywhere, limit=limit, cursor=cursor)
-        return await veiled.found(self._kernel, page)
+        until = time.monotonic() + HIDDEN_S
+        exact = True
+        while True:
+            page = await self._find(
+                value, field, everywhere=everywhere, limit=limit, cursor=cursor, exact=exact
+            )
+            shown = await veiled.found(self._kernel, page)
+            if shown.items or not page.items:
+                return shown
+            # All of it is hidden, and that there is something must not show: as if it were not there.
+            if page.next is None and (everywhere or not exact or not _is_exact(cursor)):
+                return shown
+            if time.monotonic() > until:
+                return shown.model_copy(update={"next": None})
+            if page.next is None or page.next == cursor_of(*EVERYWHERE):
+                exact, cursor = False, None
+            else:
+                cursor = page.next
 
     async def _find(
-        self, value: str, field: str | None, *, everywhere: bool, limit: int, cursor: str | None
+        self,
+        value: str,
+        field: str | None,
+        *,
+        everywhere: bool,
+        limit: int,
+        cursor: str | None,
+        exact: bool,
     ) -> FindPage:
         size = page_size(limit)
-        exact, place = _places(cursor)
+        after, place = _places(cursor)
         if not storable(value, field) or not value:
             return FindPage(items=[])
         page = FindPage(items=[])
-        if place is None:
-            page = await self._exact(value, field, size, exact)
+        if place is None and exact:
+            page = await self._exact(value, field, size, after)
             if page.next is not None or (len(page.items) == size and everywhere):
                 return page.model_copy(update={"next": page.next or cursor_of(*EVERYWHERE)})
-            if (page.items or exact is not None) and not everywhere:
+            if (page.items or after is not None) and not everywhere:
                 return page
         if self._kernel.indexer is None:
             return page
@@ -170,6 +196,10 @@ def _places(cursor: str | None) -> tuple[tuple[Any, ...] | None, SearchSpot | No
     except UsageError:
         stage, document, given = place_of(cursor, int, int, int) or EVERYWHERE
         return None, (max(stage, 0), document, given)
+
+
+def _is_exact(cursor: str | None) -> bool:
+    return cursor is None or _places(cursor)[0] is not None
 
 
 def _note(lag: Lag) -> str | None:

@@ -23,11 +23,12 @@ from redrive.engine.failpoints import failpoints
 from redrive.engine.flows import BuiltFlow
 from redrive.engine.overlap import overlapping
 from redrive.errors import NotFound, StateConflict, StoreFull, UsageError
-from redrive.service import present
+from redrive.service import present, veiled
 from redrive.service.chosen import Chosen, choose, choose_document, freeze
 from redrive.service.kernel import Kernel, number_of, unknown
 from redrive.service.lookups import require_lookups
-from redrive.service.plans import no_key, send_steps, unkeyed_sends
+from redrive.service.plans import no_keys, send_fields, send_steps
+from redrive.service.veil import require_reveal_of_payloads
 from redrive.service.views import PlanView, RunRow, StartRequest
 from redrive.store import runs as store
 from redrive.store import tables
@@ -79,16 +80,21 @@ class Starts:
         `idempotency.conflict`.
         """
         chosen = await choose(self._kernel, flow, request.version)
+        await require_reveal_of_payloads(self._kernel, request.payloads, chosen.name)
         return await self._start(chosen, request, trigger, idempotency_key)
 
     async def plan(self, flow: str, request: StartRequest, *, trigger: str = "manual") -> PlanView:
         """What a start would send. Nothing is started. Errors: those of the start."""
-        return await self._plan(await choose(self._kernel, flow, request.version), request, trigger)
+        chosen = await choose(self._kernel, flow, request.version)
+        await require_reveal_of_payloads(self._kernel, request.payloads, chosen.name)
+        return await self._plan(chosen, request, trigger)
 
     async def plan_document(self, text: bytes, filename: str, request: StartRequest) -> PlanView:
         """What a run of a document would send. Nothing is stored. Errors: those of the start."""
         _no_version(request)
-        return await self._plan(await choose_document(self._kernel, text, filename), request, "manual")
+        chosen = await choose_document(self._kernel, text, filename)
+        await require_reveal_of_payloads(self._kernel, request.payloads, None)
+        return await self._plan(chosen, request, "manual")
 
     async def start_document(
         self,
@@ -102,6 +108,7 @@ class Starts:
         """Queue a run of a document that need not be in the store: it is kept as a version."""
         _no_version(request)
         chosen = await choose_document(self._kernel, text, filename)
+        await require_reveal_of_payloads(self._kernel, request.payloads, None)
         return await self._start(chosen, request, trigger, idempotency_key)
 
     async def _start(
@@ -123,19 +130,20 @@ class Starts:
     async def _plan(self, chosen: Chosen, request: StartRequest, trigger: str) -> PlanView:
         deps = self._kernel.deps
         draft, built = await self._draft(chosen, request, trigger)
-        unkeyed = await unkeyed_sends(deps, draft, built)
-        steps, notes = await send_steps(deps, draft, built)
+        fields = await send_fields(deps, draft, built)
+        steps, notes = await send_steps(deps, draft, built, fields)
         first = next(iter(built.positions), None)
-        return PlanView(
+        view = PlanView(
             source_run=None,
             start={"from": "start", "step": first},
             version=chosen.number if chosen.number is not None else chosen.next_number,
             clock=instant(draft.run.clock),
             skips=draft.plan.skips,
             steps=steps,
-            warnings=[*(no_key(step) for step in unkeyed), *draft.warnings, *notes],
+            warnings=[*no_keys(fields).values(), *draft.warnings, *notes],
             delivery=draft.plan.delivery or "send_changed",
         )
+        return await veiled.plan(self._kernel, view, draft.run.flow, fields)
 
     async def _draft(self, chosen: Chosen, request: StartRequest, trigger: str) -> tuple[Draft, BuiltFlow]:
         """The run as it would be queued. Errors: those of the start."""
@@ -219,7 +227,7 @@ class Starts:
         kernel.wake()
         if run_id != run.id:
             return await self._row_of(run_id)
-        return present.run_row(run, [], now)
+        return await veiled.run(kernel, present.run_row(run, [], now))
 
     def refuse_when_full(self) -> None:
         """Errors: `store.nearly_full`: runs under way keep the room that is left."""
@@ -270,14 +278,13 @@ class Starts:
         while True:
             event = _enter(self._waiters, number)
             try:
-                row = await self._row_of(number)
-                if row.status in ENDED:
-                    return row
+                if store.has_ended(self._kernel.deps.reader.rows(), number):
+                    return await self._row_of(number)
                 left = POLL_S * 5
                 if deadline is not None:
                     left = min(left, deadline - asyncio.get_running_loop().time())
                     if left <= 0:
-                        return row
+                        return await self._row_of(number)
                 if self._kernel.runner is None:
                     left = min(left, POLL_S)  # another process executes: it cannot tell us
                 await _wait(event, left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from redrive.sdk.shape import Out
 from redrive.sdk.testing import MemoryContext
 from redrive.sdk.testing_ledger import MemoryClaim, MemoryLedger
 from redrive.sdk.testing_log import MemoryLog
+from redrive.service import veiled
 from redrive.service.connector_views import (
     TriedBody,
     TriedExchange,
@@ -31,8 +32,9 @@ from redrive.service.connector_views import (
     TryView,
 )
 from redrive.service.kernel import Kernel
+from redrive.service.masked_items import masked
 from redrive.service.payloads import Payloads
-from redrive.service.veil import require_reveal
+from redrive.service.veil import Veil, require_reveal, veil
 from redrive.service.views import ErrorView
 from redrive.store import connections as connection_store
 
@@ -90,7 +92,9 @@ async def try_endpoint(kernel: Kernel, payloads: Payloads, connection: str, requ
         await kernel.write(
             lambda tx: kernel.audit(tx, "endpoint.tried", connection, endpoint=request.endpoint)
         )
-    return await _view(connection, request, endpoint, ctx, outs, error)
+    # Nobody knows of which flow it is: the rules of all hold.
+    over = await veil(kernel, None)
+    return await _view(connection, request, endpoint, ctx, outs, error, over)
 
 
 async def _opened(kernel: Kernel, connection: str, name: str) -> tuple[Connection, Endpoint]:
@@ -221,6 +225,7 @@ async def _view(
     ctx: _World,
     outs: list[Out],
     error: RedriveError | None,
+    over: Veil,
 ) -> TryView:
     exchanges = ctx.exchanges[-SHOWN_EXCHANGES:]
     log = ctx.log
@@ -231,33 +236,35 @@ async def _view(
         direction=endpoint.direction,
         success=error is None,
         pages=ctx.pages,
-        payload=await _payload_view(outs[-1]) if outs and (error is None) else None,
-        exchanges=[await _exchange(asked, answer) for asked, answer in exchanges],
+        payload=await _payload_view(outs[-1], over) if outs and (error is None) else None,
+        exchanges=[await _exchange(asked, answer, over) for asked, answer in exchanges],
         exchanges_left_out=len(ctx.exchanges) - len(exchanges),
-        logs=[f"{line.level}: {line.message}" for line in log.lines[:100]],
-        error=ErrorView.model_validate(error.as_dict()) if error is not None else None,
+        logs=[over.text(f"{line.level}: {line.message}") for line in log.lines[:100]],
+        error=veiled.error(ErrorView.model_validate(error.as_dict()), over) if error is not None else None,
     )
 
 
-async def _exchange(request: Request, answer: Answer) -> TriedExchange:
+async def _exchange(request: Request, answer: Answer, over: Veil) -> TriedExchange:
     return TriedExchange(
         method=request.method,
-        url=request.url,
-        headers=[(str(name), str(value)) for name, value in request.headers],
-        body=await _body(request.body),
+        url=over.address(request.url),
+        headers=over.headers([(str(name), str(value)) for name, value in request.headers]),
+        body=await _body(request.body, request.headers, over),
         status=answer.status,
-        answer_headers=[(str(name), str(value)) for name, value in answer.headers],
-        answer=await _body(answer.body),
-        error=answer.error,
+        answer_headers=over.headers([(str(name), str(value)) for name, value in answer.headers]),
+        answer=await _body(answer.body, answer.headers, over),
+        error=over.text(answer.error) if answer.error else answer.error,
         duration_ms=answer.duration_ms,
     )
 
 
-async def _body(content: Content | None) -> TriedBody | None:
+async def _body(content: Content | None, headers: Iterable[tuple[Any, Any]], over: Veil) -> TriedBody | None:
     if content is None:
         return None
     data = await content.read(0, min(SHOWN_BYTES, content.size_bytes))
     trimmed = content.size_bytes > len(data)
+    kind = next((str(value) for name, value in headers if str(name).lower() == "content-type"), "")
+    data = over.content(data, kind, cut=trimmed)
     return TriedBody(size_bytes=content.size_bytes, text=_text(data, cut=trimmed), trimmed=trimmed)
 
 
@@ -271,7 +278,7 @@ def _text(data: bytes, *, cut: bool) -> str | None:
         return None
 
 
-async def _payload_view(out: Out) -> TriedPayload:
+async def _payload_view(out: Out, over: Veil) -> TriedPayload:
     content = out.content
     if isinstance(content, bytes):
         data = content
@@ -280,9 +287,11 @@ async def _payload_view(out: Out) -> TriedPayload:
     else:
         data = b"".join([part async for part in content]) if content is not None else b""
     media_type = out.media_type or JSON
-    items = _items(data, media_type, out.items_path or "")
+    path = out.items_path or ""
+    items = _items(data, media_type, path)
     if items is None:
-        text = _text(data[:SHOWN_BYTES], cut=len(data) > SHOWN_BYTES)
+        cut = len(data) > SHOWN_BYTES
+        text = _text(over.content(data[:SHOWN_BYTES], media_type, cut=cut), cut=cut)
         return TriedPayload(
             media_type=media_type, items=None, size_bytes=len(data), preview=[text] if text else []
         )
@@ -290,7 +299,10 @@ async def _payload_view(out: Out) -> TriedPayload:
         media_type=media_type,
         items=len(items),
         size_bytes=len(data),
-        preview=[one[:SHOWN_ITEM_BYTES].decode(errors="replace") for one in items[:SHOWN_ITEMS]],
+        preview=[
+            masked(over, media_type, path, b"", one)[:SHOWN_ITEM_BYTES].decode(errors="replace")
+            for one in items[:SHOWN_ITEMS]
+        ],
         more=max(len(items) - SHOWN_ITEMS, 0),
     )
 

@@ -6,15 +6,23 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from functools import partial
 from typing import Any, Final
 
+from redrive.core.ids import from_text
 from redrive.core.jsonvalue import decode
 from redrive.core.masking import HIDDEN, Mask, MaskRule, address, masker
+from redrive.core.paths import Path
+from redrive.core.run import PayloadRow
+from redrive.core.selection import Selection
 from redrive.errors import Forbidden
 from redrive.service.actors import forbidden
 from redrive.service.kernel import Kernel
 from redrive.store import masks as store
+from redrive.store import payloads
+from redrive.store.database import Rows
 from redrive.store.masks import MaskRow
+from redrive.store.runlog import names_of_runs
 
 _KNOWN_S: Final = 1.0
 _PIECE: Final = 64 * 1024
@@ -74,6 +82,20 @@ class Veil:
             return False
         return self.mask.hides([name for name in _NAMES.findall(field) if not name.isdigit()])
 
+    def tells(self, path: Path, items_path: str = "") -> bool:
+        """Whether the values at a path, relative to the items at `items_path`, may be seen."""
+        if self.mask is None:
+            return True
+        if path.segments is None or not path.single:
+            return False
+        names = [name for name in _NAMES.findall(items_path) if not name.isdigit()]
+        for name in path.segments:
+            if isinstance(name, str):
+                names.append(name.removeprefix("@").rpartition(":")[2])  # an attribute of XML; its prefix
+                if self.mask.hides(names):
+                    return False
+        return True
+
     def field(self, name: str, value: str) -> str:
         """The value of a field that is known by its path."""
         if self.mask is None:
@@ -115,6 +137,48 @@ async def require_reveal(kernel: Kernel, flow: str | None, what: str) -> None:
             code="payload.masked",
             hint=error.hint,
         )
+
+
+def require_seen(over: Veil, selection: Selection, items_path: str = "") -> None:
+    """Errors: `payload.masked` where a choice of items would tell what rules hide."""
+    for term in selection.terms:
+        if not over.tells(term.path, items_path) or any(over.text(one) != one for one in term.values):
+            raise Forbidden(
+                f"to choose items by {term.path.text} needs the right `reveal`: masking rules hide it",
+                code="payload.masked",
+                hint="Choose by a field that is not hidden, or by number: #0,3:5.",
+            )
+
+
+async def require_reveal_of_payloads(kernel: Kernel, given: Sequence[str], flow: str | None) -> None:
+    """Payloads that are to run in a flow (None: in a document that is not stored, whose steps may show
+    them in other words).
+
+    Errors: `payload.masked` where rules hide of them, from who acts, what the rules of that flow would show.
+    """
+    if not (await _rules(kernel)) or kernel.acting.may("reveal"):
+        return
+    for text in given:
+        of = await kernel.deps.reader.run(partial(flow_of, payload_id=text))
+        if of is None or of == flow:
+            continue
+        if flow is None or of in await rules_of_flows(kernel):
+            await require_reveal(kernel, of, f"to start with payload {text} of flow {of}")
+
+
+def flow_of(rows: Rows, payload_id: str) -> str | None:
+    """The flow in whose run a payload stands; None: in none, or there is no such payload."""
+    number = from_text("p", payload_id)
+    payload = payloads.get_payload(rows, number) if number is not None else None
+    return of_payload(rows, payload) if payload is not None else None
+
+
+def of_payload(rows: Rows, payload: PayloadRow) -> str | None:
+    """As `flow_of`."""
+    place = payloads.place_of(rows, payload)
+    if place is None or place.run_id == payloads.UPLOAD:
+        return None
+    return names_of_runs(rows, [place.run_id]).get(place.run_id, (None, 0))[0]
 
 
 async def _rules(kernel: Kernel) -> list[tuple[str | None, MaskRule]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from redrive.service.kernel import Kernel
 from redrive.service.veil import Veil, any_rules, rules_of_flows, veil
@@ -15,12 +15,15 @@ from redrive.service.views import (
     LogLine,
     Page,
     PayloadView,
+    PlanView,
     RunRow,
     RunView,
     StepRunView,
+    View,
 )
 
 R = TypeVar("R", bound=RunRow)
+V = TypeVar("V", bound=View)
 
 
 async def run(kernel: Kernel, row: R) -> R:
@@ -66,14 +69,14 @@ def _step(step: StepRunView, over: Veil) -> StepRunView:
         name: payloads(getattr(step, name), over)
         for name in ("payloads_in", "payloads_out", "failed_payloads")
     }
-    return step.model_copy(update={**lists, "error": _error(step.error, over)})
+    return step.model_copy(update={**lists, "error": error(step.error, over)})
 
 
-def _error(error: ErrorView | None, over: Veil) -> ErrorView | None:
-    if error is None:
+def error(view: ErrorView | None, over: Veil) -> ErrorView | None:
+    if view is None:
         return None
-    hint = over.text(error.hint) if error.hint else error.hint
-    return error.model_copy(update={"detail": over.text(error.detail), "hint": hint})
+    hint = over.text(view.hint) if view.hint else view.hint
+    return view.model_copy(update={"detail": over.text(view.detail), "hint": hint})
 
 
 def payloads(views: Sequence[PayloadView], over: Veil) -> list[PayloadView]:
@@ -100,6 +103,33 @@ def exchange(view: ExchangeView, over: Veil) -> ExchangeView:
             "error": over.text(view.error) if view.error else view.error,
         }
     )
+
+
+async def plan(kernel: Kernel, view: PlanView, flow: str, fields: Mapping[str, str]) -> PlanView:
+    """A plan; `fields`: of which field the keys of a step are."""
+    over = await veil(kernel, flow)
+    if over.mask is None:
+        return view
+
+    def keyed(step: str, detail: dict[str, Any]) -> dict[str, Any]:
+        return detail | {"key": over.field(fields.get(step, ""), str(detail["key"]))}
+
+    steps = [
+        step.model_copy(update={"details": [keyed(step.step, one) for one in step.details]})
+        for step in view.steps
+    ]
+    warnings = [over.text(one) for one in view.warnings]
+    confirm = over.text(view.confirm) if view.confirm else view.confirm
+    return view.model_copy(update={"steps": steps, "warnings": warnings, "confirm": confirm})
+
+
+async def texts(kernel: Kernel, view: V, flow: str | None, *fields: str) -> V:
+    """A record with messages that people read, of a flow or (None) of nobody knows which."""
+    over = await veil(kernel, flow)
+    if over.mask is None:
+        return view
+    shown = {name: over.text(text) for name in fields if (text := getattr(view, name))}
+    return view.model_copy(update=shown)
 
 
 async def found(kernel: Kernel, page: FindPage) -> FindPage:

@@ -103,10 +103,18 @@ class Connector(Shape, kind="connector", version=1, group="systems"):
             outs = endpoint.receive(payload, parameters, ctx)
         else:
             key = self.key_for(endpoint)
-            entries = await delivery_entries(payload, key) if key is not None else []
+            entries: list[Entry] = []
+            if key is not None:
+                ahead = await payload.found_ahead()
+                entries = await delivery_entries(payload, key) if ahead is None else ahead
             outs = endpoint.send(payload, entries, parameters, ctx)
         async for out in outs:
             yield out
+
+    async def look_ahead(self, payload: Payload, ctx: StepContext) -> list[Entry] | None:
+        """Its delivery entries, where it is to be sent with a key."""
+        key = self.key_for(await self.opened(ctx))
+        return await delivery_entries(payload, key) if key is not None else None
 
     async def opened(self, ctx: StepContext) -> Endpoint:
         """The endpoint, ready to use.

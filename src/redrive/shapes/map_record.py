@@ -36,6 +36,7 @@ from redrive.sdk import (
     encode,
     render,
 )
+from redrive.shapes.map_row import RowForm
 from redrive.shapes.map_target import (
     NULL,
     Found,
@@ -175,6 +176,8 @@ class Compiled:
             and self.sources == [(number, 0) for number in range(len(fields))]
         )
 
+        self.row = RowForm.of(self)
+
     def found(self, values: Sequence[Found]) -> list[list[Found]]:
         """What the sources of each field found, by what the reader gives."""
         if self.plain:
@@ -204,6 +207,7 @@ class Mapper:
         self._missing = missing
         self._compiled = compiled
         self._reads_item = "item" in compiled.roots or bool(compiled.queries)
+        self._row = None if automatic or self._reads_item else compiled.row
         self._found: list[list[Found]] = []
         self._item: Item
         self._asked = False
@@ -213,6 +217,8 @@ class Mapper:
         self._item = item
         self._asked = False
         compiled = self._compiled
+        if self._row is not None and (row := self._row.record(item.raw, self._transform)) is not None:
+            return row
         self._found = found = compiled.found(compiled.reader.read(item.raw))
         if self._reads_item:
             decoded = decode(item.raw)
@@ -263,6 +269,9 @@ class Mapper:
         if not any(parts):
             self._nothing(field)
         raw = (parts[0] or NULL) if len(parts) == 1 else _as_list(parts)
+        return self._transform(field, raw)
+
+    def _transform(self, field: MapField, raw: bytes) -> bytes:
         return raw if field.do is None else self._transformed(field, field.do, raw)
 
     def _transformed(self, field: MapField, functions: Functions, raw: bytes) -> bytes:

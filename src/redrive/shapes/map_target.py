@@ -9,6 +9,7 @@ every element.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from redrive.sdk import Each, Path, Segment, elements, encode, members
@@ -145,13 +146,22 @@ class Series:
         ]
         return b"[" + b",".join(parts) + b"]"
 
+    def row(self) -> tuple[bytes, list[Leaf]]:
+        """An element as a format with a slot for each leaf. Errors: `ValueError` where it holds lists."""
+        form, slots = self.element.form() if isinstance(self.element, Record) else (b"%b", [self.element])
+        leaves = [slot for slot in slots if isinstance(slot, Leaf)]
+        if len(leaves) < len(slots):
+            raise ValueError("an element holds a list")
+        return form, leaves
+
     def _columns(self, found: Sequence[Found], places: Places, count: int) -> list[list[bytes]] | None:
         """The values of each slot of the elements, where all of these are plain."""
         if self._plain is None:
-            form, slots = self.element.form() if isinstance(self.element, Record) else (b"%b", [self.element])
-            leaves = [slot.field for slot in slots if isinstance(slot, Leaf) and slot.plain]
-            self._form = form
-            self._plain = leaves if len(leaves) == len(slots) else []
+            self._plain = []
+            with suppress(ValueError):
+                self._form, leaves = self.row()
+                if all(leaf.plain for leaf in leaves):
+                    self._plain = [leaf.field for leaf in leaves]
         if not self._plain:
             return None
         columns = []

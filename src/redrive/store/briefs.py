@@ -42,6 +42,15 @@ _COUNT = Statement(
         select(_r.c.id).where(_r.c.status == bindparam("status")).limit(bindparam("at_most")).subquery()
     )
 )
+# Compiled once: a view of a day asks it for each hour and state.
+_COUNT_BETWEEN = Statement(
+    select(func.count()).select_from(
+        select(_r.c.id)
+        .where(_r.c.status == bindparam("status"), _r.c.id >= bindparam("low"), _r.c.id < bindparam("high"))
+        .limit(bindparam("at_most"))
+        .subquery()
+    )
+)
 
 
 class StepBrief(msgspec.Struct, frozen=True):
@@ -91,12 +100,7 @@ def counts(rows: Rows, status: str, bounds: list[int], at_most: int) -> list[int
     for place in reversed(range(len(found))):
         if left <= 0:
             break
-        query = select(func.count()).select_from(
-            select(_r.c.id)
-            .where(_r.c.status == status, _r.c.id >= bounds[place], _r.c.id < bounds[place + 1])
-            .limit(left)
-            .subquery()
-        )
-        found[place] = int(rows.query(query)[0][0])
+        one = rows.one(_COUNT_BETWEEN, status=status, low=bounds[place], high=bounds[place + 1], at_most=left)
+        found[place] = int(one[0]) if one else 0
         left -= found[place]
     return found

@@ -38,16 +38,20 @@ _NEXT = Statement(
 
 _COUNT = Statement(select(func.count()).select_from(_k))
 _p, _b, _s, _x = tables.payloads, tables.buckets, tables.step_runs, tables.exchanges
+_n, _h = tables.cache_pages, tables.caches
 
 
 class Use(NamedTuple):
-    """Where a content stands: in a payload (id, run, step), or in an exchange (id, run, None)."""
+    """Where a content stands: in a payload (id, run, step), in an exchange (id, run), or in an entry of a
+    cache (its name, and who put it there).
+    """
 
     digest: bytes
     payload_id: int | None
     exchange_id: int | None
     run_id: int
     step: str | None
+    cache: str | None = None
 
 
 def count_contents(source: Source) -> int:
@@ -56,8 +60,8 @@ def count_contents(source: Source) -> int:
 
 
 def uses(rows: Rows, digests: Sequence[bytes], at_most: int) -> list[Use]:
-    """Payloads and exchanges that hold these contents, the newest first. Looks at all of both: for the few
-    contents that are damaged, not for every one.
+    """Payloads, exchanges and pages of caches that hold these contents, the newest first. Looks at all of
+    them: for the few contents that are damaged, not for every one.
     """
     standing = (
         select(_p.c.digest, _p.c.id, _b.c.run_id, _s.c.step)
@@ -79,6 +83,16 @@ def uses(rows: Rows, digests: Sequence[bytes], at_most: int) -> list[Use]:
             Use(bytes(digest), None, number, run, None)
             for digest, number, run in rows.query(made.limit(at_most))
         ]
+    cached = (
+        select(_n.c.digest, _n.c.run_id, _n.c.step, _h.c.name)
+        .select_from(_n.outerjoin(_h, _h.c.id == _n.c.cache_id))
+        .where(_n.c.digest.in_(digests))
+        .order_by(_n.c.id.desc())
+        .limit(at_most)
+    )
+    found += [
+        Use(bytes(digest), None, None, run, step, name) for digest, run, step, name in rows.query(cached)
+    ]
     return found
 
 

@@ -33,6 +33,8 @@ T = TypeVar("T")
 _log = get_logger(__name__)
 
 MAX_GROUP = 512
+LINGER_S = 0.05
+"""So long after a commit the thread looks by itself for what can wait: most such work need not wake it."""
 
 
 class Transaction:
@@ -150,6 +152,8 @@ class Committer:
         self._queue: deque[_Work[Any]] = deque()
         self._deadline = math.inf
         self._wake = threading.Condition()
+        self._looks_at = 0.0
+        self._reminding: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self.failed: RedriveError | None = None
         self.on_failure: Callable[[RedriveError], None] = lambda _error: None
@@ -171,9 +175,7 @@ class Committer:
                 work.settle()
                 return work.future
             self._queue.append(work)
-            if deadline < self._deadline:
-                self._deadline = deadline
-                self._wake.notify()
+            self._due(deadline, work.loop)
         return work.future
 
     def hasten(self, within_s: float = 0.0) -> None:
@@ -181,9 +183,24 @@ class Committer:
         deadline = time.monotonic() + within_s if within_s else 0.0
         if deadline < self._deadline:
             with self._wake:
-                if self._queue and deadline < self._deadline:
-                    self._deadline = deadline
-                    self._wake.notify()
+                if self._queue:
+                    self._due(deadline, asyncio.get_running_loop())
+
+    def _due(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the thread begin by then. It is woken where it would not look in time, and once for all that
+        this turn of the loop hands over: to wake a thread costs more than most pieces of work.
+        """
+        if deadline >= self._deadline:
+            return
+        self._deadline = deadline
+        if deadline < self._looks_at and self._reminding is not loop:
+            self._reminding = loop
+            loop.call_soon(self._notify)
+
+    def _notify(self) -> None:
+        with self._wake:
+            self._reminding = None
+            self._wake.notify()
 
     def outside(self, function: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Run something with the connection itself, in no transaction: what waits behind it waits for
@@ -210,11 +227,11 @@ class Committer:
 
     def _next_group(self) -> list[_Work[Any]]:
         with self._wake:
-            while not self._closing:
-                left = self._deadline - time.monotonic()
-                if left <= 0:
-                    break
-                self._wake.wait(None if left == math.inf else left)
+            lingers = time.monotonic() + LINGER_S
+            while not self._closing and (now := time.monotonic()) < self._deadline:
+                self._looks_at = min(self._deadline, lingers if now < lingers else math.inf)
+                self._wake.wait(None if self._looks_at == math.inf else self._looks_at - now)
+            self._looks_at = 0.0
             group: list[_Work[Any]] = []
             while self._queue and len(group) < MAX_GROUP and not (group and self._queue[0].outside):
                 group.append(self._queue.popleft())

@@ -56,6 +56,10 @@ _GET_CONNECTION = Statement(select(_c).where(_c.c.name == bindparam("name")))
 _PUT_CONNECTION = Insert(_c, conflict="replace")
 
 _DELETE_CONNECTION = Statement(delete(_c).where(_c.c.name == bindparam("name")))
+_FORGET_CONNECTION = tuple(
+    Statement(delete(table).where(table.c.connection == bindparam("name")))
+    for table in (tables.connection_tokens, tables.circuits, tables.connection_slots)
+)
 _DELETE_CONNECTOR = Statement(delete(_n).where(_n.c.name == bindparam("name")))
 
 
@@ -128,7 +132,10 @@ def _sorted(secrets: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, 
 
 
 def delete_connection(transaction: Transaction, name: str) -> None:
+    """With all that was known of it: its tokens, above all. A pause stays: it is a person's word."""
     transaction.run(_DELETE_CONNECTION, name=name)
+    for statement in _FORGET_CONNECTION:
+        transaction.run(statement, name=name)
 
 
 def delete_connector(transaction: Transaction, name: str) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from sqlalchemy import Column, LargeBinary, Table, Text, bindparam, delete, select, update
+from sqlalchemy import Column, Table, bindparam, delete, select, text, update
 
 from redrive.store import tables
 from redrive.store.committer import Transaction
 from redrive.store.database import Rows
+from redrive.store.keeping import columns_of
 from redrive.store.pages import Pages
 from redrive.store.statements import Insert, Statement, row
+from redrive.store.sweep import condemn
 
 Source: TypeAlias = Rows | Transaction
 
@@ -52,6 +54,11 @@ _FORGET_ITEMS = Statement(delete(_i).where(_i.c.erasure_id == bindparam("erasure
 _MOVE = Statement(
     update(_p)
     .where(_p.c.id == bindparam("payload_id"), _p.c.digest == bindparam("old"))
+    .values(digest=bindparam("b_digest"), size_bytes=bindparam("b_size_bytes"))
+)
+_MOVE_CACHED = Statement(
+    update(tables.cache_pages)
+    .where(tables.cache_pages.c.id == bindparam("page_id"), tables.cache_pages.c.digest == bindparam("old"))
     .values(digest=bindparam("b_digest"), size_bytes=bindparam("b_size_bytes"))
 )
 _SIZE = Statement(select(_c.c.size_bytes).where(_c.c.digest == bindparam("digest")))
@@ -95,6 +102,10 @@ def move_payload(transaction: Transaction, payload_id: int, old: bytes, new: byt
     return bool(transaction.run(_MOVE, payload_id=payload_id, old=old, b_digest=new, b_size_bytes=size))
 
 
+def move_cached(transaction: Transaction, page_id: int, old: bytes, new: bytes, size: int) -> None:
+    transaction.run(_MOVE_CACHED, page_id=page_id, old=old, b_digest=new, b_size_bytes=size)
+
+
 def size_of(source: Source, digest: bytes) -> int | None:
     found = source.one(_SIZE, digest=digest)
     return int(found[0]) if found else None
@@ -107,11 +118,11 @@ def mask_delivery(
 
 
 class Texts:
-    """Every text of one table: read in pages, written back or deleted by key."""
+    """The texts of one table in which something may stand: read in pages, written back or deleted by key."""
 
-    def __init__(self, table: Table, columns: Sequence[Column[Any]] | None = None) -> None:
+    def __init__(self, table: Table, columns: Sequence[Column[Any]]) -> None:
         self.table = table
-        self.columns = columns or [column for column in table.columns if _is_text(column)]
+        self.columns = columns
         self.pages = Pages(table, self.columns)
         key = [column == bindparam(f"key_{column.name}") for column in self.pages.key]
         self._delete = Statement(delete(table).where(*key))
@@ -120,41 +131,42 @@ class Texts:
             for column in table.columns
             if not column.primary_key
         }
+        self._contents = [column.name for column in table.columns if column.info.get("content")]
+        named = [table.c[name] for name in self._contents] or self.pages.key
+        self._named = Statement(select(*named).where(*key))
 
     @property
     def key_names(self) -> list[str]:
         return [column.name for column in self.pages.key]
 
     def put(self, transaction: Transaction, key: Sequence[Any], values: Mapping[str, Any]) -> None:
-        given = {f"key_{name}": value for name, value in zip(self.key_names, key, strict=True)}
         for name, value in values.items():
-            transaction.run(self._set[name], b_value=value, **given)
+            transaction.run(self._set[name], b_value=value, **self._of(key))
 
     def remove(self, transaction: Transaction, key: Sequence[Any]) -> None:
-        given = {f"key_{name}": value for name, value in zip(self.key_names, key, strict=True)}
-        transaction.run(self._delete, **given)
+        """And what only it named."""
+        if self._contents and (found := transaction.one(self._named, **self._of(key))) is not None:
+            condemn(transaction, [bytes(digest) for digest in found if digest])
+        if transaction.run(self._delete, **self._of(key)) and self.table is tables.lookup_entries:
+            transaction.run(_LESS, generation=key[0])
+
+    def _of(self, key: Sequence[Any]) -> dict[str, Any]:
+        return {f"key_{name}": value for name, value in zip(self.key_names, key, strict=True)}
 
 
-# Documents and accounts are not what is erased from; contents and deliveries are done on their own.
-_LEFT_ALONE: Final = frozenset(
-    {
-        "flows", "flow_versions", "connectors", "connector_versions", "connections", "tokens", "targets",
-        "contents", "dictionaries", "deliveries", "erasures", "erased_items", "facts", "backups",
-        "accounts", "sessions", "masks",
-    }
-)  # fmt: skip
-_NO_TEXT: Final = frozenset({"digest", "base", "lineage", "delivered_digest"})
-
-
-def _is_text(column: Column[Any]) -> bool:
-    if column.info.get("content") or column.name in _NO_TEXT:
-        return False
-    return isinstance(column.type, (Text, LargeBinary))
+_l = tables.lookups
+# Whoever holds its entries in memory looks again.
+_LESS = Statement(
+    update(_l)
+    .where(_l.c.generation == bindparam("generation"))
+    .values(revision=_l.c.revision + text("1"), entries=_l.c.entries - text("1"))
+)
 
 
 def texts() -> list[Texts]:
-    found = [Texts(table) for table in tables.metadata.sorted_tables if table.name not in _LEFT_ALONE]
-    return [one for one in found if one.columns]
+    """As `store.keeping` has decided of each table."""
+    looked_at = ((table, columns_of(table.name)) for table in tables.metadata.sorted_tables)
+    return [Texts(table, [table.columns[name] for name in names]) for table, names in looked_at if names]
 
 
 EVENTS: Final = Pages(
@@ -171,4 +183,6 @@ DELIVERIES: Final = Pages(
 TRACKED: Final = Pages(tables.tracked, [tables.tracked.c.payload_id, tables.tracked.c["item"]])
 ITEMS: Final = Pages(_i, [_i.c.payload_id, _i.c["item"]])
 PAYLOADS: Final = Pages(_p, [_p.c.id, _p.c.digest, _p.c.size_bytes, _p.c.media_type, _p.c.items_path])
+_n = tables.cache_pages
+CACHED: Final = Pages(_n, [_n.c.id, _n.c.digest, _n.c.size_bytes, _n.c.media_type, _n.c.items_path])
 CONTENTS: Final = Pages(_c, [_c.c.digest, _c.c.size_bytes])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, bindparam, delete, func, literal_column, select
 
 from redrive.core.insights import SLOTS
 from redrive.store import tables
@@ -30,6 +30,8 @@ _RUNS = Statement(
 )
 _FIRST = Statement(select(func.min(_r.c.id)).where(_r.c.id >= bindparam("low", type_=BigInteger)))
 _PUT = Insert(_i, conflict="replace")
+_OLDEST = Statement(select(func.min(_i.c.hour)))
+_FORGET = Statement(delete(_i).where(_i.c.hour < bindparam("before", type_=BigInteger)))
 
 
 def _summed(width: str, *, of_flow: bool) -> Statement:
@@ -57,6 +59,16 @@ def first_run(source: Source, low: int) -> int | None:
 def put(transaction: Transaction, hour: int, flow: str, counts: Sequence[int]) -> None:
     """The hour of one flow, anew; `counts` are the outcomes, then the slots."""
     transaction.insert(_PUT, (hour, flow, *counts))
+
+
+def forget(transaction: Transaction, before: int, at_most: int) -> bool:
+    """Take away so many of the oldest hours from before `before`; whether there are more."""
+    found = transaction.one(_OLDEST)
+    if found is None or found[0] is None or found[0] >= before:
+        return False
+    upto = min(before, found[0] + at_most)
+    transaction.run(_FORGET, before=upto)
+    return bool(upto < before)
 
 
 def summed(source: Source, width: str, since: int, flow: str | None) -> list[tuple[Any, ...]]:

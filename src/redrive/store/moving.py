@@ -62,16 +62,21 @@ def copy_records(source: Database, target: Database, told: Told) -> list[Copied]
         giving.close()
 
 
-def _copy(given: Rows, taking: Connection, target: Database, told: Told) -> list[Copied]:
-    taken = Rows(taking, target.dialect)
-    tables = metadata.sorted_tables
-    for table in tables:
-        if taken.query(select(func.count()).select_from(select(table).limit(1).subquery())) != [(0,)]:
+def require_empty(rows: Rows, target: Database) -> None:
+    """Errors: `store.not_empty` where any table holds a row."""
+    for table in metadata.sorted_tables:
+        if rows.query(select(func.count()).select_from(select(table).limit(1).subquery())) != [(0,)]:
             raise StateConflict(
                 f"the store {target} is not empty: it has {table.name.replace('_', ' ')}",
                 code="store.not_empty",
                 hint="Name a new, empty one; an old file of a home can be renamed first.",
             )
+
+
+def _copy(given: Rows, taking: Connection, target: Database, told: Told) -> list[Copied]:
+    taken = Rows(taking, target.dialect)
+    tables = metadata.sorted_tables
+    require_empty(taken, target)
     copied = [_copy_table(table, given, taking, target, told) for table in tables]
     for table, one in zip(tables, copied, strict=True):
         found = _described(table, _rows(table, taken))

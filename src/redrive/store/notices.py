@@ -21,6 +21,8 @@ _g, _n, _r = tables.notification_groups, tables.notices, tables.runs
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 WAITING, SENT, FAILED = "waiting", "sent", "failed"
+KEPT_US = 30 * 86_400_000_000
+"""How long one that was sent, or given up, can be looked at."""
 
 
 class GroupRow(msgspec.Struct, frozen=True):

@@ -363,6 +363,7 @@ PIECES: Final = (
     _Piece(_f, _f.c.position, _f.c.number),
     _Piece(_v, _v.c.position, _v.c.delivery_id, _v.c.sequence),
     _Piece(tables.answers, tables.answers.c.payload_id),
+    _Piece(tables.pool_claims, tables.pool_claims.c.pool_id, tables.pool_claims.c.key),
 )
 """What belongs to a run by its id, but its steps and itself. Deliveries stay: they are the flow's."""
 

@@ -76,6 +76,7 @@ CALLED_BY = Statement(
     .limit(bindparam("at_most"))
 )
 GET_RUN = Statement(select(_r).where(_r.c.id == bindparam("run_id")))
+_ENDED = Statement(select(_r.c.finished_at).where(_r.c.id == bindparam("run_id")))
 GET_STEP_RUNS = Statement(select(_s).where(_s.c.run_id == bindparam("run_id")).order_by(_s.c.position))
 DROP_PAYLOADS = Statement(
     delete(_p).where(_p.c.bucket == bindparam("bucket"), _p.c.position >= bindparam("keep"))
@@ -199,6 +200,12 @@ def payload_record(row: Sequence[Any]) -> PayloadRow:
 def get_run(source: Rows | Transaction, run_id: int) -> Run | None:
     found = source.one(GET_RUN, run_id=run_id)
     return run_record(found) if found else None
+
+
+def has_ended(source: Rows | Transaction, run_id: int) -> bool:
+    """Whether it has; also of a run that is gone, or never was."""
+    found = source.one(_ENDED, run_id=run_id)
+    return found is None or found[0] is not None
 
 
 def step_runs(source: Rows | Transaction, run_id: int) -> list[StepRun]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sqlalchemy import and_, bindparam, delete, func, select
 
@@ -15,6 +15,8 @@ from redrive.store.statements import Insert, Statement
 Source: TypeAlias = Rows | Transaction
 Key: TypeAlias = tuple[int, str]
 """A flow's id and the rule of its schedule."""
+KEPT_US: Final = 40 * 86_400_000_000
+"""How long it is known which time started which run."""
 
 _f, _v, _m, _s = tables.flows, tables.flow_versions, tables.schedule_marks, tables.schedule_starts
 
@@ -42,6 +44,8 @@ _STARTED = Statement(select(_s.c.run_id).where(_OF, _s.c.due == bindparam("due")
 _LAST = Statement(select(func.max(_s.c.due)).where(_OF))
 _INSERT_START = Insert(_s)
 _FORGET = Statement(delete(_s).where(_OF, _s.c.due < bindparam("before")))
+_ACTIVE_MARK = select(_m.c.at).where(_m.c.flow_id == _s.c.flow_id, _m.c.schedule == _s.c.schedule)
+_FORGET_GONE = Statement(delete(_s).where(_s.c.due < bindparam("before"), ~_ACTIVE_MARK.exists()))
 
 
 def active(source: Source) -> list[tuple[int, int]]:
@@ -90,6 +94,11 @@ def last(source: Source, key: Key) -> tuple[int, int] | None:
 def insert_start(transaction: Transaction, key: Key, due: int, run_id: int) -> None:
     """Fails where this time has started a run already."""
     transaction.insert(_INSERT_START, (*key, due, run_id))
+
+
+def forget_gone(transaction: Transaction, before: int) -> None:
+    """The times of schedules that are no longer there."""
+    transaction.run(_FORGET_GONE, before=before)
 
 
 def forget_starts(transaction: Transaction, key: Key, before: int) -> None:

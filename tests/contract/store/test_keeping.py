@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from redrive.engine.restore import restore
-from redrive.errors import PayloadGone
+from redrive.errors import HomeUnusable, PayloadGone, StateConflict
 from redrive.service.app import open_service
 from redrive.service.kept_views import EraseRequest
 from redrive.service.views import StartRequest
 from redrive.settings import load
 from redrive.store import tables
+from redrive.store.opening import open_database
 from tests.unit.service.building import TestClock
 
 FLOW = b"""
@@ -88,16 +89,43 @@ async def test_what_is_erased_is_in_no_row(home):
     assert detail.text.startswith('[{"_erased":true},')
 
 
-async def test_a_backup_of_each_database_becomes_a_home(home, tmp_path):
+@pytest.fixture(params=["file", "database"])
+def target(request: pytest.FixtureRequest):
+    """Where the records of a restored home are to be."""
+    if request.param == "file":
+        yield None
+        return
+    server = request.getfixturevalue("postgres")
+    address = server.empty()
+    yield address
+    server.drop(address)
+
+
+async def test_a_backup_of_each_database_becomes_a_home_on_each(home, tmp_path, target):
     home, _ = home
     run = await ran(home)
     kept = ("runs", "step_runs", "payloads", "contents", "tracked", "log_lines", "flow_versions")
     before = rows_of(home, *kept)
     archive = b"".join([chunk async for chunk in home.backups.create(name="b")])
-    await restore(io.BytesIO(archive), tmp_path / "new")
-    async with open_service(tmp_path / "new", load(environment={})) as restored:
+    database = open_database(tmp_path, target) if target else None
+    await restore(io.BytesIO(archive), tmp_path / "new", store=database)
+    assert (tmp_path / "new" / "redrive.db").exists() is (target is None)
+    settings = load(environment={"REDRIVE_STORE": target} if target else {})
+    async with open_service(tmp_path / "new", settings, serve=True) as restored:
         after = rows_of(restored, *kept)
         assert {n: sorted(map(repr, rows)) for n, rows in after.items()} == {
             n: sorted(map(repr, rows)) for n, rows in before.items()
         }
         assert (await restored.runs.get(run)).status == "success"
+        # The server of the tests does without fsync, and is told so.
+        assert [
+            one.detail for one in await restored.doctor() if not one.ok and "fsync" not in one.detail
+        ] == []
+        await ran(restored)
+    if target:
+        # Nothing else is restored over it, and the home is not opened without it.
+        with pytest.raises(StateConflict, match="is not empty"):
+            await restore(io.BytesIO(archive), tmp_path / "newer", store=database)
+        assert not (tmp_path / "newer").exists()
+        with pytest.raises(HomeUnusable, match="the records of the home"):
+            open_database(tmp_path / "new", None)

@@ -11,7 +11,8 @@ import pytest
 
 from redrive.engine.archive import Packer
 from redrive.engine.failpoints import failpoints
-from redrive.engine.restore import STOPPED, restore
+from redrive.engine.restore import restore
+from redrive.engine.restored import STOPPED
 from redrive.errors import HomeUnusable, UserError
 from redrive.service.app import open_service
 from redrive.service.views import RedriveRequest, StartRequest
@@ -84,6 +85,17 @@ async def test_a_restored_home_holds_the_same(home, tmp_path):
     (listed,) = (await home.backups.list()).items
     assert (listed.state, listed.name, listed.objects) == ("done", "b.tar", 1)
     assert listed.size_bytes == len(archive)
+
+
+async def test_a_restored_home_is_not_led_to_the_stores_of_the_other(home, tmp_path):
+    """Two homes on one store would take each other's records and objects away."""
+    text = "# mine\nstore = 'postgresql://db/redrive'\nstore_x = 1\n objects= \"s3://b/p\"\nport = 0\n"
+    (tmp_path / "home" / "redrive.toml").write_text(text)
+    done = await restore(io.BytesIO(await backed_up(home)), tmp_path / "new")
+    assert done.left_out == ["store", "objects"]
+    left = (tmp_path / "new" / "redrive.toml").read_text().splitlines()
+    assert [line for line in left if not line.startswith("#")] == ["store_x = 1", "port = 0"]
+    assert len(left) == 5
 
 
 async def test_the_key_of_secrets_only_where_it_was_asked_for(home, tmp_path):

@@ -92,7 +92,7 @@ async def test_an_unknown_delivery_is_not_found(ledger, text):
     for call in (ledger.get(text), ledger.resolve(text, sent=True, reason="seen")):
         with pytest.raises(NotFound) as caught:
             await call
-        assert caught.value.code == "delivery.unknown"
+        assert caught.value.code == "delivery.missing"
 
 
 @pytest.mark.parametrize(("sent", "status"), [(True, "delivered"), (False, "rejected")])

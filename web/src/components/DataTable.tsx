@@ -40,6 +40,10 @@ interface Props<Row> {
   empty?: ReactNode
   /** Stands under the last row. */
   foot?: ReactNode
+  /** What is shown is what was asked for before; the answer is on its way. */
+  busy?: boolean
+  /** What the rows are of: other filters or another order begin at the top again. */
+  of?: string
 }
 
 export function DataTable<Row>(props: Props<Row>) {
@@ -64,6 +68,15 @@ export function DataTable<Row>(props: Props<Row>) {
   useEffect(() => {
     if (last && last.index >= rows.length - 10) onEnd?.()
   }, [last, rows.length, onEnd])
+
+  const { of } = props
+  const before = useRef(of)
+  useEffect(() => {
+    if (before.current === of) return
+    before.current = of
+    setActive(-1)
+    box.current?.scrollTo(0, 0)
+  }, [of])
 
   const choose = (key: string, on: boolean): void => {
     const next = new Set(selected)
@@ -97,7 +110,12 @@ export function DataTable<Row>(props: Props<Row>) {
 
   return (
     <div className="table-box" ref={box}>
-      <table className="table" aria-label={props.label} aria-rowcount={rows.length}>
+      <table
+        className="table"
+        aria-label={props.label}
+        aria-rowcount={rows.length}
+        aria-busy={props.busy || undefined}
+      >
         <colgroup>
           {onSelect && <col className="col-select" />}
           {columns.map((column) => (

@@ -1,6 +1,6 @@
 /** The charts, drawn as plain SVG, each with its table. */
 
-import { type ReactNode, useId, useState } from 'react'
+import { type ReactNode, type RefObject, useId, useLayoutEffect, useRef, useState } from 'react'
 import type { InsightBucket } from '~/api/types'
 import { Button } from '~/components/Button'
 import { count, duration } from '~/components/format'
@@ -8,8 +8,12 @@ import { bars, labelled, line, scaleOf } from './chart'
 import css from './insights.module.css'
 import { bucketWords, failureShare, OUTCOMES, shareWords, WORDS } from './model'
 
-const WIDTH = 800
 const HEIGHT = 160
+/** Beside the drawing: the words of the scale, and half of the last label. */
+const LEFT = 58
+const RIGHT = 12
+/** A label below takes about so much. */
+const LABEL = 80
 
 interface Props {
   buckets: InsightBucket[]
@@ -36,22 +40,24 @@ export function VolumeChart({ buckets, width }: Props) {
       ])}
     >
       <Frame ticks={ticks} most={most} words={count} buckets={buckets} width={width}>
-        {bars(rows, OUTCOMES, WIDTH, HEIGHT, most).map((bar, at) => (
-          <g key={buckets[at]?.at}>
-            {bar.parts.map((part) => (
-              <rect
-                key={part.name}
-                className={css[part.name]}
-                x={bar.x}
-                y={part.y}
-                width={bar.width}
-                height={part.height}
-              >
-                <title>{`${bucketWords(buckets[at] as InsightBucket, width)}: ${count(part.value)} ${WORDS[part.name as (typeof OUTCOMES)[number]].toLowerCase()}`}</title>
-              </rect>
-            ))}
-          </g>
-        ))}
+        {(wide) =>
+          bars(rows, OUTCOMES, wide, HEIGHT, most).map((bar, at) => (
+            <g key={buckets[at]?.at}>
+              {bar.parts.map((part) => (
+                <rect
+                  key={part.name}
+                  className={css[part.name]}
+                  x={bar.x}
+                  y={part.y}
+                  width={bar.width}
+                  height={part.height}
+                >
+                  <title>{`${bucketWords(buckets[at] as InsightBucket, width)}: ${count(part.value)} ${WORDS[part.name as (typeof OUTCOMES)[number]].toLowerCase()}`}</title>
+                </rect>
+              ))}
+            </g>
+          ))
+        }
       </Frame>
     </Figure>
   )
@@ -74,24 +80,28 @@ export function DurationChart({ buckets, width }: Props) {
       ])}
     >
       <Frame ticks={ticks} most={most} words={duration} buckets={buckets} width={width}>
-        <path
-          className={`${css.line} ${css.p95}`}
-          d={line(
-            buckets.map((one) => one.p95_s),
-            WIDTH,
-            HEIGHT,
-            most,
-          )}
-        />
-        <path
-          className={`${css.line} ${css.p50}`}
-          d={line(
-            buckets.map((one) => one.p50_s),
-            WIDTH,
-            HEIGHT,
-            most,
-          )}
-        />
+        {(wide) => (
+          <>
+            <path
+              className={`${css.line} ${css.p95}`}
+              d={line(
+                buckets.map((one) => one.p95_s),
+                wide,
+                HEIGHT,
+                most,
+              )}
+            />
+            <path
+              className={`${css.line} ${css.p50}`}
+              d={line(
+                buckets.map((one) => one.p50_s),
+                wide,
+                HEIGHT,
+                most,
+              )}
+            />
+          </>
+        )}
       </Frame>
     </Figure>
   )
@@ -113,7 +123,7 @@ export function FailureChart({ buckets, width }: Props) {
       ])}
     >
       <Frame ticks={ticks} most={most} words={(value) => `${value} %`} buckets={buckets} width={width}>
-        <path className={`${css.line} ${css.failing}`} d={line(shares, WIDTH, HEIGHT, most)} />
+        {(wide) => <path className={`${css.line} ${css.failing}`} d={line(shares, wide, HEIGHT, most)} />}
       </Frame>
     </Figure>
   )
@@ -123,33 +133,54 @@ interface FrameProps extends Props {
   ticks: number[]
   most: number
   words(value: number): string
-  children: ReactNode
+  /** What is drawn over the scale, so many pixels wide. */
+  children(wide: number): ReactNode
 }
 
-/** The lines of the scale and the labels below. */
+/** The lines of the scale and the labels below. One unit is one pixel: texts have one size in every chart. */
 function Frame({ ticks, most, words, buckets, width, children }: FrameProps) {
-  const each = WIDTH / Math.max(1, buckets.length)
+  const [box, whole] = useWidth()
+  const wide = Math.max(1, whole - LEFT - RIGHT)
+  const each = wide / Math.max(1, buckets.length)
   return (
-    <svg className={css.chart} viewBox={`-58 -10 ${WIDTH + 66} ${HEIGHT + 34}`} aria-hidden="true">
-      {ticks.map((tick) => {
-        const y = HEIGHT - (tick / most) * HEIGHT
-        return (
-          <g key={tick}>
-            <line className={css.grid} x1={0} x2={WIDTH} y1={y} y2={y} />
-            <text className={css.tick} x={-8} y={y + 4} textAnchor="end">
-              {words(tick)}
-            </text>
-          </g>
-        )
-      })}
-      {children}
-      {labelled(buckets.length, 10).map((at) => (
-        <text key={at} className={css.tick} x={at * each + each / 2} y={HEIGHT + 18} textAnchor="middle">
-          {bucketWords(buckets[at] as InsightBucket, width)}
-        </text>
-      ))}
-    </svg>
+    <div className={css.chart} ref={box}>
+      <svg viewBox={`${-LEFT} -10 ${LEFT + wide + RIGHT} ${HEIGHT + 34}`} aria-hidden="true">
+        {ticks.map((tick) => {
+          const y = HEIGHT - (tick / most) * HEIGHT
+          return (
+            <g key={tick}>
+              <line className={css.grid} x1={0} x2={wide} y1={y} y2={y} />
+              <text className={css.tick} x={-8} y={y + 4} textAnchor="end">
+                {words(tick)}
+              </text>
+            </g>
+          )
+        })}
+        {children(wide)}
+        {labelled(buckets.length, Math.max(2, Math.floor(wide / LABEL))).map((at) => (
+          <text key={at} className={css.tick} x={at * each + each / 2} y={HEIGHT + 18} textAnchor="middle">
+            {bucketWords(buckets[at] as InsightBucket, width)}
+          </text>
+        ))}
+      </svg>
+    </div>
   )
+}
+
+/** A box, and its width in pixels. */
+function useWidth(): [box: RefObject<HTMLDivElement | null>, width: number] {
+  const box = useRef<HTMLDivElement>(null)
+  const [width, setWidth] = useState(0)
+  useLayoutEffect(() => {
+    const place = box.current
+    if (place === null) return
+    const measure = (): void => setWidth(place.clientWidth)
+    measure()
+    const watch = new ResizeObserver(measure)
+    watch.observe(place)
+    return () => watch.disconnect()
+  }, [])
+  return [box, width]
 }
 
 interface FigureProps {

@@ -1,7 +1,7 @@
 /** The run log: every run, why it failed, and what can be done about it. */
 
 import { Link, useNavigate } from '@tanstack/react-router'
-import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useCan } from '~/api/me'
 import type { RunRow, RunsWhere } from '~/api/types'
 import { Button } from '~/components/Button'
@@ -19,6 +19,7 @@ import { CauseOf } from './CauseOf'
 import { FlowFilter, StatusFilter, TextFilter, TimeFilter, TriggerFilter } from './filters'
 import { type Entry, FILTERS, filtered, folded, hasEnded, shortly, whereOf } from './model'
 import { RunMenu } from './RunMenu'
+import { type Reach, reached, readsOn } from './readOn'
 import css from './run.module.css'
 import { StopDialog } from './StopDialog'
 import { saveRuns } from './saveRuns'
@@ -39,7 +40,8 @@ export default function RunsPage() {
   useTitle('Run log')
   const [view, change] = useView()
   const navigate = useNavigate()
-  const { rows, error, isPending, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useRuns(view)
+  const { rows, error, isPending, refetch, of, pages, isPlaceholderData, ...more } = useRuns(view)
+  const { hasNextPage, isFetching, isFetchingNextPage, fetchNextPage } = more
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const can = useCan()
@@ -56,9 +58,21 @@ export default function RunsPage() {
       return after
     })
   }, [])
+  const now: Reach = { of, entries: entries.length, rows: rows.length, pages }
+  const reach = useRef<Reach | null>(null)
+  if (!isPlaceholderData) reach.current = reached(reach.current, now)
+  const goesOn = hasNextPage && readsOn(reach.current ?? now, now)
   const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage])
+    if (goesOn && !isFetching) void fetchNextPage()
+  }, [goesOn, isFetching, fetchNextPage])
+  // A table without a row has no end that could come into sight.
+  useEffect(() => {
+    if (rows.length === 0) onEnd()
+  }, [rows.length, onEnd])
+  const readOn = (): void => {
+    reach.current = now
+    void fetchNextPage()
+  }
   const openRun = useCallback((entry: Entry) => void navigate({ to: `/runs/${entry.row.id}` }), [navigate])
 
   // A folded entry stands for all of its runs.
@@ -263,9 +277,24 @@ export default function RunsPage() {
           onEnd={onEnd}
           rowHeight={48}
           rowClass={(entry) => (entry.of ? (css.taken ?? '') : '')}
-          foot={isFetchingNextPage ? <Loading what="Reading on" /> : null}
+          busy={isPlaceholderData}
+          of={of}
+          foot={
+            isFetchingNextPage ? (
+              <Loading what={rows.length === 0 ? 'Looking further back' : 'Reading on'} />
+            ) : hasNextPage && !goesOn ? (
+              <p className={css.further}>
+                {rows.length === 0
+                  ? 'None among the newest runs.'
+                  : `${plural(rows.length, 'run')} read, the others are older.`}
+                <Button icon="down" onClick={readOn}>
+                  Look further back
+                </Button>
+              </p>
+            ) : null
+          }
           empty={
-            filtered(view) ? (
+            hasNextPage ? null : filtered(view) ? (
               <Empty icon="filter" title="No run fits these filters">
                 Take a filter away, or clear them all.
               </Empty>

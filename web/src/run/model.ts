@@ -3,7 +3,9 @@
 import type { RunRow, RunsWhere, StepRunView } from '~/api/types'
 import type { View } from '~/routes/view'
 
-export const PAGE = 100
+/** The first page is what is seen at once; what is scrolled to comes in larger ones. */
+export const PAGE = 50
+export const FURTHER = 100
 export const FAILED: readonly RunRow['status'][] = ['failure', 'partial_success', 'stopped']
 const RED: readonly string[] = ['failure', 'partial_success']
 const ENDED: readonly string[] = ['success', 'partial_success', 'failure', 'stopped']

@@ -6,7 +6,7 @@ import { call } from '~/api/client'
 import { useRunEvents } from '~/api/live'
 import type { PageRunRow, RunRow } from '~/api/types'
 import type { View } from '~/routes/view'
-import { FILTERS, hasEnded, merged, PAGE, patched, queryOf } from './model'
+import { FILTERS, FURTHER, hasEnded, merged, PAGE, patched, queryOf } from './model'
 
 type Pages = InfiniteData<PageRunRow, string | null>
 
@@ -20,7 +20,12 @@ export function useRuns(view: View) {
     queryKey: key,
     queryFn: ({ pageParam, signal }) =>
       call('GET /api/v1/runs', {
-        query: { ...queryOf(view, Date.now()), brief: true, limit: PAGE, cursor: pageParam },
+        query: {
+          ...queryOf(view, Date.now()),
+          brief: true,
+          limit: pageParam === null ? PAGE : FURTHER,
+          cursor: pageParam,
+        },
         signal,
       }),
     initialPageParam: null as string | null,
@@ -84,5 +89,5 @@ export function useRuns(view: View) {
   })
 
   const rows = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data])
-  return { ...found, rows }
+  return { ...found, rows, of: key.join('\n'), pages: found.data?.pages.length ?? 0 }
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import Final, Literal, Protocol
 
 import aiohttp
@@ -60,6 +61,26 @@ class Reply(msgspec.Struct):
     items_error: str | None = None
     serial: int = 0
     """Of the token that the request went with."""
+    storing: asyncio.Task[Content] | None = None
+    """While `content` is in memory only: its way into the store."""
+    note: Callable[[], None] | None = None
+    """Records the exchange, once the body is kept."""
+
+    async def settle(self) -> None:
+        """Wait until the body is kept and the exchange recorded, where that goes on beside other things.
+
+        Errors: those of the store.
+        """
+        storing, self.storing = self.storing, None
+        if storing is not None:
+            self.content = self.shown = await storing
+            if self.note is not None:
+                self.note()
+
+    def let_go(self) -> None:
+        """Nobody wants it any more."""
+        if self.storing is not None:
+            self.storing.cancel()
 
     @property
     def is_xml(self) -> bool:
@@ -95,12 +116,14 @@ class Reply(msgspec.Struct):
         """The body, or a part of it, as content that a payload may have.
 
         It shares the bytes of the exchange, unless these were changed to hide a secret: then the part is
-        kept alone, and what stands around it only with the secret hidden.
+        kept alone, and what stands around it only with the secret hidden. Before `settle` it is in memory.
         """
         content = self.content
         if content is None:
             return None
         end = content.size_bytes if stop is None else stop
+        if self.storing is not None:
+            return MemoryContent(await content.read(start, end))
         if self.shown is not content:
             return await ctx.store(content.stream(start, end))
         return content if (start, end) == (0, content.size_bytes) else await ctx.slice(content, start, end)
@@ -185,8 +208,12 @@ async def read_body(
     *,
     items_path: str | None,
     most_bytes: int,
+    beside: bool = False,
 ) -> None:
-    """Keep the body as it arrives; a failure on the way is noted, and what had arrived is kept."""
+    """Keep the body as it arrives; a failure on the way is noted, and what had arrived is kept.
+
+    `beside`: what is in memory whole is kept while the caller goes on; see `Reply.settle`.
+    """
     if items_path is not None:
         # Systems often name JSON wrongly; where records are named and it is not XML, it can be nothing else.
         reply.reader = item_reader(XML if reply.is_xml else "application/json", items_path)
@@ -204,12 +231,22 @@ async def read_body(
     elif size:
         whole = b"".join(head)
         # Of an answer with a secret in it only the records are kept as they came: see `Reply.kept`.
-        reply.content = MemoryContent(whole) if tap.secret else await ctx.store(whole)
+        if tap.secret:
+            reply.content = MemoryContent(whole)
+        elif beside and reply.failure is None:
+            reply.content = MemoryContent(whole)
+            reply.storing = asyncio.create_task(_stored(whole, ctx), name="store page")
+        else:
+            reply.content = await ctx.store(whole)
     tap.close()
     if tap.secret and reply.content is not None:
         reply.shown = await ctx.store(masker.hidden_stream(reply.content.stream()))
     else:
         reply.shown = reply.content
+
+
+async def _stored(whole: bytes, ctx: StepContext) -> Content:
+    return await ctx.store(whole)
 
 
 class _Tap:

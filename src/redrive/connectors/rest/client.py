@@ -212,9 +212,12 @@ class Client:
         *,
         items_path: str | None = None,
         timeouts: Timeouts | None = None,
+        beside: bool = False,
     ) -> Reply:
         """One request and its answer, or why there is none. Raises only if cancelled or the store fails;
         where answers are played back also `exchange.unmatched`.
+
+        `beside`: a success need not be kept yet (`Reply.settle`).
         """
         if self._info.playback is not None:
             return await self._played(self._info.playback, outgoing, ctx, items_path)
@@ -242,6 +245,7 @@ class Client:
                     self.masker,
                     items_path=items_path if successful else None,
                     most_bytes=self._model.max_answer_bytes,
+                    beside=beside and successful,
                 )
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             failure = failure_of(error)

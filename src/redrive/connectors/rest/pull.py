@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from redrive.connectors.rest.answer import Reply
-from redrive.connectors.rest.client import Client, redirected
+from redrive.connectors.rest.client import Client, Outgoing, redirected
 from redrive.connectors.rest.manifest import EndpointModel
 from redrive.connectors.rest.paginate import origin
 from redrive.connectors.rest.render import Rendered, Renderer, link_local
@@ -55,8 +56,10 @@ class Pull:
         url: str | None = None,
         parameters: Iterable[tuple[str, str]] = (),
         absent: bool = False,
+        beside: bool = False,
     ) -> Reply | None:
-        """One successful answer. None, with `absent`, for one that says 404 or 410.
+        """One successful answer. None, with `absent`, for one that says 404 or 410. With `beside` the caller
+        settles it.
 
         Errors: `remote.*`, `auth.failed`, `answer.*`; every request made is recorded.
         """
@@ -72,10 +75,16 @@ class Pull:
                 await client.ready(ctx, payload)
                 outgoing = client.outgoing(rendered, body)
                 reply = await client.send(
-                    outgoing, ctx, items_path=self._items_path, timeouts=self._endpoint.timeouts
+                    outgoing,
+                    ctx,
+                    items_path=self._items_path,
+                    timeouts=self._endpoint.timeouts,
+                    beside=beside,
                 )
                 client.heard(reply, ctx, reads=True)
-                ctx.exchange(outgoing.shown, reply.answer(client.masker), payload=payload)
+                reply.note = partial(self._note, outgoing, reply, ctx, payload)
+                if reply.storing is None:
+                    reply.note()
                 reply = await self._redirected(rendered, reply, ctx, payload)
                 if reply.failure is not None:
                     # An idle connection that was closed just now: nothing of an answer has come.
@@ -86,15 +95,23 @@ class Pull:
                     raise self._failed(reply)
                 if absent and reply.status in _GONE:
                     return None
-                verdict = await judged(self._judge, reply, scope, ctx)
+                try:
+                    verdict = await judged(self._judge, reply, scope, ctx)
+                except BaseException:
+                    await reply.settle()
+                    raise
                 if verdict.then == "success":
                     return reply
+                await reply.settle()
                 if verdict.then == "reauthenticate" and client.renews and not renewed:
                     renewed = True
                     client.refused(reply)
                     await client.again(ctx)
                     continue
                 raise refusal(self.label, verdict, reply, client, ctx)
+
+    def _note(self, outgoing: Outgoing, reply: Reply, ctx: StepContext, payload: Payload) -> None:
+        ctx.exchange(outgoing.shown, reply.answer(self._client.masker), payload=payload)
 
     async def _redirected(
         self, rendered: Rendered, reply: Reply, ctx: StepContext, payload: Payload

@@ -70,6 +70,7 @@ class Receiver:
                 payload,
                 url=self._paginator.url(place),
                 parameters=() if by_itself else self._paginator.parameters(place),
+                beside=self._paginated and self.pull.is_safe,
             )
             assert reply is not None
             return scope, reply
@@ -82,30 +83,52 @@ class Receiver:
             except SkipItem as skipped:
                 ctx.log.warning(f"nothing was pulled: {skipped.path} finds nothing")
                 return
-            content, count = await self._page(reply, ctx)
-            xml = reply.is_xml
-            following = await self._following(place, reply, count, number, scope, ctx)
-            if self._paginated:
-                seen = content.digest.hex() if content is not None else ""
-                circle = following is not None and cycle.closes(self._shown(following))
-                if is_repeated(place, following) or (seen and seen == digest) or circle:
-                    raise self._repeated(number, circle=circle)
-                digest = seen or digest
-            following = self._capped(following, number, ctx)
-            if content is not None:
-                out = Out(
-                    content=content,
-                    media_type=JSON if self._items is not None and not xml else reply.media_type or JSON,
-                    items_path=self._items if xml and self._items else "",
-                    meta=payload.meta,
-                    count=count if self._items is not None else None,
-                    checkpoint=self._checkpoint(following, number, digest, cycle),
-                )
-                async with ahead.while_kept(following, number + 1):
-                    yield out
+            try:
+                content, count = await self._page(reply, ctx)
+                following = await self._following(place, reply, count, number, scope, ctx)
+                if self._paginated:
+                    digest = self._new(place, following, content, digest, number, cycle)
+                following = self._capped(following, number, ctx)
+                if content is not None:
+                    async with ahead.while_kept(following, number + 1):
+                        if reply.storing is not None:
+                            await reply.settle()
+                            content, _ = await self._page(reply, ctx)
+                        assert content is not None
+                        out = self._out(reply, content, count, payload)
+                        out.checkpoint = self._checkpoint(following, number, digest, cycle)
+                        yield out
+            finally:
+                await reply.settle()
             if following is None:
                 return
             place = following
+
+    def _out(self, reply: Reply, content: Content, count: int, payload: Payload) -> Out:
+        xml = reply.is_xml
+        return Out(
+            content=content,
+            media_type=JSON if self._items is not None and not xml else reply.media_type or JSON,
+            items_path=self._items if xml and self._items else "",
+            meta=payload.meta,
+            count=count if self._items is not None else None,
+        )
+
+    def _new(
+        self,
+        place: Place | None,
+        following: Place | None,
+        content: Content | None,
+        digest: str,
+        number: int,
+        cycle: Cycle,
+    ) -> str:
+        """The hash of this page, or of the last that held something. Errors: `pagination.repeated`."""
+        seen = content.digest.hex() if content is not None else ""
+        circle = following is not None and cycle.closes(self._shown(following))
+        if is_repeated(place, following) or (seen and seen == digest) or circle:
+            raise self._repeated(number, circle=circle)
+        return seen or digest
 
     def _resumed(self, state: Mapping[str, Any]) -> tuple[Place | None, int, str]:
         if not state:
@@ -242,10 +265,15 @@ class _Ahead:
         try:
             yield
         except BaseException:
-            if self._asked is not None:
-                self._asked.cancel()
-                await asyncio.gather(self._asked, return_exceptions=True)
+            await self._let_go()
             raise
+
+    async def _let_go(self) -> None:
+        if self._asked is not None:
+            self._asked.cancel()
+            for made in await asyncio.gather(self._asked, return_exceptions=True):
+                if not isinstance(made, BaseException):
+                    made[1].let_go()
 
     async def take(self, place: Place | None, number: int) -> tuple[Mapping[str, Any], Reply]:
         """The page, whether it was asked for or not. Errors: those of `Pull.page`."""

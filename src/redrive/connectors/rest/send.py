@@ -17,7 +17,6 @@ from redrive.connectors.rest.subject import Subject
 from redrive.errors import RemoteRejected, StepError
 from redrive.sdk import (
     Answer,
-    counted,
     Decision,
     Entry,
     Item,
@@ -27,6 +26,7 @@ from redrive.sdk import (
     Payload,
     StepContext,
     UnknownRequest,
+    counted,
 )
 
 

@@ -21,6 +21,8 @@ from redrive.sdk.shape import GatherShape, Out, Shape, ShapeBase
 
 # Small payloads that are worked on one after the other make way for others that often.
 BREATH_S = 0.005
+# Of a smaller one there is little to find out.
+LEAST_LOOK_BYTES = 16 << 10
 
 Attempt = Callable[[], AsyncIterator[Out | Making]]
 
@@ -71,12 +73,39 @@ class Attempts:
                     yield one
             return
         breath = time.monotonic()
-        async for number, row, content in rows:
-            payload = as_payload(number, row, content)
-            yield AtWork(number, row, content, payload, partial(shape.run, payload, self._context))
-            if time.monotonic() - breath > BREATH_S:
-                await asyncio.sleep(0)
-                breath = time.monotonic()
+        async with aclosing(self._looking_ahead(shape, rows)) as works:
+            async for one in works:
+                yield one
+                if time.monotonic() - breath > BREATH_S:
+                    await asyncio.sleep(0)
+                    breath = time.monotonic()
+
+    async def _looking_ahead(
+        self, shape: Shape, rows: AsyncIterable[tuple[int, PayloadRow, StoredContent]]
+    ) -> AsyncGenerator[AtWork]:
+        """In this process. The shape has a look at a large payload while the one before it is under way."""
+        looks = type(shape).look_ahead is not Shape.look_ahead
+        held: AtWork | None = None
+        try:
+            async for number, row, content in rows:
+                payload = as_payload(number, row, content)
+                one = AtWork(number, row, content, payload, partial(shape.run, payload, self._context))
+                if not looks:
+                    yield one
+                    continue
+                before, held = held, one
+                if before is not None:
+                    if row.size_bytes >= LEAST_LOOK_BYTES:
+                        looking = shape.look_ahead(payload, self._context)
+                        payload.ahead = asyncio.create_task(looking, name="look ahead")
+                        payload.ahead.add_done_callback(_heard)
+                    yield before
+            if held is not None:
+                yield held
+        finally:
+            if held is not None and held.payload.ahead is not None:
+                held.payload.ahead.cancel()
+                await asyncio.gather(held.payload.ahead, return_exceptions=True)
 
     async def _ahead(
         self, shape: Shape, rows: AsyncIterable[tuple[int, PayloadRow, StoredContent]]
@@ -130,3 +159,9 @@ class Attempts:
             self._away = False
         async for one in here():
             yield one
+
+
+def _heard(looked: asyncio.Task[Any]) -> None:
+    """Its error is for whoever asks for what it found."""
+    if not looked.cancelled():
+        looked.exception()

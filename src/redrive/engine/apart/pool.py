@@ -42,6 +42,8 @@ class Helper:
             bufsize=0,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
+        for end in (self._process.stdin, self._process.stdout):
+            wire.widen(cast("Any", end).fileno())
         self._pipe = wire.Pipe(cast("Any", self._process.stdout), cast("Any", self._process.stdin))
         # One to wait for messages, one to send what it asks for meanwhile.
         self._threads = ThreadPoolExecutor(2, "redrive-helper")

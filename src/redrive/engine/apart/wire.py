@@ -5,16 +5,22 @@ Both ends are the same program with the same plug-ins, so heads are pickled.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import struct
+import sys
 from datetime import datetime
 from io import FileIO
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from redrive.sdk.context import RunInfo
 
+if sys.platform == "linux":
+    import fcntl
+
+PIPE_BYTES: Final = 1 << 20
 _SIZES = struct.Struct("<IQ")
 
 
@@ -209,12 +215,18 @@ class Pipe:
                 at += self._writing.write(view[at:]) or 0
 
     def _read(self, size: int) -> bytes:
-        data = bytearray(size)
-        with memoryview(data) as view:
-            at = 0
-            while at < size:
-                got = self._reading.readinto(view[at:])
-                if not got:
-                    raise EOFError
-                at += got
-        return bytes(data)
+        parts: list[bytes] = []
+        while size:
+            part = self._reading.read(size)
+            if not part:
+                raise EOFError
+            parts.append(part)
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def widen(descriptor: int) -> None:
+    """Let a pipe hold a whole message: each turn of the two sides costs more than the bytes do."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # beyond what this user may have
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -301,7 +301,7 @@ class _Sending:
                 reason="look-up",
             )
         ctx.log.info(
-            f"{counted(len(outcomes), 'item')} of an earlier request were looked up: {found_count} had arrived"
+            f"{counted(len(outcomes), 'item')} of an earlier request looked up: {found_count} had arrived"
         )
         self._progress.add(entry.item for entry in unknown.entries if outcomes[entry.key] == "delivered")
         if failed is not None:

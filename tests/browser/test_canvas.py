@@ -176,7 +176,11 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     assert "size: 1\n" in draft(api, "typed")
     deployed_by_keyboard(page)
     assert api.get("/flows/typed").json()["deployed"] == 1
-    # And the deployed version runs, from the menu beside.
+    run_by_keyboard(page, api)
+
+
+def run_by_keyboard(page, api):
+    # The deployed version, from the menu beside.
     page.get_by_role("button", name="More for the flow").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitem", name="Run the deployed version")).to_be_focused()

@@ -86,7 +86,6 @@ JSON = {
     "pin": "RunRow",
     "unpin": "RunRow",
     "bulk": "list of BulkView",
-    "bulk list": "list of BulkView",
     "bulk retry": "BulkView; BulkPlan with `--plan`",
     "bulk redrive": "BulkView; BulkPlan with `--plan`",
     "bulk show": "BulkView, with a list of BulkRun",

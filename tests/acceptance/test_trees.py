@@ -126,7 +126,7 @@ async def test_items_are_chosen_above_the_tree_and_followed_through_it(product, 
     assert warehouse.counts == {"0": 1, "3": 1, "4": 1, "6": 1}
     assert (await product.client.runs.get(broken.id)).healed_by == run.id
     plan = await product.plan(broken.id, at="twice", items="id = 4")
-    assert plan.warnings == ["send-abroad leaves 1 items out, which put nothing out: all will not see them"]
+    assert plan.warnings == ["send-abroad leaves 1 item out, which put nothing out: all will not see them"]
     found = (await product.client.search.find("4", field="id")).items
     assert {(one.step, one.delivery) for one in found if one.run == broken.id and one.delivery} == {
         ("send-abroad", "rejected")

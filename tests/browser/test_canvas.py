@@ -174,6 +174,36 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     page.keyboard.press("Control+Enter")
     expect(step(page, "flow-control")).to_contain_text("2 payloads")
     assert "size: 1\n" in draft(api, "typed")
+    deployed_by_keyboard(page)
+    assert api.get("/flows/typed").json()["deployed"] == 1
+    run_by_keyboard(page, api)
+
+
+def run_by_keyboard(page, api):
+    # The deployed version, from the menu beside.
+    page.get_by_role("button", name="More for the flow").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Run the deployed version")).to_be_focused()
+    with page.expect_response("**/api/v1/flows/typed/runs*") as begun:
+        page.keyboard.press("Enter")
+    run = begun.value.json()
+    assert run["version"] == 1
+    ended = api.get(f"/runs/{run['id']}/wait", params={"timeout_s": 30}).json()
+    assert ended["status"] == "success"
+
+
+def deployed_by_keyboard(page):
+    page.get_by_role("button", name="Deploy", exact=True).focus()
+    page.keyboard.press("Enter")
+    deploy = page.get_by_role("dialog", name=re.compile("^Deploy"))
+    expect(deploy).to_be_visible()
+    look_over(page)
+    for _ in range(10):
+        if deploy.get_by_role("button", name="Deploy").evaluate("one => one === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("deployed: version 1")).to_be_visible()
 
 
 def test_yaml_and_canvas_are_one_document(page, site, api):

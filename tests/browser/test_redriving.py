@@ -168,6 +168,7 @@ def test_a_start_with_data_skips_in_this_run_only(site, page, demo):
         page.get_by_role("checkbox", name=re.compile(f"^{step}")).check()
     look_over(page)
     picture(page, "initialise")
+    expect(plan_of(page).get_by_role("status")).to_contain_text("1 item will be sent")
     page.emulate_media(color_scheme="dark")
     look_over(page)
     picture(page, "initialise-dark")

@@ -16,6 +16,7 @@ flow: orders-to-erp
 steps:
   - {id: pull, shape: connector, connection: warehouse, endpoint: list}
   - {id: paid-only, shape: filter, keep: {field: paid, is: true}}
+  - {id: note, shape: track, fields: {order: id}}
   - {id: ten-each, shape: flow_control, size: 10}
   - {id: send, shape: connector, connection: warehouse, endpoint: take, key: id}
 """
@@ -45,6 +46,7 @@ steps:
 """
 QUICK = """
 flow: heartbeat
+settings: {labels: [monitoring]}
 steps:
   - {id: give, shape: manual_payload, payload: "[{\\"beat\\": 1}]"}
 """
@@ -242,15 +244,16 @@ def test_a_failed_run_is_retried_with_the_count_before_and_no_duplicate(page, si
     warehouse.refused = set()
     clicks = Clicks()
     clicks.click(page.get_by_role("button", name="Retry", exact=True))
-    dialog = page.get_by_role("dialog", name="Retry the run")
-    expect(dialog.get_by_text("10 to send")).to_be_visible()
+    dialog = page.get_by_role("dialog", name="Retry a run of orders-to-erp")
+    expect(dialog.get_by_text("10 items will be sent")).to_be_visible()
     look_over(page)
     picture(page, "retry")
     page.emulate_media(color_scheme="dark")
     look_over(page)
-    clicks.click(dialog.get_by_role("button", name="Retry", exact=True))
+    clicks.click(dialog.get_by_role("button", name="Retry: send 10 items"))
+    expect(dialog.get_by_text("Ended: 1 in success")).to_be_visible(timeout=30_000)
+    dialog.get_by_role("listitem").get_by_role("link").click()
     expect(page).not_to_have_url(re.compile(site.failed))
-    expect(page.get_by_role("main").get_by_text("Success", exact=True).first).to_be_visible()
     assert clicks.many <= 3
     counts = warehouse.counts
     twice = [one for one, many in counts.items() if many > 1]
@@ -279,13 +282,81 @@ def test_twenty_failed_runs_are_retried_together(page, site, warehouse):
     picture(page, "bulk")
     clicks.click(page.get_by_role("button", name="Retry 20"))
     dialog = page.get_by_role("dialog", name="Retry 20 runs")
-    expect(dialog.get_by_text("20 to send")).to_be_visible()
-    clicks.click(dialog.get_by_role("button", name="Retry 20 runs"))
-    expect(page.get_by_role("dialog", name="20 retries started")).to_be_visible()
+    expect(dialog.get_by_text("20 items will be sent")).to_be_visible(timeout=30_000)
+    look_over(page)
+    picture(page, "bulk-plan")
+    clicks.click(dialog.get_by_role("button", name="Retry 20 runs: send 20 items"))
+    expect(dialog.get_by_text("All 20 runs ended: 20 in success")).to_be_visible(timeout=60_000)
     figure("retry twenty failed runs together", f"{clicks.many} clicks, {clicks.seconds:.2f} s")
-    page.get_by_role("button", name="Done").click()
+    look_over(page)
+    dialog.get_by_text("Close", exact=True).click()
     expect(page.get_by_role("heading", name="No run fits these filters")).to_be_visible()
     assert warehouse.counts == dict.fromkeys(numbers, 1)
+
+
+def test_a_job_goes_on_when_its_page_is_closed(page, site, browser, warehouse):
+    numbers = [str(3101 + n) for n in range(4)]
+    warehouse.give([order(int(number)) for number in numbers])
+    warehouse.refused = set(numbers)
+    failed = [site.run("one-order", variables={"order_id": number}) for number in numbers]
+    warehouse.refused = set()
+    made = site.api.post("/bulks", json={"runs": failed, "retry": {}, "per_minute": 30}).json()
+    page.goto(f"{site.url}/queue")
+    jobs = page.get_by_role("list", name="Bulk retries and redrives")
+    row = jobs.get_by_role("listitem").filter(has_text="Retry of 4 runs")
+    expect(row).to_contain_text("to come")
+    row.get_by_role("button", name="Show").click()
+    dialog = page.get_by_role("dialog", name="Retry of 4 runs")
+    dialog.get_by_role("button", name="Pause").click()
+    expect(dialog.get_by_role("status")).to_contain_text("paused")
+    look_over(page)
+    picture(page, "bulk-job")
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog.get_by_role("button", name="Pause")).to_be_visible()
+    page.context.close()
+    while site.api.get(f"/bulks/{made['id']}").json()["state"] == "running":
+        time.sleep(0.2)
+    assert all(site.api.get(f"/runs/{run}").json()["redrives"] for run in failed)
+
+
+def test_filters_by_label_and_tracked_value(page, site):
+    page.goto(f"{site.url}/runs")
+    page.get_by_role("button", name="Filter by flow").click()
+    page.get_by_label("Label", exact=True).select_option("monitoring")
+    expect(page).to_have_url(re.compile(r"label=monitoring"))
+    expect(page.get_by_role("row").filter(has_text="heartbeat").first).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="orders-to-erp")).to_have_count(0)
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_role("button", name="Filter by what happened").click()
+    page.get_by_label("Tracked value").fill("1042")
+    page.get_by_label("Tracked value").press("Enter")
+    expect(page).to_have_url(re.compile(r"value=1042"))
+    expect(page.get_by_role("row").filter(has_text="orders-to-erp").first).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="heartbeat")).to_have_count(0)
+
+
+def test_runs_are_deleted_but_for_the_pinned_and_saved_together(page, site):
+    pinned, gone = site.run("hostile"), site.run("hostile")
+    assert site.api.put(f"/runs/{pinned}/pin").is_success
+    page.goto(f"{site.url}/runs?flow=hostile")
+    page.get_by_label("Select all that are listed").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("^Download")).click()
+    saved = download.value.path().read_text()
+    assert pinned in saved
+    assert gone in saved
+    site.expected.append("responded with a status of 409")  # what an unconfirmed delete answers
+    page.get_by_role("button", name=re.compile("^Delete")).click()
+    dialog = page.get_by_role("dialog", name=re.compile("^Delete"))
+    expect(dialog).to_contain_text("1 pinned run will stay")
+    expect(dialog).to_contain_text("would be deleted for good")
+    look_over(page)
+    picture(page, "delete-runs")
+    dialog.get_by_role("button", name=re.compile("^Delete")).click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator(f'tr[data-key="{gone}"]')).to_have_count(0)
+    expect(page.locator(f'tr[data-key="{pinned}"]')).to_be_visible()
+    assert site.api.get(f"/runs/{gone}").status_code == 404
 
 
 def test_a_run_that_goes_on_is_stopped_from_its_menu(page, site, warehouse):

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from redrive.cli.output import cell, size, visible
 from redrive.cli.session import Injected
+from redrive.core.counting import counted, is_or_are
 from redrive.errors import UsageError
 
 
@@ -109,12 +110,14 @@ async def restore(
         session.output.view(done)
         return
     output = session.output
-    output.text(f"{visible(done.home)}: {done.rows} records, {done.objects} objects of {cell(done.made_at)}")
+    held = f"{counted(done.rows, 'record')}, {counted(done.objects, 'object')}"
+    output.text(f"{visible(done.home)}: {held} of {cell(done.made_at)}")
     if done.store:
         output.text(f"The records are in {visible(done.store)}: keep REDRIVE_STORE set to it.")
     if done.stopped or done.unknown:
         output.text(
-            f"{done.stopped} runs had not ended and are stopped; {done.unknown} deliveries are unknown."
+            f"{counted(done.stopped, 'run')} had not ended and {is_or_are(done.stopped)} stopped; "
+            f"{counted(done.unknown, 'delivery', 'deliveries')} {is_or_are(done.unknown)} unknown."
         )
     output.note("What was sent after the backup was made is not known here: look before you redrive.")
     if done.left_out:

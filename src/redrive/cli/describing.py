@@ -12,6 +12,7 @@ from typing import Final
 from redrive.cli.output import visible
 from redrive.cli.session import Session
 from redrive.client.records import DescriptionImported, DescriptionRequest, EndpointView, fetch, is_url
+from redrive.core.counting import counted
 from redrive.core.jsonvalue import encode
 from redrive.errors import UsageError
 
@@ -169,7 +170,7 @@ def _print(session: Session, done: DescriptionImported, *, out: Path | None, pla
         where = f"{visible(note.operation)}: " if note.operation else ""
         output.note(f"note: {where}{visible(note.text)}")
     if len(done.notes) > _MOST_LINES:
-        output.note(f"… and {len(done.notes) - _MOST_LINES} more notes; --json lists them all")
+        output.note(f"… and {counted(len(done.notes) - _MOST_LINES, 'more note')}; --json lists them all")
     for setting in done.settings:
         kind = "secret" if setting.secret else "setting"
         default = f" Default: {visible(setting.default)}." if setting.default else ""

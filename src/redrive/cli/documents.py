@@ -12,6 +12,7 @@ from redrive.cli.options import Note, pairs
 from redrive.cli.output import visible
 from redrive.cli.session import Injected, Session
 from redrive.client.records import Bundle, Document
+from redrive.core.counting import counted, is_or_are
 from redrive.core.jsonvalue import decode
 from redrive.core.nearest import nearest
 from redrive.errors import FlowInvalid, NotFound, Problem, UsageError
@@ -102,7 +103,7 @@ async def check(paths: Paths, /, *, session: Injected) -> None:
         times = ", ".join(time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in one.next)
         session.output.text(f"{visible(one.flow)}: {visible(one.rule)}: next {times}")
     count = len(documents)
-    session.output.text(f"{'1 file is' if count == 1 else f'{count} files are'} valid.")
+    session.output.text(f"{counted(count, 'file')} {is_or_are(count)} valid.")
 
 
 async def import_(

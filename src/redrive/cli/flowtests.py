@@ -14,6 +14,7 @@ from redrive.cli.documents import read_documents
 from redrive.cli.options import since
 from redrive.cli.output import Output, visible
 from redrive.cli.session import Injected, Session
+from redrive.core.counting import counted
 from redrive.errors import UsageError
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _print(output: Output, results: Sequence[FlowTestResult], failed: int) -> No
         )
         return
     count = len(results)
-    output.text(f"{count} {'test' if count == 1 else 'tests'}, {count - failed} passed, {failed} failed.")
+    output.text(f"{counted(count, 'test')}, {count - failed} passed, {failed} failed.")
 
 
 def as_junit(results: Sequence[FlowTestResult]) -> str:

@@ -11,6 +11,7 @@ from redrive.cli.output import size, visible
 from redrive.cli.session import Injected, Session
 from redrive.client import Client
 from redrive.client.records import Finding
+from redrive.core.counting import counted
 
 
 async def settings(*, session: Injected) -> None:
@@ -76,5 +77,8 @@ async def _contents(session: Session, client: Client, after: str | None, *, repa
             output.note(f"Go on with: redrive doctor --from {after}{' --repair' if repair else ''}")
         raise
     bad = sum(not one.ok for one in found)
-    said = f"{count} contents ({size(read)}) read; {f'{bad} findings' if bad else 'each matches its hash'}"
+    said = (
+        f"{counted(count, 'content')} ({size(read)}) read; "
+        f"{counted(bad, 'finding') if bad else 'each matches its hash'}"
+    )
     return [Finding(ok=not bad, name="contents", detail=said), *found]

@@ -24,6 +24,7 @@ from redrive.cli.tables import (
     tell_imported,
     write_out,
 )
+from redrive.core.counting import counted
 
 app = App(name="lookups", help="List, import, export and change cross-reference tables.")
 
@@ -160,7 +161,7 @@ async def set_(
     if session.json:
         session.output.view(done)
         return
-    session.output.text(f"{visible(done.name)} has {done.entries} entries.")
+    session.output.text(f"{visible(done.name)} has {counted(done.entries, 'entry')}.")
 
 
 @app.command
@@ -183,7 +184,7 @@ async def delete(
     if session.json:
         session.output.view(done)
         return
-    session.output.text(f"{done.removed} entries deleted.")
+    session.output.text(f"{counted(done.removed, 'entry')} deleted.")
 
 
 @app.command
@@ -195,4 +196,4 @@ async def clear(lookup: Name, /, *, yes: Yes = False, session: Injected) -> None
     if session.json:
         session.output.view(done)
         return
-    session.output.text(f"{done.removed} entries deleted.")
+    session.output.text(f"{counted(done.removed, 'entry')} deleted.")

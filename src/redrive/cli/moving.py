@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from redrive.cli.session import Injected
+from redrive.core.counting import counted
 from redrive.errors import HomeUnusable, UsageError
 
 
@@ -52,12 +53,12 @@ async def move(
         return
     if objects is not None:
         count = next(one.count for one in moved.moved if one.name == "objects")
-        output.text(f"{count} objects copied, each read whole and compared with its hash.")
+        output.text(f"{counted(count, 'object')} copied, each read whole and compared with its hash.")
         output.text("Set REDRIVE_OBJECTS to the new address to use it.")
     if moved.target is not None:
         count = sum(one.count for one in moved.moved if one.name != "objects")
         output.text(
-            f"{count} records copied from {moved.source} to {moved.target}; each is the same in both."
+            f"{counted(count, 'record')} copied from {moved.source} to {moved.target}; all alike in both."
         )
         if store == "file":
             output.text("Unset REDRIVE_STORE and remove the file records-store from the home to use it.")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from redrive.core.counting import counted
 from redrive.core.jsonvalue import encode
 from redrive.errors import FlowInvalid, RedriveError
 
@@ -224,7 +225,7 @@ def write_error(error: RedriveError, *, as_json: bool, stream: TextIO | None = N
     if isinstance(error, FlowInvalid):
         lines += [visible(str(problem)) for problem in error.problems]
         count = len(error.problems)
-        lines.append(f"Error: {'1 problem' if count == 1 else f'{count} problems'} ({error.code})")
+        lines.append(f"Error: {counted(count, 'problem')} ({error.code})")
     else:
         lines.append(f"Error: {visible(error.detail)} ({error.code})")
         if error.at and error.at not in error.detail:

@@ -15,6 +15,7 @@ from redrive.cli.output import Output, cell, size, visible
 from redrive.cli.session import Injected
 from redrive.client import Client
 from redrive.client.records import PayloadDetail, item_range
+from redrive.core.counting import counted
 from redrive.errors import UsageError
 
 
@@ -85,7 +86,13 @@ async def _print(session: Injected, client: Client, id: str, items: str | None, 
 def print_detail(output: Output, detail: PayloadDetail) -> None:
     """The facts on stderr, so that a copy of the text is the text."""
     where = f"run {detail.run} step {detail.step} {detail.side}" if detail.run else "an upload"
-    facts = (detail.id, where, f"{cell(detail.items)} items", size(detail.size_bytes), detail.media_type)
+    facts = (
+        detail.id,
+        where,
+        "- items" if detail.items is None else counted(detail.items, "item"),
+        size(detail.size_bytes),
+        detail.media_type,
+    )
     output.note(visible("  ".join(facts)))
     if detail.meta:
         output.note(f"meta {cell(detail.meta)}")

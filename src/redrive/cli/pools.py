@@ -25,6 +25,7 @@ from redrive.cli.tables import (
     tell_imported,
     write_out,
 )
+from redrive.core.counting import counted
 
 app = App(name="pools", help="List, import, export and clear data pools.")
 
@@ -134,7 +135,7 @@ async def add(
     if session.json:
         session.output.view(done)
         return
-    session.output.text(f"{visible(done.name)} has {done.entries} entries.")
+    session.output.text(f"{visible(done.name)} has {counted(done.entries, 'entry')}.")
 
 
 @app.command(name="import")
@@ -185,7 +186,7 @@ async def delete(
     if session.json:
         session.output.view(done)
         return
-    session.output.text(f"{done.removed} entries deleted.")
+    session.output.text(f"{counted(done.removed, 'entry')} deleted.")
 
 
 @app.command
@@ -200,4 +201,4 @@ async def clear(
     if session.json:
         session.output.view(done)
         return
-    session.output.text(f"{done.removed} entries deleted.")
+    session.output.text(f"{counted(done.removed, 'entry')} deleted.")

@@ -10,6 +10,7 @@ from redrive.cli.options import Reason, Yes
 from redrive.cli.output import size, visible
 from redrive.cli.session import Injected, Session
 from redrive.client.records import DeleteRequest, LimitView, RetentionPlan, RetentionResult
+from redrive.core.counting import counted
 from redrive.errors import ConfirmationNeeded
 
 
@@ -64,7 +65,7 @@ def _limit(limit: LimitView) -> str:
     if limit.days is not None:
         parts.append(f"{limit.days:g} d")
     if limit.count is not None:
-        parts.append(f"{limit.count} runs")
+        parts.append(f"{counted(limit.count, 'run')}")
     if limit.size_bytes is not None:
         parts.append(size(limit.size_bytes))
     return ", ".join(parts) or "for ever"
@@ -72,12 +73,12 @@ def _limit(limit: LimitView) -> str:
 
 def _told(result: RetentionResult) -> str:
     text = (
-        f"{result.expired} runs lost their payloads, {result.deleted} were deleted; "
-        f"{result.contents} contents ({size(result.size_bytes)}), "
-        f"{result.objects} objects and {result.uploads} uploads are gone."
+        f"{counted(result.expired, 'run')} lost payloads, {counted(result.deleted, 'run')} deleted; gone: "
+        f"{counted(result.contents, 'content')} ({size(result.size_bytes)}), "
+        f"{counted(result.objects, 'object')} and {counted(result.uploads, 'upload')}."
     )
     if result.waiting:
-        text += f" {result.waiting} stay until their deliveries are settled."
+        text += f" {counted(result.waiting, 'run')} not yet: deliveries are to be settled."
     return text
 
 
@@ -118,4 +119,4 @@ async def delete(
     if session.json:
         session.output.view(done)
         return
-    session.output.text(f"{len(done.runs)} deleted.")
+    session.output.text(f"{counted(len(done.runs), 'run')} deleted.")

@@ -12,6 +12,7 @@ from redrive.cli.options import PayloadSources, Variables, pairs
 from redrive.cli.output import Output, size, visible
 from redrive.cli.session import Injected
 from redrive.client.records import TrialRequest, TrialView
+from redrive.core.counting import counted
 from redrive.core.jsonvalue import decode
 from redrive.errors import UsageError
 
@@ -127,13 +128,11 @@ def _print(output: Output, done: TrialView) -> None:
     for line in done.logs:
         output.note(f"{line.level}: {visible(line.message)}")
     for number, payload in enumerate(done.payloads):
-        items = "-" if payload.items is None else payload.items
-        output.note(
-            f"payload {number}: {visible(payload.media_type)}, {items} items, {size(payload.size_bytes)}"
-        )
+        items = "- items" if payload.items is None else counted(payload.items, "item")
+        output.note(f"payload {number}: {visible(payload.media_type)}, {items}, {size(payload.size_bytes)}")
         output.text(visible(payload.text, lines=True) if payload.text is not None else "(not text)")
     if done.payloads_out > len(done.payloads):
-        output.note(f"{done.payloads_out - len(done.payloads)} more payloads")
+        output.note(f"{counted(done.payloads_out - len(done.payloads), 'more payload')}")
     for sent in done.sent:
         output.note(f"would send: {visible(sent.method)} {visible(sent.url)}, {size(sent.size_bytes)}")
     if done.error is not None:

@@ -15,6 +15,7 @@ from redrive.cli.output import visible
 from redrive.cli.payloads import write_whole
 from redrive.cli.session import Session
 from redrive.client.records import CsvForm, TableImported
+from redrive.core.counting import counted
 from redrive.errors import ConfirmationNeeded
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def tell_imported(session: Session, done: TableImported) -> None:
     if session.json:
         session.output.view(done)
         return
-    left_out = f", {done.duplicates} duplicates left out" if done.duplicates else ""
+    left_out = f", {counted(done.duplicates, 'duplicate')} left out" if done.duplicates else ""
     header = "the first row as a header" if done.header else "no header"
-    session.output.text(f"{visible(done.name)}: {done.entries} entries{left_out} ({header})")
+    session.output.text(f"{visible(done.name)}: {counted(done.entries, 'entry')}{left_out} ({header})")
 
 
 async def write_out(session: Session, out: Path | None, chunks: AsyncIterator[bytes]) -> None:

@@ -11,6 +11,7 @@ from redrive.cli.options import pairs
 from redrive.cli.output import Output, size, visible
 from redrive.cli.session import Injected
 from redrive.client.records import TriedBody, TriedExchange, TriedPayload, TryRequest, TryView
+from redrive.core.counting import counted
 from redrive.core.jsonvalue import decode
 from redrive.errors import StateConflict
 
@@ -104,13 +105,13 @@ def _print(output: Output, done: TryView) -> None:
 
 
 def _print_payload(output: Output, done: TryView, payload: TriedPayload) -> None:
-    items = "" if payload.items is None else f", {payload.items} {'item' if payload.items == 1 else 'items'}"
+    items = "" if payload.items is None else f", {counted(payload.items, 'item')}"
     page = f"page {done.pages}: " if done.direction == "receive" else "puts out: "
     output.text(f"{page}{visible(payload.media_type)}{items}, {size(payload.size_bytes)}")
     for one in payload.preview:
         output.text(visible(one, lines=True))
     if payload.more:
-        output.text(f"… and {payload.more} more items")
+        output.text(f"… and {counted(payload.more, 'more item')}")
 
 
 def _print_exchange(output: Output, exchange: TriedExchange) -> None:

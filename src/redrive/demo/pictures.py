@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from redrive.core.counting import counted
 from redrive.service.views import FindItem, PayloadDetail, PlanView, RunRow, RunView, StepRunView
 
 COLOURS = {
@@ -67,7 +68,7 @@ def payload(detail: PayloadDetail, *, width: int = 100) -> RenderableType:
     shown = [*lines[:HEAD_LINES]]
     if len(lines) > HEAD_LINES:
         shown += ["⋮", text[-inside:]]
-    items = "" if detail.items is None else f", {detail.items} items"
+    items = "" if detail.items is None else f", {counted(detail.items, 'item')}"
     return Panel(
         # Cut here, character by character: a payload has no words to wrap at.
         Text("\n".join(shown), no_wrap=True, overflow="crop"),

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import msgspec
 
+from redrive.core.counting import counted
 from redrive.core.flow import StepNode
 from redrive.core.jsonvalue import decode, encode
 from redrive.core.run import PayloadRow, StepRun
@@ -148,7 +149,7 @@ class StepExecution:
             step.next_attempt_at = None
         if isinstance(self._output, RoutedOutput) and self._output.unrouted:
             self._context.log.warning(
-                f"{self._output.unrouted} items met the condition of no path and end here",
+                f"{counted(self._output.unrouted, 'item')} met the condition of no path: the way ends here",
                 items=self._output.unrouted,
             )
         await self._judge()

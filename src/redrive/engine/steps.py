@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from redrive.core.counting import counted
 from redrive.core.delivery import Asker
 from redrive.core.flow import StepNode
 from redrive.core.jsonvalue import decode
@@ -215,8 +216,8 @@ class Steps:
                 step.position,
                 self.micros(),
                 "warning",
-                f"stopped after {step.done} of {step.payloads_in} payloads; "
-                f"{step.delivered} items delivered, {step.unknown} unknown",
+                f"stopped after {step.done} of {counted(step.payloads_in, 'payload')}; "
+                f"{counted(step.delivered, 'item')} delivered, {step.unknown} unknown",
             )
         else:
             step.status, step.finished_at = "running", None

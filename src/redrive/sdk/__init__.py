@@ -1,6 +1,7 @@
 """All that a plug-in imports: shapes, connectors, triggers and viewers see the world through here."""
 
 from redrive.core.conditions import Condition
+from redrive.core.counting import counted
 from redrive.core.dates import parse_instant, spell_instant, zone
 from redrive.core.durations import duration_s
 from redrive.core.formats import JSON, XML, ItemReader, ItemsInvalid, is_json, is_xml, item_reader
@@ -154,6 +155,7 @@ __all__ = [
     "batched",
     "check_script",
     "compile_value",
+    "counted",
     "decode",
     "duration_s",
     "elements",

@@ -193,11 +193,27 @@ class Access:
             check_own_page(origin, fetch_site)
         return actor
 
-    async def _by_session(self, cookie: str | None, host: str, address: str | None) -> Actor | None:
+    async def still(self, actor: Actor, *, authorization: str | None, cookie: str | None, host: str) -> bool:
+        """Whether the credentials of a call that goes on are as good as when it began. To be asked does not
+        count as being used: a page that is left open does not keep its session alive.
+        """
+        try:
+            now = (
+                await self._by_token(authorization, actor.address)
+                if authorization is not None
+                else await self._by_session(cookie, host, actor.address, used=False)
+            )
+        except Forbidden:
+            return False
+        return now is not None and (now.account, now.rights) == (actor.account, actor.rights)
+
+    async def _by_session(
+        self, cookie: str | None, host: str, address: str | None, *, used: bool = True
+    ) -> Actor | None:
         session = cookie_of(cookie, host)
         if session is None or self.doors is None:
             return None
-        return await self.doors.sessions.identify(session, address)
+        return await self.doors.sessions.identify(session, address, used=used)
 
     async def _by_token(self, authorization: str, address: str | None) -> Actor:
         scheme, _, token = authorization.partition(" ")

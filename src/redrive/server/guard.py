@@ -10,6 +10,7 @@ import random
 import re
 import uuid
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -93,6 +94,13 @@ class Guard:
 
         try:
             actor = scope["redrive_actor"] = await self._admit(scope, headers)
+            scope["redrive_allowed"] = partial(
+                self._access.still,
+                actor,
+                authorization=headers.get("authorization"),
+                cookie=headers.get("cookie"),
+                host=headers.get("host") or "",
+            )
             receive = await self._bounded(scope, headers, receive)
             with acting(actor):
                 await self._app(scope, receive, send_safely)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
@@ -12,8 +12,11 @@ from redrive.service.interface import Services
 from redrive.service.views import RunRow, RunView
 
 T = TypeVar("T")
+Allowed: TypeAlias = Callable[[], Awaitable[bool]]
 
 HEARTBEAT_S: Final = 15.0
+ALLOWED_EVERY_S: Final = 2.0
+"""How soon a stream ends after its session, token or right."""
 ENDED: Final = frozenset({"success", "partial_success", "failure", "stopped"})
 
 
@@ -67,8 +70,13 @@ async def unless_closing(work: Coroutine[Any, Any, T], closing: asyncio.Event) -
         await asyncio.gather(doing, ending, return_exceptions=True)
 
 
-async def event_stream(service: Services, run_id: str | None, closing: asyncio.Event) -> AsyncIterator[bytes]:
-    """Rows as events; of one run also its present row first, and `end` last. Comments keep it alive."""
+async def event_stream(
+    service: Services, run_id: str | None, closing: asyncio.Event, allowed: Allowed
+) -> AsyncIterator[bytes]:
+    """Rows as events; of one run also its present row first, and `end` last. Comments keep it alive.
+
+    It ends when its caller is no longer `allowed`, which is asked before each event and every few seconds.
+    """
     rows = service.runs.watch(run_id)
     ending = asyncio.ensure_future(closing.wait())
     coming = asyncio.ensure_future(_next(rows))
@@ -83,12 +91,16 @@ async def event_stream(service: Services, run_id: str | None, closing: asyncio.E
                 return
         else:
             yield b": following\n\n"
+        quiet_s = 0.0
         while True:
-            await asyncio.wait({coming, ending}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
-            if ending.done():
+            await asyncio.wait({coming, ending}, timeout=ALLOWED_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done() or not await allowed():
                 return
             if not coming.done():
-                yield b": still here\n\n"
+                quiet_s += ALLOWED_EVERY_S
+                if quiet_s >= HEARTBEAT_S:
+                    quiet_s = 0.0
+                    yield b": still here\n\n"
                 continue
             changed = coming.result()
             if changed is None:

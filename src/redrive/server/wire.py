@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from starlette.responses import Response
 
 from redrive.core.jsonvalue import decode
+from redrive.server.stream import Allowed
 from redrive.service.actors import Actor
 from redrive.service.csv_table import Form
 from redrive.service.interface import CheckedServices, Document, Services
@@ -35,6 +36,14 @@ def caller_of(request: Request) -> Actor | None:
     """Who calls, if anybody has signed in."""
     actor: Actor = request.scope["redrive_actor"]
     return None if actor.via == "nothing" else actor
+
+
+def still_allowed(request: Request) -> Allowed:
+    """Whether whoever called may go on: the session or token is still good, with the rights it had.
+
+    Rights that have changed end a stream too, for what it shows depends on them; its page opens another.
+    """
+    return cast("Allowed", request.scope["redrive_allowed"])
 
 
 Service = Annotated[Services, Depends(service_of)]

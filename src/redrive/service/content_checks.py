@@ -22,6 +22,7 @@ from typing import Final
 
 from blake3 import blake3
 
+from redrive.core.counting import counted
 from redrive.core.ids import to_text
 from redrive.engine.contents import ContentStore
 from redrive.errors import PayloadGone, RedriveError, StoreCorrupt, UsageError
@@ -198,7 +199,7 @@ class ContentChecks:
             size += sum(blob.stored_bytes for blob in left)
         if orphans:
             self._findings.append(
-                _good(f"{orphans} objects ({size} bytes) belong to no record; they only take room")
+                _good(f"{counted(orphans, 'object')} ({size} bytes) of no record, taking room only")
             )
 
     async def _named_again(self, blob: StoredBlob) -> bool:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from redrive.core.counting import counted
 from redrive.core.erasing import masked
 from redrive.core.ids import to_text
 from redrive.core.paths import Path
@@ -66,8 +67,9 @@ class Erasures:
         if not request.confirm:
             found = await self._engine.plan(request.value, request.field)
             raise ConfirmationNeeded(
-                f"{found.items} items in {found.payloads} payloads, {found.exchanges} exchanges and "
-                f"{found.records} records would be erased for good",
+                f"{counted(found.items, 'item')} in {counted(found.payloads, 'payload')}, "
+                f"{counted(found.exchanges, 'exchange')} and "
+                f"{counted(found.records, 'record')} would be erased for good",
                 hint="Look at the plan (--plan), then confirm with --yes.",
             )
         async with self._one:

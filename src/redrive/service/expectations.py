@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from redrive.core.counting import counted
 from redrive.core.jsonvalue import decode
 from redrive.documents.flow_tests import ExpectForm, OutForm, SentForm, StepExpectForm
 from redrive.sdk.content import MemoryContent
@@ -133,7 +134,7 @@ class Comparison:
     async def _payload(self, wanted: OutForm, view: PayloadView) -> list[str]:
         lines: list[str] = []
         if wanted.items is not None and wanted.items != view.items:
-            lines.append(f"expected {wanted.items} items, found {view.items}")
+            lines.append(f"expected {counted(wanted.items, 'item')}, found {view.items}")
         if wanted.media_type is not None and wanted.media_type != view.media_type:
             lines.append(f"expected {wanted.media_type}, found {view.media_type}")
         if wanted.meta is not None:
@@ -223,7 +224,7 @@ def text_differences(expected: str, found: bytes) -> list[str]:
     for number, (one, other) in enumerate(zip(left, right, strict=False), 1):
         if one != other:
             return [f"line {number}: expected {_cut(one)}, found {_cut(other)}"]
-    return [f"expected {len(left)} lines, found {len(right)}"]
+    return [f"expected {counted(len(left), 'line')}, found {len(right)}"]
 
 
 def _cut(line: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 from blake3 import blake3
 
+from redrive.core.counting import counted
 from redrive.core.formats import JSON, ItemsInvalid, item_reader
 from redrive.core.formats.base import essence
 from redrive.core.ids import to_text
@@ -184,7 +185,7 @@ class Hooks:
             self._counting.add_done_callback(self._counted)
         if self._queued >= most:
             raise QueueFull(
-                f"{most} runs wait already",
+                f"{counted(most, 'run')} queued already",
                 hint="Call again later; the setting max_queued_runs is the bound.",
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from redrive.core.counting import counted
 from redrive.core.ids import to_text
 from redrive.core.lineage import Lineage
 from redrive.core.run import PayloadRow, StepRun
@@ -40,7 +41,7 @@ class ItemWays:
             raise unknown("payload", payload_id)
         if payload.items is not None and item >= max(1, payload.items):
             raise UsageError(
-                f"payload {payload_id} has {payload.items} items; there is no item {item}",
+                f"payload {payload_id} has {counted(payload.items, 'item')}; there is no item {item}",
                 code="items.none",
                 at=payload_id,
                 hint="Items are numbered from 0.",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from redrive.core.counting import counted
 from redrive.core.formats import is_json
 from redrive.core.ids import to_text
 from redrive.core.jsonvalue import decode, encode
@@ -130,7 +131,7 @@ class _Making:
             step = past.steps.get(node.id)
             if step is not None and step.skipped:
                 self.notes.append(
-                    f"{step.skipped} items of {node.id} were left out, as they had been delivered before; a "
+                    f"{counted(step.skipped, 'item')} of {node.id} left out, as delivered before; a "
                     "test knows no earlier deliveries, so nothing is expected from there on"
                 )
                 break

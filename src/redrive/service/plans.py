@@ -92,7 +92,7 @@ def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) ->
         left_out, later = one.delivered + one.newer, [step for step in after if step in reached]
         if left_out and later:
             notes.append(
-                f"{one.step} leaves {left_out} items out, which put nothing out: "
+                f"{one.step} leaves {counted(left_out, 'item')} out, which put nothing out: "
                 f"{', '.join(later)} will not see them"
             )
     return notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
 
+from redrive.core.counting import counted
 from redrive.core.flow import Flow
 from redrive.core.jsonvalue import decode
 from redrive.core.run import PayloadRow, StepRun
@@ -153,7 +154,7 @@ class _Replay:
     async def _step(self, name: str, shape: str, old: StepRun | None, new: StepRun | None) -> ReplayStep:
         if self._left_out is None and old is not None and old.skipped:
             self._left_out = (
-                f"{old.skipped} items of {name} were left out then, as they had been delivered before; "
+                f"{counted(old.skipped, 'item')} of {name} left out then, as delivered before; "
                 "the replay knows no deliveries"
             )
         if self._left_out is not None:
@@ -177,7 +178,7 @@ class _Replay:
         then, now = self._made.get(step, ()), self._answers.asked.get(step, [])
         lines = []
         if len(then) != len(now):
-            lines.append(f"sends {len(now)} requests, were {len(then)}")
+            lines.append(f"sends {counted(len(now), 'request')}, were {len(then)}")
         for number, (one, other) in enumerate(zip(then, now, strict=False)):
             if len(lines) >= MOST_LINES:
                 break
@@ -226,9 +227,7 @@ class _Replay:
             async for _ in rest:
                 more += 1
             lines.append(
-                f"{more} payloads fewer, from number {count} on"
-                if one is not None
-                else f"{more} payloads more, from number {count} on"
+                f"{counted(more, 'payload')} {'fewer' if one is not None else 'more'}, from number {count} on"
             )
         return lines
 
@@ -274,7 +273,9 @@ async def _items(before: Payload, after: Payload) -> list[str]:
         more = 1
         async for _ in left:
             more += 1
-        lines.append(f": {more} items {'fewer' if one is not None else 'more'}, from item {number} on")
+        lines.append(
+            f": {counted(more, 'item')} {'fewer' if one is not None else 'more'}, from item {number} on"
+        )
     return lines
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from redrive.core.counting import counted
 from redrive.core.ids import lowest_at, to_text
 from redrive.core.retention import Limit
 from redrive.core.run import ENDED
@@ -137,9 +138,9 @@ class Retention:
         for number in numbers:
             weight += await self._kernel.deps.reader.run(lambda rows, number=number: _weight(rows, number))  # type: ignore[misc]
         if not request.confirm:
-            count = "1 run" if len(numbers) == 1 else f"{len(numbers)} runs"
             raise ConfirmationNeeded(
-                f"{count} with logs and payloads ({weight} bytes) would be deleted for good",
+                f"{counted(len(numbers), 'run')} with logs and payloads ({counted(weight, 'byte')}) would be "
+                "deleted for good",
                 hint="Confirm with --yes.",
             )
 

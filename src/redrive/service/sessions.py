@@ -88,8 +88,10 @@ class Sessions:
 
     # ---- recognise
 
-    async def identify(self, text: str, address: str | None) -> Actor | None:
-        """Who calls; None where the session is not known, has ended, or its account is disabled."""
+    async def identify(self, text: str, address: str | None, *, used: bool = True) -> Actor | None:
+        """Who calls; None where the session is not known, has ended, or its account is disabled. `used`:
+        somebody was there, so that its idle time begins anew.
+        """
         digest = _digest(text)
         known = self._remembered.get(digest)
         if known is not None and known[1] > time.monotonic():
@@ -103,7 +105,7 @@ class Sessions:
             return None
         if account is not None and not account.enabled:
             return None
-        if now - session.seen_at > _SEEN_EVERY_US:
+        if used and now - session.seen_at > _SEEN_EVERY_US:
             number = session.id
             self._kernel.deps.committer.submit(
                 lambda transaction: store.seen(transaction, number, now), within_s=_SEEN_WITHIN_S

@@ -300,7 +300,9 @@ class Starts:
             row = last[number] = await self._row_of(number)
             yield row
         else:
-            last = {one: await self._row_of(one) for one in await self._recent()}
+            for one in await self._recent():
+                with contextlib.suppress(NotFound):
+                    last[one] = await self._row_of(one)
         while number is None or last[number].status not in ENDED:
             event = _enter(self._watchers, number)
             try:
@@ -313,7 +315,12 @@ class Starts:
                 _leave(self._watchers, number, event)
             ids = [number] if number is not None else await self._recent()
             for one in ids:
-                row = await self._row_of(one)
+                try:
+                    row = await self._row_of(one)
+                except NotFound:
+                    if one == number:
+                        return
+                    continue  # it was deleted just now
                 if last.get(one) != row:
                     last[one] = row
                     yield row

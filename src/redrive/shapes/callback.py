@@ -21,6 +21,7 @@ from redrive.sdk import (
     Reply,
     StepContext,
     TemplatedValue,
+    counted,
     render,
     spell,
 )
@@ -105,7 +106,7 @@ class Callback(GatherShape, kind="callback", version=1, group="flow control"):
             first = first or payload
             if bucket.count > 1 and not payload.has_json_items:
                 raise PayloadError(
-                    f"the bucket holds {bucket.count} payloads, and payload {payload.position} is "
+                    f"the bucket holds {counted(bucket.count, 'payload')}, and payload {payload.position} is "
                     f"{payload.media_type}; an answer is one document",
                     hint="Put a merge or convert step before this one.",
                 )

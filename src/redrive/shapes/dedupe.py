@@ -19,6 +19,7 @@ from redrive.sdk import (
     Shape,
     StepContext,
     TextFields,
+    counted,
 )
 
 
@@ -115,7 +116,7 @@ class Dedupe(Shape, kind="dedupe", version=1, group="items"):
         else:
             yield Out(kept, like=payload)
         if sieve.left_out:
-            ctx.log.info(f"{sieve.left_out} items left out: their keys are in the pool {self.pool}")
+            ctx.log.info(f"{counted(sieve.left_out, 'item')} left out, by keys in the pool {self.pool}")
 
 
 class _Sieve:

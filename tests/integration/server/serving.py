@@ -10,14 +10,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from redrive.client.local import open_home
+from redrive.engine.clock import Clock
 from redrive.server.serve import Address, serve
+from redrive.service.app import open_service
 from redrive.settings import Settings
 
 
 @asynccontextmanager
 async def served_home(
-    home: Path, settings: Settings, port: int = 0, host: str = "127.0.0.1", **more: Any
+    home: Path,
+    settings: Settings,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    *,
+    clock: Clock | None = None,
+    **more: Any,
 ) -> AsyncIterator[Address]:
     """Where the home is reached, until SIGTERM; what hinders its start is raised."""
     ready = asyncio.get_running_loop().create_future()
@@ -26,7 +33,7 @@ async def served_home(
             home,
             host,
             port,
-            open_service=lambda: open_home(home, settings, serve=True),
+            open_service=lambda: open_service(home, settings, serve=True, clock=clock),
             settings=settings,
             ready=ready.set_result,
             **more,

@@ -81,7 +81,7 @@ def test_a_replay_takes_the_latest_ordinary_runs(redrive, service, outcome, code
     assert (result.json["replayed"], result.json["different"]) == (2, 2 * code)
     assert service.asked("tests.replay")[1] == {"version": "3"}
     text = redrive("replay", "orders", "--run", "r1")
-    assert ("1 items fewer" in text.out) == bool(code)
+    assert ("1 item fewer" in text.out) == bool(code)
     assert redrive("replay", "orders", "--last", "0").code == 2
     assert redrive("replay", "nothing").code == 2
 

@@ -13,8 +13,8 @@ def test_a_dry_run_shows_the_rules_and_what_is_due(redrive):
 
 def test_a_pass_tells_what_went(redrive, service):
     assert redrive("retention").out == (
-        "3 runs lost their payloads, 1 were deleted; 9 contents (4.0 KiB), 1 objects and 0 uploads are gone. "
-        "2 stay until their deliveries are settled.\n"
+        "3 runs lost payloads, 1 run deleted; gone: 9 contents (4.0 KiB), 1 object and 0 uploads. "
+        "2 runs not yet: deliveries are to be settled.\n"
     )
     assert redrive("retention", "--compact", "--json").json["compacted"] is True
     assert service.asked("retention.run")[1] == {"compact": True}
@@ -28,11 +28,11 @@ def test_pins(redrive, service):
 
 
 def test_to_delete_wants_a_yes(redrive, service, terminal):
-    assert redrive("delete", "r1", "--yes", "--reason", "test").out == "1 deleted.\n"
+    assert redrive("delete", "r1", "--yes", "--reason", "test").out == "1 run deleted.\n"
     assert service.asked("retention.delete")[0] == (DeleteRequest(runs=["r1"], reason="test", confirm=True),)
     terminal += ["n", "y"]
     assert redrive("delete", "r1").code == 2
-    assert redrive("delete", "r1").out == "1 deleted.\n"
+    assert redrive("delete", "r1").out == "1 run deleted.\n"
 
 
 def test_without_a_terminal_nothing_is_deleted_unconfirmed(redrive):

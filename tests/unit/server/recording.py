@@ -815,7 +815,7 @@ class Tests(Noun):
         same = self.service.outcome == "success"
         step = ReplayStep(
             step="send", shape="connector", result="same" if same else "changed", items_before=2,
-            items_after=1, lines=["payload 0: 1 items fewer, from item 1 on"],
+            items_after=1, lines=["payload 0: 1 item fewer, from item 1 on"],
         )  # fmt: skip
         return ReplayView(
             run=run_id, flow=run.flow, version=3, replayed="draft", same=same, status_before="success",

@@ -6,6 +6,7 @@ import { call } from '~/api/client'
 import type { ProblemView, ShapeView } from '~/api/types'
 import { Button, IconButton } from '~/components/Button'
 import { Checkbox, Field, Select } from '~/components/Field'
+import { plural } from '~/components/format'
 import { Menu } from '~/components/Menu'
 import { ConditionField } from './ConditionField'
 import { type Context, Draft, faultOf, Group, Setting, YamlField } from './controls'
@@ -191,7 +192,8 @@ function Paths({
           return (
             <p key={path.label} className="row">
               <span className="grow">
-                <strong>{path.label}</strong> <span className="quiet">{path.steps.length} steps</span>
+                <strong>{path.label}</strong>{' '}
+                <span className="quiet">{plural(path.steps.length, 'step')}</span>
               </span>
               {path.kind !== 'steps' && (
                 <IconButton

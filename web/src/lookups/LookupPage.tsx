@@ -12,7 +12,7 @@ import { Confirm } from '~/components/Confirm'
 import { DataTable } from '~/components/DataTable'
 import { Empty } from '~/components/Empty'
 import { Field, Input } from '~/components/Field'
-import { count, plural } from '~/components/format'
+import { plural } from '~/components/format'
 import { Loading } from '~/components/Loading'
 import { Menu } from '~/components/Menu'
 import { ProblemNote } from '~/components/ProblemNote'
@@ -147,7 +147,7 @@ export default function LookupPage() {
       {(asking === 'clear' || asking === 'delete') && (
         <Confirm
           title={asking === 'clear' ? `Clear the lookup ${name}?` : `Delete the lookup ${name}?`}
-          about={`${count(lookup.data.entries)} entries go, for good. Steps that ask it find nothing any more.`}
+          about={`${plural(lookup.data.entries, 'entry goes', 'entries go')}, for good. Steps that ask it find nothing any more.`}
           action={asking === 'clear' ? 'Clear' : 'Delete'}
           danger
           typed={lookup.data.entries > 0 ? name : undefined}

@@ -194,7 +194,7 @@ export default function PoolPage() {
       {(asking === 'clear' || asking === 'delete') && (
         <Confirm
           title={asking === 'clear' ? `Clear the data pool ${name}?` : `Delete the data pool ${name}?`}
-          about={`${count(pool.data.entries)} keys go: their records count as new, and may be sent again.`}
+          about={`${plural(pool.data.entries, 'key goes', 'keys go')}: its records count as new, and may be sent again.`}
           action={asking === 'clear' ? 'Clear' : 'Delete'}
           danger
           typed={pool.data.entries > 0 ? name : undefined}

@@ -32,6 +32,7 @@ from redrive.sdk import (
     Request,
     StepContext,
     UnknownRequest,
+    counted,
     decode,
     encode,
 )
@@ -397,11 +398,12 @@ class Attempts:
     def _by_results(self, sent: Sent, verdict: Verdict) -> StepError | None:
         if sent.unknown:
             return self.not_known(
-                f"{self.label} {verdict.why}, but tells no outcome of {len(sent.unknown)} items", keyed=True
+                f"{self.label} {verdict.why}, but tells no outcome of {counted(len(sent.unknown), 'item')}",
+                keyed=True,
             )
         if sent.rejected:
             return RemoteRejected(
-                f"{self.label} {verdict.why}, but rejected {counted(len(sent.rejected))}",
+                f"{self.label} {verdict.why}, but rejected {counted(len(sent.rejected), 'item')}",
                 hint="The exchange shows what the system said about each.",
             )
         return None
@@ -422,8 +424,3 @@ def _own_key(subject: Subject, body: Body | None, ctx: StepContext) -> str:
     item = subject.item.number if subject.item is not None else -1
     digest = body.content.digest if body is not None else b""
     return blake3(encode([ctx.run.id, ctx.step, subject.payload.position, item]) + digest).hexdigest(16)
-
-
-def counted(number: int) -> str:
-    """`1 item`, `5 items`."""
-    return "1 item" if number == 1 else f"{number} items"

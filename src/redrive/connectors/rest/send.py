@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from redrive.connectors.rest.attempt import Attempts, Prepared, Sent, Stage, counted
+from redrive.connectors.rest.attempt import Attempts, Prepared, Sent, Stage
 from redrive.connectors.rest.bodies import JSON
 from redrive.connectors.rest.client import Client
 from redrive.connectors.rest.lookup import Finder
@@ -26,6 +26,7 @@ from redrive.sdk import (
     Payload,
     StepContext,
     UnknownRequest,
+    counted,
 )
 
 
@@ -269,7 +270,7 @@ class _Sending:
         self._give_up(sent)
 
     def _unsettled(self, unknown: UnknownRequest) -> StepError:
-        what = counted(len(unknown.keys)) if unknown.keys else "the payload"
+        what = counted(len(unknown.keys), "item") if unknown.keys else "the payload"
         return self._attempts.not_known(
             f"{self._attempts.label}: whether an earlier request with {what} arrived is not known",
             keyed=bool(unknown.keys),
@@ -300,7 +301,7 @@ class _Sending:
                 reason="look-up",
             )
         ctx.log.info(
-            f"{counted(len(outcomes))} of an earlier request were looked up: {found_count} had arrived"
+            f"{counted(len(outcomes), 'item')} of an earlier request looked up: {found_count} had arrived"
         )
         self._progress.add(entry.item for entry in unknown.entries if outcomes[entry.key] == "delivered")
         if failed is not None:
@@ -349,7 +350,7 @@ class _Sending:
             raise max(errors, key=_rank)
         if progress.rejected:
             raise RemoteRejected(
-                f"{counted(progress.rejected)} rejected: {progress.reason}",
+                f"{counted(progress.rejected, 'item')} rejected: {progress.reason}",
                 hint="The exchanges show what the system said about each.",
             )
 
@@ -363,7 +364,9 @@ class _Sending:
         for one in self._left_out.values():
             counts[reasons[one.reason]] = counts.get(reasons[one.reason], 0) + 1
         told = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-        ctx.log.info(f"{counted(len(self._left_out))} left out ({told})", payload=self._payload.position)
+        ctx.log.info(
+            f"{counted(len(self._left_out), 'item')} left out ({told})", payload=self._payload.position
+        )
 
     def _out(self, sent: Sent, *, whole: bool = False, numbers: Iterable[int] | None = None) -> Out:
         """The answer as a payload, made from the items that it accepted."""

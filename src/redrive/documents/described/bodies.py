@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from redrive.core.counting import counted
 from redrive.documents.described.model import Unfit, text_of
 from redrive.documents.described.references import References
 from redrive.documents.described.schemas import Schemas, enum_of, first_example
@@ -94,7 +95,7 @@ def _multipart(schema: Any, schemas: Schemas) -> Body:
     if len(files) != 1:
         raise Unfit(
             "body",
-            f"it takes a form with {len(files) or 'no'} uploads, and a step sends one payload at a time",
+            f"it takes a form with {counted(len(files), 'upload')}, and a step sends one payload at a time",
             "Write this endpoint by hand, with `multipart` that says which part is the payload.",
         )
     parts: dict[str, Any] = {

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from redrive.core.counting import counted
 from redrive.core.nearest import nearest
 from redrive.documents.described.model import (
     Described,
@@ -358,7 +359,7 @@ class _Reader:
             if len(files) != 1 or not spells(str(files[0].get("key", ""))):
                 raise Unfit(
                     "body",
-                    f"it takes a form with {len(files) or 'no'} uploads, and a step sends one payload",
+                    f"it takes a form with {counted(len(files), 'upload')}, and a step sends one payload",
                     "Write this endpoint by hand, with `multipart` that says which part is the payload.",
                 )
             request["multipart"] = {

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
 from starlette.responses import Response, StreamingResponse
 
-from redrive.server.problems import problems
+from redrive.server.problems import problems, unauthorised
 from redrive.server.stream import event_stream, first_chunk, row_of, sse_response, unless_closing
 from redrive.server.wire import (
     Cursor,
@@ -20,6 +20,7 @@ from redrive.server.wire import (
     StartDocumentBody,
     StopBody,
     answer,
+    still_allowed,
     tagged_answer,
 )
 from redrive.service.interface import Side, Which
@@ -183,7 +184,7 @@ async def overview(service: Service) -> Response:
 )
 async def follow_all(service: Service, request: Request) -> Response:
     """An event `run` with the row of each run that changes, until the caller leaves."""
-    return sse_response(event_stream(service, None, request.app.state.closing))
+    return sse_response(event_stream(service, None, request.app.state.closing, still_allowed(request)))
 
 
 @router.get("/runs/{run_id}", summary="Show a run", response_model=RunView, responses=problems(404))
@@ -209,7 +210,7 @@ async def get_run(
 async def follow(service: Service, request: Request, run_id: RunId) -> Response:
     """An event `run` now and at each change, and `end` when the run has ended."""
     await service.runs.get(run_id)
-    return sse_response(event_stream(service, run_id, request.app.state.closing))
+    return sse_response(event_stream(service, run_id, request.app.state.closing, still_allowed(request)))
 
 
 @router.get(
@@ -226,6 +227,8 @@ async def wait(
 ) -> Response:
     """Answers when the run has ended or the time is over; the status tells which."""
     row = await unless_closing(service.runs.wait(run_id, timeout_s), request.app.state.closing)
+    if not await still_allowed(request)():
+        raise unauthorised()
     return answer(row if row is not None else row_of(await service.runs.get(run_id)))
 
 

@@ -35,8 +35,8 @@ T = TypeVar("T")
 POLL_S: Final = 1.0
 LAG_S: Final = 15.0
 """While something is committed all the time, the index takes up what there is so often: many runs at once
-cost less, and those that are under way are left alone. When nothing has been committed for `POLL_S`, it does so
-at once.
+cost less, and those that are under way are left alone. When nothing has been committed for `POLL_S`, it
+does so at once.
 """
 AGAIN_S: Final = 5.0
 """Runs that have not ended, and a claim that another process holds, are looked at so often."""

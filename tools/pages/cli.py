@@ -175,7 +175,7 @@ JSON = {
     "token link": "`{link}`",
     "move": "`{source, target, moved: [{name, count, digest}]}`",
     "backup": "`{file, size_bytes, secrets}`; list of BackupView with `--list`",
-    "restore": "`{home, made_at, rows, objects, stopped, unknown, secrets}`",
+    "restore": "`{home, store, left_out, made_at, rows, objects, stopped, unknown, secrets}`",
     "erase": "ErasureView; ErasePlan with `--plan`; list of ErasureView with `--list`",
     "retention": "RetentionResult; RetentionPlan with `--dry-run`",
     "doctor": "list of Finding",

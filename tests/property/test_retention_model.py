@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redrive.core.run import PayloadRow, Plan, Run
-from redrive.engine.retention import Counts, Retention
+from redrive.engine.retention import Retention
+from redrive.engine.retention_rules import Counts
 from redrive.store import retention as store
 from redrive.store import runs as run_store
 from redrive.store import tables

@@ -22,7 +22,7 @@ from redrive.core.ranges import Part, Parts, Segment, SegmentIndex, SegmentWrite
 from redrive.engine.dictionaries import Families
 from redrive.engine.handed import Handed
 from redrive.engine.locating import CHECK_BYTES, LEAST_RECIPE_BYTES, worth
-from redrive.engine.packing import Packing
+from redrive.engine.packing import Packing, made_from
 from redrive.engine.recent import Recent
 from redrive.engine.sharing import Sharing, sharing_with
 from redrive.errors import PayloadGone
@@ -362,7 +362,7 @@ class ContentStore:
             whole = self.look_at_small(rows, found.base, held) if found.base is not None else None
             if whole is None:
                 return None
-            data = _made(found, whole)
+            data = made_from(found, whole)
         else:
             return None
         held[digest] = data
@@ -478,21 +478,6 @@ class ContentStore:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
-
-
-def _made(row: store.ContentRow, whole: bytes) -> bytes:
-    """What is made from a content that is all there. Errors: `StoreCorrupt`."""
-    at = row.base_offset or 0
-    try:
-        if row.form == RANGE:
-            data = whole[at : at + row.size_bytes]
-        else:
-            data = ranges.cooked(row.data or b"", whole[at:])
-    except ValueError:
-        data = b""
-    if blake3(data).digest() != row.digest:
-        raise damaged(row.digest)
-    return data
 
 
 async def _data_of(first: Piece | None, pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:

@@ -20,7 +20,8 @@ from redrive.core.erasing import Wanted, masked, masked_key
 from redrive.core.ids import made_at_ms
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
-from redrive.engine.retention import Counts, Retention
+from redrive.engine.retention import Retention
+from redrive.engine.retention_rules import Counts
 from redrive.engine.rewriting import Rewriter
 from redrive.engine.scrubbing import PAGE, scrub, walk
 from redrive.engine.tombstones import Rewritten, without_items, without_records

@@ -12,8 +12,9 @@ from typing import Final
 import zstandard
 from blake3 import blake3
 
+from redrive.core import ranges
 from redrive.store import contents as store
-from redrive.store.contents import PLAIN, ZSTD, ContentRow, Source, damaged
+from redrive.store.contents import PLAIN, RANGE, ZSTD, ContentRow, Source, damaged
 
 MOST_PLAIN_BYTES: Final = 64 << 10
 """Larger contents repeat themselves enough: a dictionary gains little there."""
@@ -122,3 +123,18 @@ class Packing:
         if dictionary is None:
             raise damaged(row.digest, f"its dictionary {row.dictionary} is not there")
         return zstandard.ZstdDecompressor(dict_data=dictionary.zstd)
+
+
+def made_from(row: ContentRow, whole: bytes) -> bytes:
+    """What is made from a content that is all there. Errors: `StoreCorrupt`."""
+    at = row.base_offset or 0
+    try:
+        if row.form == RANGE:
+            data = whole[at : at + row.size_bytes]
+        else:
+            data = ranges.cooked(row.data or b"", whole[at:])
+    except ValueError:
+        data = b""
+    if blake3(data).digest() != row.digest:
+        raise damaged(row.digest)
+    return data

@@ -13,17 +13,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from redrive.core.ids import lowest_at
-from redrive.core.retention import FOREVER, ByState, Keep, Limit, Walk
+from redrive.core.retention import Keep, Walk
 from redrive.core.run import ENDED
 from redrive.engine.deps import Deps
 from redrive.engine.failpoints import failpoints
+from redrive.engine.retention_rules import Counts, FlowCounts, keep_of
 from redrive.engine.rewriting import Rewriter
 from redrive.errors import RedriveError
 from redrive.log import get_logger
-from redrive.settings import Settings
 from redrive.store import (
     accounts,
     backups,
@@ -66,57 +64,6 @@ _SUSPECTS: Final = "retention.suspects"
 _POSITION: Final = "retention.position"
 
 _log = get_logger(__name__)
-
-
-class Counts(msgspec.Struct, kw_only=True):
-    """What a pass took away, or would take away."""
-
-    expired: int = 0
-    """Runs whose payloads went."""
-    deleted: int = 0
-    """Runs that went with their logs."""
-    weight: int = 0
-    """Bytes that the steps of these runs had put out, before sharing and compression."""
-    uploads: int = 0
-    start_keys: int = 0
-    contents: int = 0
-    size_bytes: int = 0
-    """Plain bytes of the contents that went."""
-    objects: int = 0
-    waiting: int = 0
-    """Runs that stay although they are due: a delivery of theirs is still to be settled."""
-
-
-class FlowCounts(msgspec.Struct, kw_only=True):
-    flow: str
-    keep: Keep
-    counts: Counts
-
-
-def keep_of(settings: Settings) -> Keep:
-    """The home's own rules."""
-
-    def limit(days: float, count: int | None, size: int | None = None) -> Limit:
-        return Limit(age_s=days * 86_400 if days else FOREVER, count=count, size_bytes=size)
-
-    return Keep(
-        payloads=ByState(
-            success=limit(
-                settings.keep_payloads_success_days,
-                settings.keep_payloads_success_count,
-                settings.keep_payloads_success_bytes,
-            ),
-            failure=limit(
-                settings.keep_payloads_failure_days,
-                settings.keep_payloads_failure_count,
-                settings.keep_payloads_failure_bytes,
-            ),
-        ),
-        runs=ByState(
-            success=limit(settings.keep_runs_success_days, settings.keep_runs_success_count),
-            failure=limit(settings.keep_runs_failure_days, settings.keep_runs_failure_count),
-        ),
-    )
 
 
 class Retention:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from redrive.core.counting import counted
 from redrive.core.flow import Flow, StepNode
 from redrive.core.replan import Layout, steps_ahead
 from redrive.core.run import Plan, Run, StepRun
@@ -53,7 +54,7 @@ def begun_with(draft: Draft) -> list[int]:
 async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Counted], list[str]]:
     """Execute a draft without writing or sending: what its send steps would do, and remarks."""
     run = msgspec.structs.replace(draft.run, plan=msgspec.json.encode(draft.plan), epoch=1)
-    counted: list[Counted] = []
+    sends: list[Counted] = []
     nothing: Callable[[Run], None] = lambda _run: None  # noqa: E731
     buckets = Buckets(deps.reader, deps.contents)
     buckets.young.update(draft.buckets)
@@ -66,28 +67,28 @@ async def preview(deps: Deps, draft: Draft, built: BuiltFlow) -> tuple[list[Coun
         control=Control(),
         steps=[msgspec.structs.replace(step) for step in draft.records],
         last_success=None,
-        counted=counted,
+        counted=sends,
     )
     await execution.preview()
-    return counted, execution.notes
+    return sends, execution.notes
 
 
-def unresolved(counted: Sequence[Counted]) -> list[str]:
+def unresolved(sends: Sequence[Counted]) -> list[str]:
     """Which steps hold deliveries of which nobody knows whether they arrived, and what to do about them."""
     return [
-        f"{one.step} holds {one.unknown} unknown deliveries: it sends these again only where the endpoint "
-        "says how to look them up or that a repeat is harmless, and fails otherwise until "
-        "`redrive resolve` says what became of them (`redrive deliveries --status unknown`)"
-        for one in counted
+        f"{one.step} holds {counted(one.unknown, 'unknown delivery', 'unknown deliveries')}: sent again only"
+        " where the endpoint says how to look one up or that a repeat is harmless; otherwise it fails until "
+        "`redrive resolve` says what became of it (`redrive deliveries --status unknown`)"
+        for one in sends
         if one.unknown
     ]
 
 
-def unseen(counted: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) -> list[str]:
+def unseen(sends: Sequence[Counted], flow: Flow, ahead: Sequence[StepNode]) -> list[str]:
     """Which later steps will not see the items that a send step leaves out. Other paths do see them."""
     reached = {node.id for node in ahead}
     notes = []
-    for one in counted:
+    for one in sends:
         after = [step.id for node in flow.steps_after(one.step) for step in node.walk()]
         left_out, later = one.delivered + one.newer, [step for step in after if step in reached]
         if left_out and later:
@@ -113,10 +114,10 @@ async def send_steps(
     deps: Deps, draft: Draft, built: BuiltFlow, steps: Iterable[str]
 ) -> tuple[list[PlanStep], list[str]]:
     """What each of these steps would do; and remarks."""
-    counted, notes = await preview(deps, draft, built)
-    by_step = {one.step: one for one in counted}
+    sends, notes = await preview(deps, draft, built)
+    by_step = {one.step: one for one in sends}
     planned = [plan_step(step, by_step.get(step)) for step in steps]
-    return planned, [*notes, *unresolved(counted), *unseen(counted, built.flow, ahead_of(built, draft))]
+    return planned, [*notes, *unresolved(sends), *unseen(sends, built.flow, ahead_of(built, draft))]
 
 
 def no_keys(fields: Mapping[str, str]) -> dict[str, str]:
@@ -140,15 +141,15 @@ async def _endpoint(deps: Deps, built: BuiltFlow, node: StepNode) -> Endpoint | 
     return endpoint if endpoint.direction == "send" else None
 
 
-def plan_step(step: str, counted: Counted | None) -> PlanStep:
-    if counted is None:
+def plan_step(step: str, sends: Counted | None) -> PlanStep:
+    if sends is None:
         return PlanStep(step=step, to_send=None, delivered=None, changed=None, unknown=None)
     return PlanStep(
         step=step,
-        to_send=counted.to_send,
-        delivered=counted.delivered,
-        changed=counted.changed,
-        unknown=counted.unknown,
-        newer=counted.newer,
-        details=counted.details,
+        to_send=sends.to_send,
+        delivered=sends.delivered,
+        changed=sends.changed,
+        unknown=sends.unknown,
+        newer=sends.newer,
+        details=sends.details,
     )

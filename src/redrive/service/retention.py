@@ -17,6 +17,7 @@ from redrive.core.ids import lowest_at, to_text
 from redrive.core.retention import Limit
 from redrive.core.run import ENDED
 from redrive.engine import retention as engine
+from redrive.engine import retention_rules as rules
 from redrive.engine.clock import Leaps, instant
 from redrive.errors import ConfirmationNeeded, RedriveError, StateConflict, UsageError
 from redrive.log import get_logger
@@ -149,7 +150,7 @@ class Retention:
                 self._kernel.audit(transaction, "run.delete", to_text("r", number), reason=request.reason)
 
         await self._kernel.write(work)
-        counts = engine.Counts()
+        counts = rules.Counts()
         for number in numbers:
             await self._engine.take(number, "delete", counts)
         with contextlib.suppress(StateConflict):  # else the pass that is under way, or the next, does it
@@ -234,7 +235,7 @@ def _weight(rows: Rows, number: int) -> int:
     return store.weight(rows, number)
 
 
-def _flow_view(found: engine.FlowCounts) -> FlowRetention:
+def _flow_view(found: rules.FlowCounts) -> FlowRetention:
     keep, counts = found.keep, found.counts
     return FlowRetention(
         flow=found.flow,

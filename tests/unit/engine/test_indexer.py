@@ -273,7 +273,8 @@ async def test_payloads_that_are_gone_are_not_found(desk):
     number = queue_number(row.id)
     retention = desk.service.retention
     assert retention is not None
-    from redrive.engine.retention import Counts, Retention
+    from redrive.engine.retention import Retention
+    from redrive.engine.retention_rules import Counts
 
     engine = Retention(desk.service.kernel.deps, desk.service.kernel.blobs, pause_s=0)
     await engine.take(number, "expire", Counts())

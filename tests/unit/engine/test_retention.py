@@ -13,7 +13,8 @@ import pytest
 from redrive.core.ids import to_text
 from redrive.core.run import Plan, Run
 from redrive.engine.draft import Draft, Drafting
-from redrive.engine.retention import Counts, Retention
+from redrive.engine.retention import Retention
+from redrive.engine.retention_rules import Counts
 from redrive.errors import PayloadGone
 from redrive.store import backups, tables
 from redrive.store import runs as run_store

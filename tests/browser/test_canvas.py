@@ -130,6 +130,8 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     page.goto(f"{site.url}/flows")
     page.get_by_role("button", name="New flow").focus()
     page.keyboard.press("Enter")
+    # Keys that are pressed before a dialog has the focus are not its own.
+    expect(page.get_by_role("dialog", name="New flow").get_by_role("textbox", name="Name")).to_be_focused()
     page.keyboard.type("typed")
     page.keyboard.press("Enter")
     plus = page.get_by_role("button", name="Add a step at the start")
@@ -147,6 +149,7 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     page.keyboard.type(SAMPLE)
     box.focus()
     page.keyboard.press("a")
+    expect(dialog.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("control")
     page.keyboard.press("Enter")
     expect(step(page, "flow-control")).to_be_visible()

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import os
+import resource
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
@@ -278,7 +279,8 @@ def _row(case: Case, given: Given, rounds: int) -> Sequence[str]:
 
 def _cpu_s() -> float:
     """Of this process and of those that it started and that have ended: scripts run in their own."""
-    return sum(os.times()[:4])
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _payload(given: Given, position: int = 0) -> Payload:

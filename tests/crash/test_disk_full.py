@@ -202,5 +202,7 @@ async def test_an_object_that_finds_no_room(
     assert not list((house.path / "temp").iterdir())
     assert house.work("idempotent") == 0, house.errors()
     assert house.left().runs[0]["status"] == "success"
-    assert house.case.pages == [*range(1, number + 1), *range(number, 6)]
+    # The next page is asked for while one is being kept: it may have come, too.
+    again = [*range(number, 6)]
+    assert house.case.pages in ([*range(1, number + 1), *again], [*range(1, number + 2), *again])
     full_run_ended(house, house.left())

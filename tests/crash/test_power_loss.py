@@ -126,5 +126,6 @@ def test_objects_are_lost_where_nothing_made_them_durable(make_house: Made, tmp_
     house = make_house("objects", big=True)
     assert house.run("lose_power", str(house.path), "bare", house.case.name, "blob.renamed:1") == KILLED
     shutil.copytree(house.path, tmp_path / "copy")
-    assert lose(house.path, tmp_path / "copy", Random(1), keep=False) == 1
+    # The object of the next page may be on its way meanwhile.
+    assert lose(house.path, tmp_path / "copy", Random(1), keep=False) in {1, 2}
     assert isinstance(house.case, Case)

@@ -17,7 +17,7 @@ def resident():
 
 def work():  # pieces of several sizes: after the first glibc would take them from the thread's arena
     for _ in range(3):
-        held = [bytearray(700_000 + 10_000 * n) for n in range(20)]
+        held = [bytearray(1_400_000 + 20_000 * n) for n in range(20)]
         small = bytearray(100_000)
         del held
         kept.append(small)

@@ -23,13 +23,8 @@ const LOOK_MS = 700
 /** One new run. */
 export function Results({ run }: { run: RunRow }) {
   const [row, setRow] = useState(run)
-  const look = async (): Promise<void> => {
-    setRow(await call('GET /api/v1/runs/{run_id}', { path: { run_id: run.id }, query: { listed: 0 } }))
-  }
-  useRunEvents('all', {
-    onRun: (changed) => changed.id === run.id && setRow(changed),
-    onResume: () => void look(),
-  })
+  // Its own stream begins with how it stands: the run may have ended before anybody could listen.
+  useRunEvents(run.id, { onRun: setRow })
   return (
     <div className={css.results}>
       <Told found={tallyOfRun(row.status)} />

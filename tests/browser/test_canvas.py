@@ -127,11 +127,7 @@ def test_a_flow_is_built_by_drag_and_drop_deployed_and_run(page, site, api):
 
 
 def test_a_flow_is_built_by_keyboard_alone(page, site, api):
-    page.goto(f"{site.url}/flows")
-    page.get_by_role("button", name="New flow").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.type("typed")
-    page.keyboard.press("Enter")
+    new_flow_by_keyboard(page, site, "typed")
     plus = page.get_by_role("button", name="Add a step at the start")
     plus.focus()
     page.keyboard.press("Enter")
@@ -147,6 +143,7 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     page.keyboard.type(SAMPLE)
     box.focus()
     page.keyboard.press("a")
+    expect(dialog.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("control")
     page.keyboard.press("Enter")
     expect(step(page, "flow-control")).to_be_visible()
@@ -177,6 +174,16 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     deployed_by_keyboard(page)
     assert api.get("/flows/typed").json()["deployed"] == 1
     run_by_keyboard(page, api)
+
+
+def new_flow_by_keyboard(page, site, name):
+    page.goto(f"{site.url}/flows")
+    page.get_by_role("button", name="New flow").focus()
+    page.keyboard.press("Enter")
+    # Keys that are pressed before a dialog has the focus are not its own.
+    expect(page.get_by_role("dialog", name="New flow").get_by_role("textbox", name="Name")).to_be_focused()
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")
 
 
 def run_by_keyboard(page, api):

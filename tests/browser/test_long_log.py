@@ -180,7 +180,6 @@ def test_a_filter_on_a_column_head_answers(waits, site, name):
         opened(waits, site)
         page.get_by_role("button", name=f"Filter by {column}").click()
         form(page).wait_for()
-        page.wait_for_load_state("networkidle")
         waits.asked(f"filter: {name}", press(page), seen(condition))
 
 
@@ -240,13 +239,16 @@ def test_the_log_is_paged_through(waits, site):
 
 
 def test_many_failures_for_few_causes_are_not_all_read(waits, site):
-    """A list that folds to less than a screen would otherwise read on to its end."""
+    """A list that folds to less than a screen would otherwise read on to its end.
+
+    The fewest runs of this log hold 714 such failures; the page reads 550 of them by itself.
+    """
     page = waits.page
     calls = []
     page.on("request", lambda one: calls.append(one.url) if "/api/v1/runs?" in one.url else None)
-    page.goto(f"{site.url}/runs?status=failure&healed=no&flow=orders-0")
+    page.goto(f"{site.url}/runs?status=failure,partial_success&healed=no&flow=orders-0")
     further = page.get_by_role("button", name="Look further back")
-    expect(further).to_be_visible()
+    expect(further).to_be_visible(timeout=30_000)
     assert page.locator("tbody tr[data-key]").count() <= 10
     assert len([url for url in calls if "cursor=" in url]) <= 6
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -42,7 +41,6 @@ steps:
   - {id: make, shape: manual_payload, payload: [{id: 1}, {id: 2}, {id: 3}]}
   - {id: send, shape: connector, connection: erp, endpoint: create, retries: RETRIES}
 """
-EXAMPLE = Path(__file__).parents[3] / "examples" / "limits"
 QUICK = load(environment={"REDRIVE_RETRY_BASE_S": "0.001"})
 
 
@@ -121,35 +119,3 @@ async def test_a_closed_port_opens_it_and_a_pause_of_the_connection_goes_first(t
             await asyncio.sleep(0.01)
         await service.runs.stop(started.id)
         assert (await service.runs.wait(started.id, 20)).status == "stopped"
-
-
-async def test_the_example_waits_for_a_system_that_is_down_and_for_a_pause(tmp_path):
-    asked: list[str] = []
-    down = True
-
-    def stock(seen):
-        asked.append(seen.json["sku"])
-        return reply({"error": "later"}, 503) if down else reply({})
-
-    async with served(stock) as site, open_service(tmp_path, QUICK, serve=True) as service:
-        documents = (EXAMPLE / "connection.yaml").read_text(encoding="utf-8")
-        for said, here in (("http://127.0.0.1:9002", site.url), ("wait: 30s", "wait: 0.05")):
-            assert said in documents
-            documents = documents.replace(said, here)
-        flow = (EXAMPLE / "flow.yaml").read_bytes()
-        await service.flows.import_documents(
-            [("connection.yaml", documents.encode()), ("flow.yaml", flow)], deploy=True
-        )
-        started = await service.runs.start("example-limits", StartRequest())
-        while not (await service.queue.circuits()).items:
-            await asyncio.sleep(0.01)
-        assert len(asked) >= 5
-        await service.queue.pause(PauseRequest(kind="connection", name="example-erp"))
-        down = False
-        paused = await service.runs.start("example-limits", StartRequest())
-        (waiting,) = [one for one in (await service.queue.list()).items if one.run == paused.id]
-        assert waiting.kind == "paused"
-        await service.queue.resume("connection", "example-erp")
-        ended = [await service.runs.wait(one.id, 20) for one in (started, paused)]
-    assert [one.status for one in ended] == ["success", "success"]
-    assert set(asked) == {"A1"}

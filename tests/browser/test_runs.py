@@ -314,8 +314,12 @@ def test_a_job_goes_on_when_its_page_is_closed(page, site, browser, warehouse):
     dialog.get_by_role("button", name="Go on").click()
     expect(dialog.get_by_role("button", name="Pause")).to_be_visible()
     page.context.close()
-    while site.api.get(f"/bulks/{made['id']}").json()["state"] == "running":
-        time.sleep(0.2)
+    later = site.page(browser)
+    later.goto(f"{site.url}/queue")
+    row = later.get_by_role("listitem").filter(has_text="Retry of 4 runs")
+    expect(row).to_contain_text(": 4 in success", timeout=30_000)
+    later.context.close()
+    assert site.api.get(f"/bulks/{made['id']}").json()["state"] == "done"
     assert all(site.api.get(f"/runs/{run}").json()["redrives"] for run in failed)
 
 

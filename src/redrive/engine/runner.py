@@ -116,10 +116,13 @@ class Runner:
 
     async def close(self, *, patient: bool = False) -> None:
         """Let go of all runs at their next payload boundary; they go on when the home has a runner
-        again. What takes longer than the grace time is cut off, unless this is `patient`.
+        again. What takes longer than the grace time is cut off, unless this is `patient`: then runs
+        may come to their end within that time, and nothing is cut off after it.
         """
         self._closing = True
         self._wake.set()
+        if patient and (near := [self._tasks[run] for run, one in self._controls.items() if not one.parked]):
+            await asyncio.wait(near, timeout=self._deps.settings.stop_grace_s)
         for control in self._controls.values():
             control.suspend()
         tasks = list(self._tasks.values())

@@ -319,7 +319,7 @@ def test_a_job_goes_on_when_its_page_is_closed(page, site, browser, warehouse):
     row = later.get_by_role("listitem").filter(has_text="Retry of 4 runs")
     expect(row).to_contain_text(": 4 in success", timeout=30_000)
     later.context.close()
-    assert site.api.get(f"/bulks/{made['id']}").json()["state"] == "done"
+    assert site.api.get(f"/bulks/{made['id']}").json()["state"] == "ended"
     assert all(site.api.get(f"/runs/{run}").json()["redrives"] for run in failed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from redrive.documents.connector_document import Connector, parse_connector
 from redrive.documents.flow_document import build_steps, parse_flow, warnings
 from redrive.documents.load import Document, Loaded
 from redrive.documents.names import names_in
-from redrive.documents.outside import stray_keys, unknown_flows, unknown_groups
+from redrive.documents.outside import Endpoints, misfits, unknown_flows, unknown_groups
 from redrive.documents.problems import one_of, shown
 from redrive.errors import FlowInvalid, Notice, Problem
 
@@ -44,18 +44,18 @@ def check(
     registry: Registry,
     *,
     connections: Mapping[str, str] | None = None,
-    endpoints: Mapping[str, Iterable[str]] | None = None,
+    endpoints: Endpoints | None = None,
     lookups: Callable[[str], bool] | None = None,
     flows: Collection[str] | None = None,
     groups: Collection[str] | None = None,
 ) -> Checked:
     """Parses all documents and looks at what they name in one another.
 
-    `connections` (name to connector) and `endpoints` (connector to names) are those that a home
-    has already; those of the documents go before them. An endpoint that its connector does not
-    have is a problem, a connection that is nowhere a notice: it may be imported later. `lookups` tells
-    whether there is a lookup of that name; one that is not there is a notice too, as are called flows and
-    notification groups beside `flows` and `groups`.
+    `connections` (name to connector) and `endpoints` (of connectors) are those that a home has already;
+    those of the documents go before them. An endpoint that its connector does not have is a problem, a
+    connection that is nowhere a notice: it may be imported later. `lookups` tells whether there is a lookup
+    of that name; one that is not there is a notice too, as are called flows and notification groups beside
+    `flows` and `groups`, and what an endpoint does not take.
     """
     checked = Checked(problems=list(loaded.problems))
     for document in loaded.documents:
@@ -71,17 +71,13 @@ def check(
             checked.problems.extend(error.problems)
     names = dict(connections or {})
     names.update({name: spec.connector for name, (_, spec) in checked.connections.items()})
-    known = {name: set(inner) for name, inner in (endpoints or {}).items()}
-    known.update({name: set(connector.endpoints) for name, (_, connector) in checked.connectors.items()})
-    directions: dict[str, Mapping[str, str]] = {
-        name: inner for name, inner in (endpoints or {}).items() if isinstance(inner, Mapping)
-    }
-    directions.update({name: _directions(connector) for name, (_, connector) in checked.connectors.items()})
+    known = dict(endpoints or {})
+    known.update({name: connector.endpoints for name, (_, connector) in checked.connectors.items()})
     callable_ = None if flows is None else {*flows, *checked.flows}
     for document, flow in checked.flows.values():
         checked.notices.extend(unknown_flows(document, flow, callable_))
         checked.notices.extend(unknown_groups(document, flow, groups))
-        checked.notices.extend(stray_keys(document, flow, names, directions))
+        checked.notices.extend(misfits(document, flow, names, known))
         checked.notices.extend(warnings(flow, file=document.file))
         checked.notices.extend(_unknown_lookups(document, flow, registry, lookups))
         for found in _unknown_names(document, flow, names, known):
@@ -101,10 +97,6 @@ def check(
                 )
             )
     return checked
-
-
-def _directions(connector: Connector) -> Mapping[str, str]:
-    return {name: str(endpoint.get("direction", "")) for name, endpoint in connector.endpoints.items()}
 
 
 def _circles(flows: Mapping[str, tuple[Document, Flow]]) -> Iterator[Notice]:
@@ -159,7 +151,7 @@ def _unknown_lookups(
 
 
 def _unknown_names(
-    document: Document, flow: Flow, connections: Mapping[str, str], endpoints: Mapping[str, set[str]]
+    document: Document, flow: Flow, connections: Mapping[str, str], endpoints: Endpoints
 ) -> Iterator[Problem]:
     for step in flow.walk():
         if step.shape != "connector":

@@ -41,14 +41,16 @@ class Document:
         return self.node.line_at(pointer)
 
     def line_in(self, step_id: str, setting: str) -> int | None:
-        """The line of a setting of the step with an id, wherever it stands."""
+        """The line of a setting of the step with an id, wherever it stands; `with/day`: of one inside it."""
+        outer, _, inner = setting.partition("/")
         waiting = [self.node]
         while waiting:
             node = waiting.pop()
             if isinstance(node.children, dict):
                 own = node.children.get("id")
                 if own is not None and own.value == step_id and "shape" in node.children:
-                    return node.keys.get(setting)
+                    below = node.children.get(outer)
+                    return node.keys.get(outer) if not inner else below.keys.get(inner) if below else None
                 waiting.extend(node.children.values())
             elif isinstance(node.children, list):
                 waiting.extend(node.children)

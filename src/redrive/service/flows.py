@@ -217,7 +217,10 @@ class Flows(FlowHistory, Bundles, StartForms):
                     ConnectorView(
                         name=one.name,
                         digest=one.digest.hex(),
-                        endpoints=dict(importing.endpoints_of(one)),
+                        endpoints={
+                            endpoint: str(about.get("direction", ""))
+                            for endpoint, about in importing.endpoints_of(one).items()
+                        },
                     )
                     for one in connection_store.connectors(rows)
                 ]

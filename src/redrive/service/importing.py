@@ -125,20 +125,17 @@ def _place(problem: Problem) -> tuple[str, int]:
     return problem.file or "", problem.line or 0
 
 
-def endpoints_of(connector: ConnectorRow) -> Mapping[str, str]:
-    """Its endpoints with their directions."""
+def endpoints_of(connector: ConnectorRow) -> Mapping[str, Mapping[str, Any]]:
+    """What its document says of each endpoint."""
     return _endpoints(connector.document, connector.file)
 
 
 @lru_cache(maxsize=256)
-def _endpoints(text: bytes, file: str) -> Mapping[str, str]:
+def _endpoints(text: bytes, file: str) -> Mapping[str, Mapping[str, Any]]:
     endpoints = load_one(text.decode(), file).data.get("endpoints")
     if not isinstance(endpoints, Mapping):
         return {}
-    return {
-        name: str(one.get("direction", "")) if isinstance(one, Mapping) else ""
-        for name, one in endpoints.items()
-    }
+    return {name: one if isinstance(one, Mapping) else {} for name, one in endpoints.items()}
 
 
 def prepare(

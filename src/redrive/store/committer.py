@@ -21,12 +21,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from typing import Any, Generic, TypeVar, cast
 
 from redrive.errors import Fault, RedriveError, StoreBusy
 from redrive.log import get_logger
-from redrive.store.database import Connection, Database, Upkeep, fit
+from redrive.store.database import Connection, Database, fit
 from redrive.store.statements import Dialect, Insert, Statement
 
 T = TypeVar("T")
@@ -156,7 +155,6 @@ class Committer:
         self._looks_at = 0.0
         self._reminding: asyncio.AbstractEventLoop | None = None
         self._closing = False
-        self._upkeep: Upkeep | None = None
         self.failed: RedriveError | None = None
         self.on_failure: Callable[[RedriveError], None] = lambda _error: None
         self.groups = 0
@@ -253,7 +251,6 @@ class Committer:
             return
         finally:
             self._ready.set()
-        self._upkeep = self._database.checkpoints()
         try:
             while group := self._next_group():
                 if group[0].outside:
@@ -267,8 +264,6 @@ class Committer:
                 rest = list(self._queue)
                 self._queue.clear()
             self._answer(rest, self.failed or Fault("the store is closed", code="store.closed"))
-            if self._upkeep is not None:
-                self._upkeep.close()
             connection.close()
 
     def _answer(self, group: list[_Work[Any]], error: RedriveError | None = None) -> None:
@@ -310,8 +305,7 @@ class Committer:
 
     def _run_outside(self, connection: Connection, work: _Work[Any]) -> _Work[Any]:
         try:
-            with self._upkeep.paused() if self._upkeep is not None else nullcontext():
-                work.result = work.function(connection)
+            work.result = work.function(connection)
         except self._database.errors as error:
             work.error = self._database.error(error)
         except Exception as error:  # noqa: BLE001 - handed to its author
@@ -329,8 +323,6 @@ class Committer:
         self._failpoint("commit.before")
         database.commit(connection)
         self._failpoint("commit.after")
-        if self._upkeep is not None:
-            self._upkeep.wrote(connection)
         for function in transaction.after_commit:
             try:
                 function()

@@ -11,7 +11,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -47,18 +46,6 @@ class Watch(Protocol):
     def close(self) -> None: ...
 
 
-class Upkeep(Protocol):
-    """Works beside the one that writes."""
-
-    def wrote(self, writer: Connection) -> None:
-        """Something was committed with that connection. Of its thread."""
-
-    def paused(self) -> AbstractContextManager[object]:
-        """It does nothing as long as this is held."""
-
-    def close(self) -> None: ...
-
-
 class Database(ABC):
     """One database of records. `str` names it, without its password."""
 
@@ -80,10 +67,6 @@ class Database(ABC):
     @abstractmethod
     def connect_reader(self, *, scans: bool = False) -> Connection:
         """`scans`: it is to read much at a time, else single rows."""
-
-    def checkpoints(self) -> Upkeep | None:
-        """What is done beside the commits, where this kind of database leaves that to who uses it."""
-        return None
 
     @abstractmethod
     def commit(self, connection: Connection) -> None: ...

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from redrive.errors import Fault, HomeUnusable, RedriveError, StoreBusy, StoreFull
-from redrive.store.checkpoints import Checkpoints
 from redrive.store.database import SCHEMA, Connection, Database, Rows, Watch
 from redrive.store.lock import FileRunnerLock, RunnerLock
 from redrive.store.statements import SQLITE, Statement
@@ -19,8 +18,6 @@ from redrive.store.tables import metadata
 
 BUSY_MS = 10_000
 MIGRATING_S = 60
-MOST_LOG_PAGES = 16_000
-"""A commit that finds the log so long copies it back itself: `store.checkpoints` is late or missing."""
 LOCK = "lock"
 """Held by the one process that executes."""
 
@@ -39,7 +36,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint={MOST_LOG_PAGES}")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
     connection.execute("PRAGMA cache_size=-16000")
     connection.execute("PRAGMA temp_store=MEMORY")
     return connection
@@ -78,9 +75,6 @@ class SqliteDatabase(Database):
 
     def connect_reader(self, *, scans: bool = False) -> Connection:
         return connect_reader(self.path, scans=scans)
-
-    def checkpoints(self) -> Checkpoints:
-        return Checkpoints(lambda: connect_writer(self.path))
 
     def commit(self, connection: Connection) -> None:
         connection.execute("COMMIT")

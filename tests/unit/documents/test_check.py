@@ -43,7 +43,7 @@ def test_an_endpoint_that_its_connector_does_not_have(registry):
 
 def test_what_a_home_has_counts(registry):
     loaded = read_text(flow(endpoint="gone"), "f.yaml")
-    checked = check(loaded, registry, connections={"live": "shop"}, endpoints={"shop": ["pull"]})
+    checked = check(loaded, registry, connections={"live": "shop"}, endpoints={"shop": {"pull": {}}})
     assert [problem.code for problem in checked.problems] == ["endpoint.unknown"]
     assert check(loaded, registry, connections={"live": "shop"}).problems == []
 
@@ -120,7 +120,7 @@ def test_a_delivery_key_on_a_step_that_receives_is_a_notice(home):
         loaded,
         registry,
         connections={"live": "shop"},
-        endpoints={"shop": {"list-orders": "receive"}} if home else None,
+        endpoints={"shop": {"list-orders": {"direction": "receive"}}} if home else None,
     )
     assert checked.problems == []
     assert [notice.title for notice in checked.notices] == [
@@ -128,3 +128,40 @@ def test_a_delivery_key_on_a_step_that_receives_is_a_notice(home):
         for setting in ("key", "ledger")
     ]
     assert [notice.line for notice in checked.notices] == ([7, 8] if home else [14, 15])
+
+
+@pytest.mark.parametrize("home", [True, False], ids=["of the home", "of the documents"])
+def test_parameters_that_an_endpoint_does_not_take_or_lacks_are_notices(home):
+    declared = "{day: {required: true}, size: {type: integer}, page: {required: true, default: 1}}"
+    shop = SHOP.replace(
+        "list-orders: {}",
+        f"list-orders: {{direction: receive, parameters: {declared}, request: {{path: /}}}}",
+    )
+    text = flow() + "    with:\n      page: 2\n      sise: 50\n"
+    checked = check(
+        read_text(text if home else shop + text, "f.yaml"),
+        Registry.discover(),
+        connections={"live": "shop"},
+        endpoints={
+            "shop": {"list-orders": {"parameters": {"day": {"required": True}, "size": {}, "page": {}}}}
+        },
+    )
+    line = 0 if home else 7
+    assert checked.problems == []
+    assert [(notice.line, notice.setting, notice.nearest) for notice in checked.notices] == [
+        (9 + line, "with.sise", "size"),
+        (7 + line, "with.day", None),
+    ]
+    assert [notice.title for notice in checked.notices] == [
+        "the endpoint 'list-orders' has no parameter 'sise': the step will fail",
+        "the endpoint 'list-orders' needs the parameter 'day': the step will fail",
+    ]
+
+
+def test_an_endpoint_that_declares_no_parameter_takes_any():
+    text = flow() + "    with: {size: 50}\n"
+    endpoints = {"shop": {"list-orders": {"direction": "receive"}}}
+    checked = check(
+        read_text(text, "f.yaml"), Registry.discover(), connections={"live": "shop"}, endpoints=endpoints
+    )
+    assert checked.notices == []

@@ -18,7 +18,8 @@ const HIDDEN_MS = 10_000
 class Stream {
   readonly followers = new Set<Follower>()
   private source: EventSource | null = null
-  private missed = false
+  /** Also what happened between the first answer of a list and the begin of its stream. */
+  private missed = true
   private hiding = 0
 
   constructor(private readonly url: string) {

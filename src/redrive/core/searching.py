@@ -13,6 +13,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
@@ -24,6 +25,8 @@ from redrive.core.paths import spell_path
 MOST_WORDS: Final = 8
 """Of a searched text; a longer one is looked up by its first words, and compared as a whole."""
 MAX_DEPTH: Final = 200
+AT_ONCE: Final = 1_000
+"""Values that are looked into by one call."""
 _WORD: Final = re.compile(r"\w+")
 # Names are matched and not taken; then strings, numbers, literals. In what is no JSON it finds no less.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -87,12 +90,16 @@ class Query:
 
 def tokens(values: Collection[str]) -> set[int]:
     """The tokens of values and of the words in them."""
-    # Of all at once: a call for each would cost several times as much.
-    joined = folded("\0".join(values))
-    known = set(joined.split("\0"))
-    if joined.count("\0") >= len(values):  # there is one in a value, which is a value all the same
-        known.update(map(folded, values))
-    known.update(_WORD.findall(joined))
+    known: set[str] = set()
+    left = iter(values)
+    # Of many at once: a call for each would cost several times as much. Not of all: other threads wait for
+    # the end of a call.
+    while some := list(islice(left, AT_ONCE)):
+        joined = folded("\0".join(some))
+        known.update(joined.split("\0"))
+        if joined.count("\0") >= len(some):  # there is one in a value, which is a value all the same
+            known.update(map(folded, some))
+        known.update(_WORD.findall(joined))
     known.discard("")
     return {crc32(value.encode("utf-8", "surrogatepass")) >> (32 - _HASH_BITS) for value in known}
 
@@ -103,14 +110,18 @@ def values_of(data: bytes, media_type: str) -> list[str]:
         return _json_values(data)
     text = _text(data, media_type)
     if is_xml(media_type):
-        return [html.unescape(next(filter(None, found), "")).strip() for found in _XML.findall(text)]
+        return [
+            html.unescape(next(filter(None, found), "")).strip()
+            for found in map(re.Match.groups, _XML.finditer(text))
+        ]
     if is_csv(media_type):
         return [field for row in _rows(text, _delimiter(text)) for field in row]
     return [line.strip() for line in text.splitlines()]
 
 
 def _json_values(data: bytes) -> list[str]:
-    found = list(filter(None, _SCALAR.findall(data)))
+    # One after the other, so that other threads get their turn in between.
+    found = [one[1] for one in _SCALAR.finditer(data) if one[1]]
     if not found:
         return []
     # No value holds a raw NUL in JSON that parses. Each string loses its quotes.

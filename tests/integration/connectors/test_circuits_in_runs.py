@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,7 @@ steps:
   - {id: make, shape: manual_payload, payload: [{id: 1}, {id: 2}, {id: 3}]}
   - {id: send, shape: connector, connection: erp, endpoint: create, retries: RETRIES}
 """
+EXAMPLE = Path(__file__).parents[3] / "examples" / "limits"
 QUICK = load(environment={"REDRIVE_RETRY_BASE_S": "0.001"})
 
 
@@ -119,3 +121,34 @@ async def test_a_closed_port_opens_it_and_a_pause_of_the_connection_goes_first(t
             await asyncio.sleep(0.01)
         await service.runs.stop(started.id)
         assert (await service.runs.wait(started.id, 20)).status == "stopped"
+
+
+async def test_the_example_waits_while_its_system_is_down_and_while_it_is_paused(tmp_path):
+    down = 7
+
+    def erp(seen):
+        return reply({}, 503 if len(site.seen) <= down else 200)
+
+    connection = (EXAMPLE / "connection.yaml").read_text()
+    flow = (EXAMPLE / "flow.yaml").read_bytes()
+    async with served(erp) as site, open_service(tmp_path, QUICK, serve=True) as service:
+        assert connection.count("http://127.0.0.1:9002") == connection.count("wait: 30s") == 1
+        connection = connection.replace("http://127.0.0.1:9002", site.url).replace("wait: 30s", "wait: 0.05")
+        documents = [("connection.yaml", connection.encode()), ("flow.yaml", flow)]
+        await service.flows.import_documents(documents, deploy=True)
+        first = (await service.runs.start("example-limits", StartRequest())).id
+        assert (await service.runs.wait(first, 20)).status == "success"
+        assert [seen.json for seen in site.seen] == [[{"sku": "A1", "left": 4}]] * (down + 1)
+        assert (await service.queue.circuits()).items == []
+
+        await service.queue.pause(PauseRequest(kind="flow", name="example-limits", reason="stock-taking"))
+        held = (await service.runs.start("example-limits", StartRequest())).id
+        (waiting,) = (await service.queue.list()).items
+        assert (waiting.run, waiting.priority) == (held, "low")
+        assert (waiting.kind, waiting.reason) == (
+            "paused",
+            "paused: flow example-limits is paused (stock-taking)",
+        )
+        await service.queue.resume("flow", "example-limits")
+        assert (await service.runs.wait(held, 20)).status == "success"
+        assert len(site.seen) == down + 1  # what was delivered is not sent again

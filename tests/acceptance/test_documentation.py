@@ -136,6 +136,10 @@ def test_a_backup_is_a_whole_home(shell):
     shell([*FAILED, *commands(GUIDES / "back-up-a-home.md")])
 
 
+def test_many_runs_are_redriven_as_the_guide_says(shell):
+    shell([*FAILED, *commands(GUIDES / "redrive-many-runs.md")])
+
+
 def test_secrets_are_kept_as_the_guide_says(shell):
     shell([*IMPORTED, *commands(GUIDES / "keep-secrets.md")])
 

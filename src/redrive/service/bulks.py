@@ -61,6 +61,7 @@ class Bulks:
         self._runs = runs
         self._redrives = redrives
         self._driving: dict[int, asyncio.Task[None]] = {}
+        self._wanted: set[int] = set()
 
     # ---- what people call
 
@@ -214,11 +215,18 @@ class Bulks:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _drive(self, number: int) -> None:
-        if number in self._driving:
-            return
-        task = asyncio.create_task(self._carry_out(number), name="redrive-bulk")
-        self._driving[number] = task
-        task.add_done_callback(lambda _: self._driving.pop(number, None))
+        # One that is driven may just have read that it was paused: then it is looked at again.
+        self._wanted.add(number)
+        if number not in self._driving:
+            self._driving[number] = asyncio.create_task(self._drives(number), name="redrive-bulk")
+
+    async def _drives(self, number: int) -> None:
+        try:
+            while number in self._wanted:
+                self._wanted.discard(number)
+                await self._carry_out(number)
+        finally:
+            del self._driving[number]
 
     async def _carry_out(self, number: int) -> None:
         try:

@@ -201,3 +201,25 @@ async def test_what_cannot_be_is_refused_before_anything_is_started(service, req
         await service.bulks.start(request_)
     assert refused.value.code == code
     assert (await service.bulks.list()).items == []
+
+
+async def test_one_that_is_resumed_while_it_is_let_go_goes_on(service, monkeypatch):
+    failed = [await ran(service) for _ in range(2)]
+    reading, resumed = asyncio.Event(), asyncio.Event()
+    in_turn = service.bulks._each_in_turn
+
+    async def slow(number: int) -> None:
+        await in_turn(number)
+        reading.set()
+        await resumed.wait()
+
+    monkeypatch.setattr(service.bulks, "_each_in_turn", slow)
+    job = await service.bulks.start(BulkRequest(runs=failed, retry=RetryRequest(), per_minute=600))
+    await service.bulks.pause(job.id)
+    async with asyncio.timeout(20):
+        await reading.wait()  # that it is paused
+    assert (await service.bulks.get(job.id)).waiting >= 1
+    await service.bulks.resume(job.id)
+    resumed.set()
+    done = await at_its_end(service, job.id)
+    assert (done.state, done.started) == ("ended", 2)

@@ -69,6 +69,8 @@ def arguments(given: list[str]) -> argparse.Namespace:
 
 def main(given: list[str]) -> None:  # noqa: C901, PLR0912 - one line for each benchmark
     asked = arguments(given)
+    if asked.store is not None:
+        asked.store.mkdir(parents=True, exist_ok=True)
     for name in asked.what or [one for one in TITLES if one not in NAMED_ONLY]:
         with tempfile.TemporaryDirectory(prefix="redrive-bench-", dir=asked.folder) as made:
             folder = Path(made)

@@ -280,9 +280,10 @@ export default function RunsPage() {
           busy={isPlaceholderData}
           of={of}
           foot={
-            isFetchingNextPage ? (
+            // Also between two pages that hold nothing: else it would never be late enough to show.
+            isFetchingNextPage || goesOn ? (
               <Loading what={rows.length === 0 ? 'Looking further back' : 'Reading on'} />
-            ) : hasNextPage && !goesOn ? (
+            ) : hasNextPage ? (
               <p className={css.further}>
                 {rows.length === 0
                   ? 'None among the newest runs.'

@@ -43,6 +43,7 @@ _OBJECTS = Statement(
     .order_by(_c.c.digest)
     .limit(bindparam("at_most"))
 )
+_MOMENT = Statement(select(tables.backups.c.id).limit(1))
 ORDER: Final = tuple(tables.metadata.sorted_tables)
 
 
@@ -148,6 +149,9 @@ class Backup:
         raise _Stopped
 
     def _all(self, rows: Rows) -> None:
+        # A transaction sees the commits before its first statement: what comes after the first bytes is
+        # not in the backup.
+        rows.one(_MOMENT)
         packer = Packer()
         manifest = Manifest(
             release=__version__,

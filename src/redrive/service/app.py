@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -318,9 +319,8 @@ def _prepare(home: Path, database: Database) -> None:
     """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = home / ".write-test"
-        probe.write_bytes(b"")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=home):
+            pass
     except OSError as error:
         raise HomeUnusable(
             f"the home {home} cannot be written: {error.strerror or error}",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from redrive.errors import RedriveError
+from redrive.errors import Fault, RedriveError
 from redrive.store.lock import RunnerLock
 from redrive.store.statements import Dialect, Statement, compiled_once
 from redrive.store.texts import storable
@@ -164,7 +165,10 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._local = threading.local()
+        self._guard = threading.Lock()
         self._all: list[Connection] = []
+        self._reading: list[Connection] = []
+        self._closed = False
         self._watch: Watch | None = None
         self._pool = ThreadPoolExecutor(READERS, "redrive-reader", initializer=self._scans)
 
@@ -177,8 +181,28 @@ class Reader:
             connection = self._local.connection = self.database.connect_reader(
                 scans=getattr(self._local, "scans", False)
             )
-            self._all.append(connection)
+            with self._guard:
+                self._all.append(connection)
         return connection
+
+    @contextmanager
+    def _in_use(self) -> Iterator[Connection]:
+        """A connection that `close` leaves to its thread: a driver may crash where one is closed under a
+        statement.
+        """
+        connection = self._connection()
+        with self._guard:
+            self._reading.append(connection)
+        try:
+            if self._closed:
+                raise Fault("the store is closed", code="store.closed")
+            yield connection
+        finally:
+            with self._guard:
+                self._reading.remove(connection)
+                left = self._closed
+            if left:
+                connection.close()
 
     def rows(self) -> Rows:
         """For single look-ups by key in the calling thread: a hop to another one costs many times
@@ -196,13 +220,13 @@ class Reader:
         """
         database = self.database
         try:
-            connection = self._connection()
-            try:
-                return self._read(connection, function)
-            except database.errors:
-                if not database.lost(connection):
-                    raise
-                return self._read(connection, function)
+            with self._in_use() as connection:
+                try:
+                    return self._read(connection, function)
+                except database.errors:
+                    if not database.lost(connection):
+                        raise
+                    return self._read(connection, function)
         except database.errors as error:
             raise database.error(error) from error
 
@@ -231,8 +255,12 @@ class Reader:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.here, function)
 
     def close(self) -> None:
+        """What another thread reads at this moment it reads to its end."""
         self._pool.shutdown(wait=True)
         if self._watch is not None:
             self._watch.close()
-        for connection in self._all:
+        with self._guard:
+            self._closed = True
+            idle = [one for one in self._all if one not in self._reading]
+        for connection in idle:
             connection.close()

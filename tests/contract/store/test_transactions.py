@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, select, update
 
-from redrive.errors import StoreBusy
+from redrive.errors import Fault, StoreBusy
 from redrive.store import tables
 from redrive.store.committer import Transaction
-from redrive.store.database import Database, Rows
+from redrive.store.database import Database, Reader, Rows
 from redrive.store.statements import Insert, Statement
 from tests.contract.store.conftest import Store
 
@@ -266,3 +266,44 @@ async def test_rows_with_and_without_values_come_in_one_group(here: Store) -> No
         (None, None, False),
         (5, b"{}", True),
     ]
+
+
+class Told:
+    """A connection that tells when it is closed."""
+
+    def __init__(self, connection: Any, told: list[str]) -> None:
+        self._connection, self._told = connection, told
+
+    def execute(self, *words: Any) -> Any:
+        return self._connection.execute(*words)
+
+    def close(self) -> None:
+        self._told.append("closed")
+        self._connection.close()
+
+
+async def test_a_store_that_is_closed_lets_another_thread_read_to_its_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    connect = database.connect_reader
+    monkeypatch.setattr(database, "connect_reader", lambda **more: Told(connect(**more), told))
+    reader = Reader(database)
+    reading, closed = threading.Event(), threading.Event()
+
+    def slowly(rows: Rows) -> None:
+        rows.all(ALL)
+        reading.set()
+        assert closed.wait(10)
+        rows.all(ALL)
+        told.append("read")
+
+    pending = asyncio.create_task(asyncio.to_thread(reader.here, slowly))
+    assert await asyncio.to_thread(reading.wait, 10)
+    reader.close()
+    closed.set()
+    await pending
+    assert told == ["read", "closed"]
+    with pytest.raises(Fault) as error:
+        await asyncio.to_thread(reader.here, slowly)
+    assert error.value.code == "store.closed"

@@ -280,10 +280,10 @@ export default function RunsPage() {
           busy={isPlaceholderData}
           of={of}
           foot={
-            // Also between two pages that hold nothing: else it would never be late enough to show.
-            isFetchingNextPage || goesOn ? (
+            // Without a row also between two pages: else it would never be late enough to show.
+            isFetchingNextPage || (goesOn && rows.length === 0) ? (
               <Loading what={rows.length === 0 ? 'Looking further back' : 'Reading on'} />
-            ) : hasNextPage ? (
+            ) : hasNextPage && !goesOn ? (
               <p className={css.further}>
                 {rows.length === 0
                   ? 'None among the newest runs.'

@@ -13,11 +13,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from authlib.oidc.discovery import get_well_known_url
+from cryptography.fernet import Fernet, InvalidToken
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -34,6 +36,8 @@ _MOST_BYTES: Final = 1 << 20
 _KNOWN_S: Final = 3600.0
 _KEYS_AGAIN_S: Final = 30.0
 _LEEWAY_S: Final = 60
+_LONGEST_S: Final = 600.0
+"""How long a person may take at the provider."""
 
 
 class Provider:
@@ -43,6 +47,22 @@ class Provider:
         self._client = client
         self._metadata: tuple[dict[str, Any], float] | None = None
         self._keys: tuple[KeySet, float] | None = None
+        # Of this process: who is at the provider while it starts anew begins again.
+        self._seal = Fernet(Fernet.generate_key())
+
+    def sealed(self, asked: Asked) -> str:
+        """What the browser keeps until it comes back."""
+        return self._seal.encrypt(msgspec.json.encode(asked)).decode()
+
+    def unsealed(self, text: str | None) -> Asked:
+        """What the browser has brought back. Errors: `oidc.state`."""
+        try:
+            asked = msgspec.json.decode(self._seal.decrypt(text or ""), type=Asked)
+        except (InvalidToken, ValueError):
+            raise refusal("oidc.state", "this browser has begun no sign-in") from None
+        if time.time() - asked.at > _LONGEST_S:
+            raise refusal("oidc.state", "the sign-in has taken too long")
+        return asked
 
     async def ask(self, redirect_uri: str, to: str) -> tuple[str, Asked]:
         """The address to lead the browser to, and what to expect of the answer. Errors: `oidc.provider`."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken
 
 from redrive.errors import ConfigInvalid, Forbidden, RedriveError, StateConflict
 from redrive.service.accounts import Accounts, checked_name, folded
 from redrive.service.actors import ANYBODY, Actor, acting
 from redrive.service.kernel import Kernel
-from redrive.service.oidc_state import Asked, Client, refusal
+from redrive.service.oidc_state import Client
 from redrive.service.people_views import NewSession
 from redrive.service.rights import ROLES, Role
 from redrive.service.sessions import Sessions
@@ -22,9 +20,6 @@ from redrive.store.committer import Transaction
 
 if TYPE_CHECKING:
     from redrive.service.oidc import Provider
-
-LONGEST_S: Final = 600.0
-"""How long a person may take at the provider."""
 
 
 class OidcSignIns:
@@ -36,8 +31,6 @@ class OidcSignIns:
         self._accounts = accounts
         settings = kernel.deps.settings
         self._roles = _roles(settings.oidc_roles)
-        # Of this process: who is at the provider while it starts anew begins again.
-        self._seal = Fernet(Fernet.generate_key())
         self._provider: Provider | None = None
         if settings.oidc_issuer and settings.oidc_client_id:
             from redrive.service.oidc import Provider  # noqa: PLC0415  # most homes have no provider
@@ -61,21 +54,23 @@ class OidcSignIns:
 
         Errors: `oidc.off`, `oidc.provider`.
         """
-        url, asked = await self._of().ask(redirect_uri, to)
-        return url, self._seal.encrypt(msgspec.json.encode(asked)).decode()
+        provider = self._of()
+        url, asked = await provider.ask(redirect_uri, to)
+        return url, provider.sealed(asked)
 
     async def finish(
         self, answer: dict[str, str], sealed: str | None, *, address: str | None, agent: str | None
     ) -> tuple[NewSession, str]:
         """A new session, and where the browser wanted to go.
 
-        Errors: `oidc.state`, `oidc.refused`, `oidc.token`, `oidc.provider`, `oidc.no_role`,
+        Errors: `oidc.off`, `oidc.state`, `oidc.refused`, `oidc.token`, `oidc.provider`, `oidc.no_role`,
         `oidc.name_taken`, `sign_in.failed`.
         """
         who = Actor(name="anybody", rights=frozenset(), via=ANYBODY.via, address=address)
         try:
-            asked = self._asked(sealed)
-            claims = await self._of().claims(answer, asked)
+            provider = self._of()
+            asked = provider.unsealed(sealed)
+            claims = await provider.claims(answer, asked)
             account = await self._account(claims)
         except RedriveError as error:
             self._kernel.note("sign_in", "oidc", {"way": "oidc"}, result=error.code, actor=who)
@@ -95,15 +90,6 @@ class OidcSignIns:
                 hint="Set oidc_issuer and oidc_client_id, and start Redrive again.",
             )
         return self._provider
-
-    def _asked(self, sealed: str | None) -> Asked:
-        try:
-            asked = msgspec.json.decode(self._seal.decrypt(sealed or ""), type=Asked)
-        except (InvalidToken, ValueError):
-            raise refusal("oidc.state", "this browser has begun no sign-in") from None
-        if time.time() - asked.at > LONGEST_S:
-            raise refusal("oidc.state", "the sign-in has taken too long")
-        return asked
 
     async def _account(self, claims: dict[str, Any]) -> AccountRow:
         """The account of the person, made at the first sign-in; its role follows the claims."""

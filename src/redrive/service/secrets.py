@@ -133,7 +133,7 @@ class Secrets:
                 closed.append(what)
                 return text
             count += 1
-            return key.fernet.encrypt(opened.encode()).decode()
+            return key.seal(opened)
 
         roots = self._roots(transaction, key, request)
         sealed.change_all(transaction, change)

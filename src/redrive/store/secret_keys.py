@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from cryptography.fernet import Fernet
-
 from redrive.errors import ConfigInvalid
 
 KEY_FILE: Final = "secret.key"
@@ -28,11 +26,13 @@ _ID_BYTES: Final = 4
 class Key:
     """One key: `id` names it without telling it, `root` is what tokens of hooks are made from."""
 
-    __slots__ = ("fernet", "id", "place", "root", "text")
+    __slots__ = ("_fernet", "id", "place", "root", "text")
 
     def __init__(self, text: str, place: str) -> None:
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - 7 MB that a home without secrets does without
+
         try:
-            self.fernet = Fernet(text)
+            self._fernet = Fernet(text)
         except ValueError:
             raise ConfigInvalid(
                 f"{place} holds no secret key: one is 32 bytes in URL-safe base64",
@@ -44,6 +44,18 @@ class Key:
         self.place = place
         self.id = hashlib.sha256(b"redrive key\0" + text.encode()).digest()[:_ID_BYTES].hex()
         self.root = hashlib.sha256(b"redrive tokens\0" + text.encode()).hexdigest()
+
+    def seal(self, text: str) -> str:
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str | None:
+        """None: another key has sealed it."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - as above
+
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            return None
 
 
 class KeySource(Protocol):
@@ -67,6 +79,8 @@ class KeySource(Protocol):
 
 
 def new_key() -> str:
+    from cryptography.fernet import Fernet  # noqa: PLC0415 - as above
+
     return Fernet.generate_key().decode()
 
 

@@ -13,8 +13,6 @@ import hmac
 from pathlib import Path
 from typing import Final
 
-from cryptography.fernet import InvalidToken
-
 from redrive.core.jsonvalue import decode, encode
 from redrive.errors import ConfigInvalid
 from redrive.store.committer import Transaction
@@ -72,7 +70,7 @@ class SecretBox:
         key = self.sealing(transaction)
         if fact(transaction, SEALING) is None:
             put_fact(transaction, SEALING, key.id.encode())
-        return key.fernet.encrypt(text.encode()).decode()
+        return key.seal(text)
 
     def open(self, sealed: str, what: str = "a stored secret") -> str:
         """`what` names it for whoever has to bring the key. Errors: `secret.sealed`."""
@@ -95,10 +93,8 @@ class SecretBox:
         """Which key opens it, and what it says."""
         for anew in (False, True):
             for key in self.keys(anew=anew):
-                try:
-                    return key, key.fernet.decrypt(sealed.encode()).decode()
-                except InvalidToken:
-                    continue
+                if (text := key.open(sealed)) is not None:
+                    return key, text
         return None
 
     def tokens_for(self, source: Source, subject: str) -> list[str]:
@@ -123,7 +119,7 @@ class SecretBox:
 
     def keep_roots(self, transaction: Transaction, roots: list[str], key: Key) -> None:
         """So that the tokens of hooks outlive the key that they were made from."""
-        put_fact(transaction, HOOKS, key.fernet.encrypt(encode(roots)))
+        put_fact(transaction, HOOKS, key.seal(encode(roots).decode()).encode())
 
     def _missing(self, key_id: str) -> ConfigInvalid:
         there = ", ".join(f"{key.id} in {key.place}" for key in self.keys()) or "none"

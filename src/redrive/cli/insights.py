@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from redrive.cli.options import since as since_when
+from redrive.cli.output import seconds
 from redrive.cli.session import Injected
 from redrive.client.records import InsightCounts
 
@@ -51,10 +52,6 @@ def _cells(one: InsightCounts) -> tuple[object, ...]:
         one.partial_success,
         one.failure,
         one.stopped,
-        _seconds(one.p50_s),
-        _seconds(one.p95_s),
+        seconds(one.p50_s),
+        seconds(one.p95_s),
     )
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g} s"

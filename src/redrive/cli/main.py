@@ -141,7 +141,7 @@ def _unforeseen(error: Exception) -> RedriveError:
 
 
 def _run(words: list[str]) -> int:
-    from cyclopts import CycloptsError
+    from cyclopts import CycloptsError, UnusedCliTokensError
 
     from redrive.cli.app import build
     from redrive.errors import UsageError
@@ -150,8 +150,9 @@ def _run(words: list[str]) -> int:
         result = build().meta(words)
     except CycloptsError as error:
         verb = next((word for word in words if word in VERBS), None)
+        surplus = error.unused_tokens if isinstance(error, UnusedCliTokensError) else None
         raise UsageError(
-            " ".join(str(error).split()),
+            f"nothing is expected where {surplus[0]!r} stands" if surplus else " ".join(str(error).split()),
             hint=f"`redrive {verb} --help` lists its options."
             if verb
             else "`redrive --help` lists the verbs.",

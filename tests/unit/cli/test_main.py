@@ -115,6 +115,13 @@ def test_a_wrong_option_names_the_nearest_and_the_help(redrive):
     assert "redrive runs --help" in result.err
 
 
+def test_a_word_too_many_is_named(redrive):
+    done = redrive("payload", "p_1", "keep")
+    assert done.code == 2
+    assert "nothing is expected where 'keep' stands" in done.err
+    assert "redrive payload --help" in done.err
+
+
 @pytest.mark.parametrize(
     "words", [["--json", "runs"], ["runs", "--json"], ["runs", "--json", "--limit", "2"]]
 )

@@ -5,6 +5,7 @@ as often as the model says, over all runs together.
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
 import shutil
@@ -314,6 +315,78 @@ def test_retries_bring_everything_to_the_end_once(
         asyncio.run(live(folder, steps, bucket, troubled))
     finally:
         shutil.rmtree(folder)
+
+
+HOOKED = {"shape": "hooked"}
+GONE = {"shape": "filter", "keep": {"field": "id", "is": -1}}
+ITEMS = [[{"id": 1, "k": 0}], [{"id": 2, "k": 1}]]
+
+
+@pytest.mark.parametrize(
+    ("steps", "bucket", "troubled"),
+    [
+        pytest.param(
+            [
+                {
+                    "shape": "try",
+                    "steps": [
+                        {"shape": "branch", "paths": [{"steps": []}, {"steps": [HOOKED, GONE]}]},
+                        {
+                            "shape": "route",
+                            "send_to": "first",
+                            "paths": [{"when": {"field": "k", "in": [0]}, "steps": []}],
+                            "otherwise": {"steps": [HOOKED]},
+                        },
+                    ],
+                    "catch": [],
+                }
+            ],
+            ITEMS,
+            [Trouble((("s4", 1, "payload"), ("s8", 2, "run")))],
+            id="what a tree had put out has been taken by the step behind it that failed",
+        ),
+        pytest.param(
+            [
+                {"shape": "try", "steps": [HOOKED], "catch": []},
+                {
+                    "shape": "branch",
+                    "paths": [
+                        {"steps": [{"shape": "try", "steps": [HOOKED], "catch": []}]},
+                        {"steps": [GONE]},
+                    ],
+                },
+            ],
+            ITEMS,
+            [Trouble((("s1", 1, "payload"), ("s6", 2, "payload")))],
+            id="what arrives at a step that is kept goes through it",
+        ),
+        pytest.param(
+            [{"shape": "try", "steps": [HOOKED], "catch": [HOOKED]}],
+            ITEMS,
+            [Trouble((("s1", 1, "payload"), ("s2", 1, "away")))],
+            id="what failed in a try is tried again after its catch has failed",
+        ),
+        pytest.param(
+            [
+                {
+                    "shape": "try",
+                    "steps": [HOOKED, {"shape": "try", "steps": [HOOKED], "catch": [HOOKED]}],
+                    "catch": [],
+                }
+            ],
+            ITEMS,
+            [
+                Trouble((("s1", 1, "payload"), ("s3", 2, "payload"), ("s4", 2, "away"))),
+                Trouble((("s3", 1, "payload"),)),
+            ],
+            id="what fails anew joins what waits for catch",
+        ),
+    ],
+)
+async def test_retries_that_once_went_wrong(
+    tmp_path: Path, steps: list[Any], bucket: Bucket, troubled: list[Trouble]
+) -> None:
+    await live(tmp_path, copy.deepcopy(steps), bucket, troubled)
 
 
 async def redriven(

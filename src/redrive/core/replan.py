@@ -40,12 +40,15 @@ class Layout:
         trees: Mapping[str, Tree],
         source: Sequence[StepRun],
         plan: Plan | None = None,
+        caught: Sequence[StepRun] = (),
     ) -> None:
+        """`caught`: the records that `plan.caught` names."""
         self._run_id = run_id
         self._flow = flow
         self._trees = trees
         self._source = {step.step: step for step in source}
         self._plan = plan or Plan()
+        self._caught = {step.step: step for step in caught}
         self._positions = {node.id: position for position, node in enumerate(flow.walk())}
         self._again = False
         self.records: dict[str, StepRun] = {}
@@ -53,6 +56,7 @@ class Layout:
         self.begins: dict[str, Begin] = {}
         """Beginnings of the source that it never came to."""
         self.paths: dict[str, Buckets] = {}
+        self.caught: dict[str, int] = {}
 
     # ---- records
 
@@ -99,9 +103,11 @@ class Layout:
         self.records[node.id].paths = msgspec.json.encode(laid).decode()
 
     def _executed(self, node: StepNode) -> StepRun | None:
-        """The source's record of a step that ran in it."""
+        """The record of a step that ran in the source, or before it with payloads that `catch` has had."""
         there = self._source.get(node.id)
-        return there if there is not None and there.status not in {"kept", "pending"} else None
+        if there is None or there.status == "pending":
+            return None
+        return there if there.status != "kept" else self._caught.get(node.id)
 
     # ---- redrive
 
@@ -165,7 +171,7 @@ class Layout:
                 self._go_into(node, there, caught=caught)
                 begun = True
             elif ran is not None and caught and self._holds(node, caught=True):
-                self._failed(node, caught=True)
+                self._failed(node, caught=True, taken=self._ran_behind(nodes, index))
                 begun = True
             elif ran is None and begin is not None and not (begin.after and self._ran_behind(nodes, index)):
                 self.begins[node.id] = begin
@@ -188,7 +194,7 @@ class Layout:
             for path in node.paths:
                 key = _key(node, path)
                 if key in ended:
-                    self._ended(path, key, ended[key], handed, caught=caught)
+                    self._ended(path, key, ended[key], handed, caught=caught, taken=False)
                 elif key in had:
                     self._path(path, key, had[key], handed, caught=caught)
                 else:
@@ -216,11 +222,25 @@ class Layout:
         elif catch is not None and catch_key in had and catch_key not in ended:
             self.paths[key] = ended[key]
             self._keep_ended(body.steps)
+            for one in (inner for step in body.steps for inner in step.walk()):
+                if (ran := self._executed(one)) is not None:
+                    self.caught[one.id] = ran.run_id
             self._path(catch, catch_key, had[catch_key], handed, caught=caught)
+            self._wait_at(catch, handed, catch_key)
         else:  # it failed because payloads had failed in it, or had not come to `catch`
-            self._ended(body, key, ended[key], handed, caught=True)
+            self._ended(body, key, ended[key], handed, caught=True, taken=False)
             if catch is not None and catch_key not in ended:
                 self._unfinished(catch.steps, arriving=False, caught=caught)
+
+    def _wait_at(self, catch: PathNode, handed: dict[str, Buckets], key: str) -> None:
+        """What `catch` was handed waits at its first step: it is handed what fails now as well."""
+        first = catch.steps[0].id if catch.steps else None
+        if first is None or ((before := self.begins.get(first)) is not None and before.after):
+            return
+        waiting = handed.pop(key)
+        if waiting != []:
+            inputs = [*((before.inputs if before is not None else None) or []), *(waiting or [])]
+            self.begins[first] = Begin(inputs=inputs)
 
     def _path(
         self, path: PathNode, key: str, had: Buckets, handed: dict[str, Buckets], *, caught: bool
@@ -233,10 +253,12 @@ class Layout:
         self._unfinished(path.steps, arriving=unread, caught=caught)
 
     def _ended(
-        self, path: PathNode, key: str, out: Buckets, handed: dict[str, Buckets], *, caught: bool
+        self, path: PathNode, key: str, out: Buckets, handed: dict[str, Buckets], *, caught: bool, taken: bool
     ) -> None:
-        """A path that had ended: it adds what it put out, and what becomes of payloads that failed in it."""
-        self.paths[key] = [] if self._again else out
+        """A path that had ended: it adds what becomes of payloads that failed in it, and what it had put
+        out, unless what follows the tree has `taken` that.
+        """
+        self.paths[key] = [] if taken else out
         if any(self._holds(node, caught=caught) for node in path.steps):
             handed[key] = []
             self._failed_in(path.steps, caught=caught)
@@ -264,15 +286,16 @@ class Layout:
         return self._again and ran.status == "partial_success"
 
     def _failed_in(self, nodes: Sequence[StepNode], *, caught: bool) -> None:
+        """In a list that had ended: what its steps had put out has been taken."""
         begun = False
         for node in nodes:
             if self._holds(node, caught=caught):
-                self._failed(node, caught=caught)
+                self._failed(node, caught=caught, taken=True)
                 begun = True
             elif not begun and self._source.get(node.id) is not None:
                 self._keep(node)
 
-    def _failed(self, node: StepNode, *, caught: bool) -> None:
+    def _failed(self, node: StepNode, *, caught: bool, taken: bool) -> None:
         ran = self._executed(node)
         assert ran is not None
         if caught and ran.failed:
@@ -285,10 +308,10 @@ class Layout:
             inner = self._caught_in(node, path, ran, caught=caught)
             is_catch = self._trees[node.id] == "try" and path is not node.paths[0]
             if is_catch and not any(self._holds(one, caught=inner) for one in path.steps):
-                if not self._again:
+                if not taken:
                     self.paths[key] = ended.get(key, [])
                 continue
-            self._ended(path, key, ended.get(key, []), handed, caught=inner)
+            self._ended(path, key, ended.get(key, []), handed, caught=inner, taken=taken)
             if is_catch:
                 handed.pop(key, None)
         self._hand(node, handed)
@@ -299,7 +322,7 @@ class Layout:
         """The plan of a run with these beginnings beside those that are taken over."""
         merged = {**self.begins, **begins}
         first = min(merged, key=lambda step: self._positions.get(step, 0), default=None)
-        return Plan(start=start, step=first, begins=merged, paths=self.paths)
+        return Plan(start=start, step=first, begins=merged, paths=self.paths, caught=self.caught)
 
 
 def steps_ahead(flow: Flow, plan: Plan, records: Mapping[str, StepRun]) -> list[StepNode]:

@@ -64,6 +64,10 @@ class Plan(msgspec.Struct, kw_only=True, omit_defaults=True):
     paths: dict[str, list[int] | None] = msgspec.field(default_factory=dict)
     """STEP/PATH to buckets that come first in what the path contributes to the join: all of it, where
     the path is not executed."""
+    caught: dict[str, int] = msgspec.field(default_factory=dict)
+    """Steps that are kept while `catch` goes on with payloads that had failed in them, and the runs that
+    have these payloads: a later retry tries them again.
+    """
     skips: list[str] = msgspec.field(default_factory=list)
     delivery: str | None = None
     reason: str | None = None

@@ -98,23 +98,26 @@ class StepLedger:
         event: asyncio.Event | None = None
         while True:
             verdicts, own_open = await self._judge(entries)
+            # What ends from now on may be open still where it is looked up.
+            under_way = set(self._under_way) if own_open else self._under_way
             if own_open:  # an outcome of ours is still on its way to the disk
                 await self._journal.barrier()
                 verdicts, _ = await self._judge(entries)
-            if self._counted is not None or not any(self._busy(*one) for one in verdicts):
+                under_way |= self._under_way
+            if self._counted is not None or not any(self._busy(*one, under_way) for one in verdicts):
                 break
             if event is not None:
                 await self._wait(event)
             event = self._signal.waiter()  # before the next look, so that no end is missed
         return await self._decision(payload, entries, verdicts)
 
-    def _busy(self, verdict: str, known: Known | None) -> bool:
+    def _busy(self, verdict: str, known: Known | None, under_way: set[int]) -> bool:
         """Whether somebody is sending it right now: another run, or another path of this one."""
         return verdict == "busy" or (
             known is not None
             and known.status == "begun"
             and known.run_id == self._asker.run_id
-            and known.exchange_id in self._under_way
+            and known.exchange_id in under_way
         )
 
     async def _recount(self, payload: Payload) -> None:
@@ -309,6 +312,7 @@ class StepLedger:
             body=body,
             at=at,
         )
+        self._under_way.add(exchange_id)  # before anybody can read its claim
         return Claiming(
             asker=self._asker,
             position=self._step.position,
@@ -321,10 +325,10 @@ class StepLedger:
 
     def _opened(self, claiming: Claiming, entries: Sequence[Entry]) -> StepClaim | None:
         if not claiming.done:
+            self._under_way.discard(claiming.exchange_id)
             return None
         claim = StepClaim(self, claiming.exchange_id, claiming.claimed, entries, claiming.payload_id)
         self._open.append(claim)
-        self._under_way.add(claim.number)
         return claim
 
     # ---- settling

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -42,6 +43,10 @@ KEPT_ANSWERS = 20_000
 Wait = Callable[[asyncio.Event], Awaitable[None]]
 
 
+Done: TypeAlias = frozenset[str] | None
+"""Steps; None: all of them."""
+
+
 class RunReferences:
     """What the steps of one execution of a run share. `for_step` gives a step its own."""
 
@@ -57,12 +62,12 @@ class RunReferences:
         self.pools_used = run.epoch > 1  # an execution that died may have
         self.pages: dict[tuple[str, str, str], list[CachedPayload]] = {}
         """What a plan that is only worked out would have put into caches."""
-        self._ancestors: list[tuple[int, frozenset[str]]] | None = None
+        self._ancestors: list[tuple[int, Done]] | None = None
 
     def for_step(self, step: StepRun, log: StepLog) -> StepReferences:
         return StepReferences(self, step, log)
 
-    async def ancestors(self) -> list[tuple[int, frozenset[str]]]:
+    async def ancestors(self) -> list[tuple[int, Done]]:
         """The runs that this one was made from, the nearest first, each with the steps that count as
         done here: what these put into the caches of their run is there for this one too.
         """
@@ -70,26 +75,29 @@ class RunReferences:
             self._ancestors = await self.deps.reader.run(self._read_ancestors)
         return self._ancestors
 
-    def _read_ancestors(self, rows: Rows) -> list[tuple[int, frozenset[str]]]:
-        found: list[tuple[int, frozenset[str]]] = []
+    def _read_ancestors(self, rows: Rows) -> list[tuple[int, Done]]:
+        found: list[tuple[int, Done]] = []
         source = self.run.source_run
         steps = done_before(rows, self.run.id, self.plan)
-        while source is not None and steps:
+        while source is not None and (steps is None or steps):
             found.append((source, steps))
             record = run_store.get_run(rows, source)
             if record is None:
                 break
             plan = msgspec.json.decode(record.plan, type=Plan) if record.plan else Plan()
-            steps &= done_before(rows, source, plan)
+            before = done_before(rows, source, plan)
+            steps = before if steps is None else steps if before is None else steps & before
             source = record.source_run
         return found
 
 
-def done_before(rows: Rows, run_id: int, plan: Plan) -> frozenset[str]:
-    """Steps whose work in the source run counts in a run: kept ones, and one that it goes on inside."""
-    kept = [step.step for step in run_store.step_runs(rows, run_id) if step.status == "kept"]
-    begun = plan.begins if plan.start == "failed" else ()
-    return frozenset([*kept, *begun])
+def done_before(rows: Rows, run_id: int, plan: Plan) -> Done:
+    """Steps whose work in the source run counts in a run: of a redrive the kept ones. A retry goes on with
+    what had not been done, so all of it counts.
+    """
+    if plan.start == "failed":
+        return None
+    return frozenset(step.step for step in run_store.step_runs(rows, run_id) if step.status == "kept")
 
 
 class StepReferences:
@@ -345,7 +353,7 @@ class EngineCache:
             await run.journal.barrier()  # what earlier steps have added may be on its way
             self._unread = False
         now = run.deps.clock.micros()
-        levels = [(self._own_run, frozenset[str]())]
+        levels: list[tuple[int, Done]] = [(self._own_run, frozenset())]
         if self._scope == "run":
             levels += await run.ancestors()
 
@@ -357,7 +365,8 @@ class EngineCache:
                 if cache_id is None:
                     continue
                 here = cache_store.pages(rows, cache_id, entry, now)
-                here = [page for page in here if run_id == self._own_run or page.step in steps]
+                if run_id != self._own_run and steps is not None:
+                    here = [page for page in here if page.step in steps]
                 found = here + found
                 if any(not page.appended for page in here):
                     break

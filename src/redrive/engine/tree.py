@@ -63,17 +63,20 @@ class Tree:
         current = arriving
         for node in nodes:
             step = self._steps.records.get(node.id)
+            if step is not None and step.status == "kept" and not isinstance(current, _Nothing):
+                # What the source did is taken over; what arrives now has not been through the step.
+                self._pass(node, scope)
+                del self._steps.records[node.id]
+                step = None
             if step is not None and step.status in DONE:
                 self._pass(node, scope)
-                begin = self._plan.begins.get(node.id)
                 if step.status != "kept":
                     current = self._instead(current, buckets_of(step.outputs))
-                elif begin is not None and begin.after:
-                    current = self._instead(current, _together(begin.inputs, current))
-                continue
-            if isinstance(current, _Nothing) and not self._begins_at(node):
-                continue
-            current = await self._node(node, step, current, scope, caught=caught)
+            elif not isinstance(current, _Nothing) or self._begins_at(node):
+                current = await self._node(node, step, current, scope, caught=caught)
+            begin = self._plan.begins.get(node.id)
+            if begin is not None and begin.after:
+                current = self._instead(current, _together(begin.inputs, current))
         return current
 
     def _instead(self, old: Arriving, new: Inputs) -> Inputs:

@@ -26,9 +26,15 @@ from redrive.sdk.connection import Endpoint
 from redrive.service.views import PlanStep
 
 
-def layout_of(run_id: int, built: BuiltFlow, steps: Sequence[StepRun], plan: Plan | None) -> Layout:
+def layout_of(
+    run_id: int,
+    built: BuiltFlow,
+    steps: Sequence[StepRun],
+    plan: Plan | None,
+    caught: Sequence[StepRun] = (),
+) -> Layout:
     trees = {step: shape.tree for step, shape in built.shapes.items() if shape.tree is not None}
-    return Layout(run_id=run_id, flow=built.flow, trees=trees, source=steps, plan=plan)
+    return Layout(run_id=run_id, flow=built.flow, trees=trees, source=steps, plan=plan, caught=caught)
 
 
 def path_ids(built: BuiltFlow, step: str) -> list[str]:

@@ -136,7 +136,7 @@ class Redrives:
         self, draft: Draft, built: BuiltFlow, source: Run, steps: Sequence[StepRun], plan: Plan
     ) -> dict[str, Any]:
         """Begin at what failed, in every failed path. Errors: `run.not_failed`."""
-        layout = layout_of(draft.run.id, built, steps, plan)
+        layout = layout_of(draft.run.id, built, steps, plan, await self._caught(plan))
         if source.status in FAILED:
             layout.retry(source.status)
         drafting = Drafting(self._kernel.deps, draft, source)
@@ -160,6 +160,14 @@ class Redrives:
             order = [node.id for node in built.flow.walk() if node.id in draft.plan.begins]
             start["steps"] = order
         return start
+
+    async def _caught(self, plan: Plan) -> list[StepRun]:
+        """The records of steps whose failed payloads `catch` went on with in the source."""
+        found: list[StepRun] = []
+        for run in set(plan.caught.values()):
+            steps = await self._kernel.deps.reader.run(partial(store.step_runs, run_id=run))
+            found += [one for one in steps if plan.caught.get(one.step) == run]
+        return found
 
     async def _begin(
         self, drafting: Drafting, built: BuiltFlow, plan: Plan, step: StepRun, only_failed: bool

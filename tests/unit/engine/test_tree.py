@@ -347,9 +347,10 @@ async def test_variables_of_a_path_hold_elsewhere_after_the_join(home: Home, wor
 # ---- sends
 
 
-async def test_paths_that_send_the_same_key_wait_for_each_other(home: Home, world: World) -> None:
+@pytest.mark.parametrize("turns", range(0, 60, 6))
+async def test_paths_that_send_the_same_key_wait_for_each_other(home: Home, world: World, turns: int) -> None:
     async def answer(_keys: list[str]) -> str:
-        for _ in range(5):
+        for _ in range(turns):
             await asyncio.sleep(0)
         return "delivered"
 

@@ -18,10 +18,12 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.acceptance.product import TIMEOUT_S, Command
 from tests.structure.tree import ROOT
+
+expect.set_options(timeout=TIMEOUT_S * 1000)  # a busy machine is no fault of the page
 
 PICTURES = ROOT / "docs" / "images" / "ui"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"

@@ -39,7 +39,7 @@ PAINTED = """
   look()
 })
 """
-MOST_MS = 10_000
+MOST_MS = 60_000
 
 
 class Waits:

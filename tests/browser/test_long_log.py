@@ -22,7 +22,7 @@ from tests.browser.painted import Waits
 
 RUNS = 1_000_000 if os.environ.get("REDRIVE_TEST_ALL") or os.environ.get("REDRIVE_LONG_LOG") else 20_000
 ROUNDS = 5
-MOST_MS = 8_000
+MOST_MS = 8_000 if RUNS < 1_000_000 else 30_000
 """The aim is 300 ms on a machine that does nothing else, and the figure is told; this is for any machine."""
 PERIOD_S = 0.5
 

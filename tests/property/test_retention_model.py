@@ -66,6 +66,8 @@ class World:
     home: Home
     retention: Retention
     runs: list[Known] = field(default_factory=list)
+    originals: dict[int, int] = field(default_factory=dict)
+    """Of a bucket with an edited payload the one that it was edited from."""
 
     async def act(self, what: str, *how: Any) -> None:
         await getattr(self, f"do_{what}")(*how)
@@ -93,7 +95,8 @@ class World:
             root_run=source.run.root_run or source.run.id,
         )
         await self.home.step(run, "mark", inputs=[bucket])
-        self.runs.append(Known(run, {bucket}, []))
+        # Also of what another run had edited the original is kept.
+        self.runs.append(Known(run, {bucket, self.originals.get(bucket, bucket)}, []))
 
     async def do_edit(self, number: int, content: int) -> None:
         source = self.chosen(number, whole=True)
@@ -110,6 +113,7 @@ class World:
         run.plan = msgspec.json.encode(Plan(start="at", step="mark", inputs=[payload.bucket]))
         await self.home.write((REPLACE_RUN, msgspec.structs.astuple(run)))
         await self.home.step(run, "mark", inputs=[payload.bucket])
+        self.originals[payload.bucket] = original.bucket
         self.runs.append(Known(run, {payload.bucket, original.bucket}, [(payload, CONTENTS[content])]))
 
     async def do_pin(self, number: int) -> None:

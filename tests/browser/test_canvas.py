@@ -129,7 +129,7 @@ def test_a_flow_is_built_by_drag_and_drop_deployed_and_run(page, site, api):
 def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     new_flow_by_keyboard(page, site, "typed")
     plus = page.get_by_role("button", name="Add a step at the start")
-    plus.focus()
+    focus(plus)
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Add a step")
     expect(dialog.get_by_role("searchbox")).to_be_focused()
@@ -138,19 +138,19 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     page.keyboard.press("Enter")
     box = step(page, "manual-payload")
     expect(box).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("textbox", name="Payload (required)").focus()
+    focus(page.get_by_role("textbox", name="Payload (required)"))
     page.keyboard.press("Control+a")
     page.keyboard.type(SAMPLE)
-    box.focus()
+    focus(box)
     page.keyboard.press("a")
     expect(dialog.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("control")
     page.keyboard.press("Enter")
     expect(step(page, "flow-control")).to_be_visible()
     size = page.get_by_role("textbox", name="Size, in items")
-    size.focus()
+    focus(size)
     page.keyboard.type("1")
-    step(page, "flow-control").focus()
+    focus(step(page, "flow-control"))
     page.keyboard.press("ArrowUp")
     expect(box).to_be_focused()
     page.keyboard.press("ArrowDown")
@@ -176,9 +176,14 @@ def test_a_flow_is_built_by_keyboard_alone(page, site, api):
     run_by_keyboard(page, api)
 
 
+def focus(place):
+    expect(place).to_be_enabled()  # what may be done is known a moment after the page is there
+    place.focus()
+
+
 def new_flow_by_keyboard(page, site, name):
     page.goto(f"{site.url}/flows")
-    page.get_by_role("button", name="New flow").focus()
+    focus(page.get_by_role("button", name="New flow"))
     page.keyboard.press("Enter")
     # Keys that are pressed before a dialog has the focus are not its own.
     expect(page.get_by_role("dialog", name="New flow").get_by_role("textbox", name="Name")).to_be_focused()
@@ -188,7 +193,7 @@ def new_flow_by_keyboard(page, site, name):
 
 def run_by_keyboard(page, api):
     # The deployed version, from the menu beside.
-    page.get_by_role("button", name="More for the flow").focus()
+    focus(page.get_by_role("button", name="More for the flow"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitem", name="Run the deployed version")).to_be_focused()
     with page.expect_response("**/api/v1/flows/typed/runs*") as begun:
@@ -200,7 +205,7 @@ def run_by_keyboard(page, api):
 
 
 def deployed_by_keyboard(page):
-    page.get_by_role("button", name="Deploy", exact=True).focus()
+    focus(page.get_by_role("button", name="Deploy", exact=True))
     page.keyboard.press("Enter")
     deploy = page.get_by_role("dialog", name=re.compile("^Deploy"))
     expect(deploy).to_be_visible()

@@ -256,12 +256,16 @@ function useRun(run: string | undefined) {
     enabled: run !== undefined,
     queryFn: ({ signal }) => call('GET /api/v1/runs/{run_id}', { path: { run_id: run ?? '' }, signal }),
     placeholderData: (last) => (last?.id === run ? last : undefined),
-    // Steps that end within a running run change no row of it.
-    refetchInterval: (query) => (query.state.data?.status === 'running' ? 1_000 : false),
+    // Steps that end within a running run change no row of it; a short one may have ended unseen.
+    refetchInterval: (query) => (lives(query.state.data?.status) ? 1_000 : false),
   })
-  const live = found.data === undefined || ['queued', 'running'].includes(found.data.status)
+  const live = found.data === undefined || lives(found.data.status)
   useRunEvents(run !== undefined && live ? run : null, { onRun: again, onResume: again })
   return found.data
+}
+
+function lives(status: string | undefined): boolean {
+  return status === 'queued' || status === 'running'
 }
 
 function Hints({ empty }: { empty: boolean }) {

@@ -191,20 +191,25 @@ class SqliteSearchIndex(SearchIndex):
             self._remove()
 
     def taken(self, run_id: int) -> bool:
-        found = self._opened().execute(
+        ((found,),) = self._rows(
             "SELECT EXISTS (SELECT 1 FROM documents WHERE run_id = ?1)"
             " AND NOT EXISTS (SELECT 1 FROM progress WHERE run_id = ?1)",
-            (run_id,),
+            run_id,
         )
-        return bool(found.fetchone()[0])
+        return bool(found)
 
     def progress(self, run_id: int) -> bytes | None:
-        found = self._opened().execute("SELECT buckets FROM progress WHERE run_id = ?", (run_id,)).fetchone()
-        return found[0] if found else None
+        found = self._rows("SELECT buckets FROM progress WHERE run_id = ?", run_id)
+        return found[0][0] if found else None
 
     def rewrites(self, at_most: int) -> list[int]:
-        found = self._opened().execute("SELECT run_id FROM rewrites ORDER BY run_id DESC LIMIT ?", (at_most,))
+        found = self._rows("SELECT run_id FROM rewrites ORDER BY run_id DESC LIMIT ?", at_most)
         return [run_id for (run_id,) in found]
+
+    def _rows(self, statement: str, value: int) -> list[tuple[Any, ...]]:
+        # A connection that another thread closes under a statement ends the process.
+        with self._writing:
+            return self._opened().execute(statement, (value,)).fetchall()
 
     def size_bytes(self) -> int:
         total = 0

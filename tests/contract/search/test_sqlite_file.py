@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from redrive.core.searching import Query, token, tokens
@@ -67,3 +70,41 @@ def test_nothing_of_what_was_erased_is_left_in_the_file(index, tmp_path):
     index.close()
     held = b"".join(path.read_bytes() for path in tmp_path.glob("search.db*"))
     assert word not in held
+
+
+# In a process of its own, which is what was lost.
+THREADS = """
+import sqlite3, sys, threading
+from pathlib import Path
+from redrive.store.search_sqlite import SqliteSearchIndex
+
+index = SqliteSearchIndex(Path(sys.argv[1]))
+assert index.claim()
+index.begin(1, 0)
+ended = threading.Event()
+
+def ask():
+    while not ended.is_set():
+        try:
+            index.progress(1), index.taken(1), index.rewrites(10), index.state()
+        except sqlite3.Error:  # thrown away at this moment
+            pass
+
+threads = [threading.Thread(target=ask) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for number in range(200):
+    index.begin(number + 1, 0)
+ended.set()
+for thread in threads:
+    thread.join()
+print(index.state().generation)
+index.close()
+"""
+
+
+def test_it_is_thrown_away_and_begun_anew_while_other_threads_ask(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, str(tmp_path / "search.db")], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "200"), done.stderr

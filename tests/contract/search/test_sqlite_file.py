@@ -105,6 +105,9 @@ index.close()
 
 def test_it_is_thrown_away_and_begun_anew_while_other_threads_ask(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", THREADS, str(tmp_path / "search.db")], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", THREADS, str(tmp_path / "search.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "200"), done.stderr

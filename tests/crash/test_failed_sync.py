@@ -37,7 +37,7 @@ def test_an_object_that_could_not_be_made_durable_is_made_anew(make_house: Made,
     assert house.sound()
 
 
-@pytest.mark.parametrize("number", [2, 5, 8])
+@pytest.mark.parametrize("number", [2, 4, 6])  # a run makes seven at least
 async def test_a_commit_that_fails_ends_the_process_and_the_next_one_goes_on(
     make_house: Made, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

@@ -68,12 +68,15 @@ class Connections:
         self._looked: dict[str, float] = {}
         self._retired: list[Connection] = []
 
-    def changed(self) -> None:
-        """This process has committed another document. From any thread."""
+    def look_again(self) -> None:
+        """This process has committed another document, or a run begins: it goes by all that was committed
+        before it. From any thread.
+        """
         self._looked = {}
 
     async def get(self, name: str) -> Opened:
-        """What another process has committed shows within `LOOK_S`, what this one has, at once.
+        """What another process has committed shows within `LOOK_S` and to each run that begins after it, what
+        this one has, at once.
 
         Errors: `connection.unknown`, `connector.unknown`, `secret.missing`, `secret.sealed`.
         """
@@ -82,7 +85,7 @@ class Connections:
         if looked.get(name, -math.inf) > now - LOOK_S:
             return self._opened[name]
         found = await self._get(name)
-        looked[name] = now  # into the one that `changed` has put away, if it has
+        looked[name] = now  # into the one that `look_again` has put away, if it has
         return found
 
     async def _get(self, name: str) -> Opened:

@@ -114,6 +114,13 @@ class Runner:
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
 
+    def suspend(self) -> None:
+        """Tell all runs to let go at their next payload boundary; none is begun any more."""
+        self._closing = True
+        self._wake.set()
+        for control in self._controls.values():
+            control.suspend()
+
     async def close(self, *, patient: bool = False) -> None:
         """Let go of all runs at their next payload boundary; they go on when the home has a runner
         again. What takes longer than the grace time is cut off, unless this is `patient`: then runs
@@ -123,8 +130,7 @@ class Runner:
         self._wake.set()
         if patient and (near := [self._tasks[run] for run, one in self._controls.items() if not one.parked]):
             await asyncio.wait(near, timeout=self._deps.settings.stop_grace_s)
-        for control in self._controls.values():
-            control.suspend()
+        self.suspend()
         tasks = list(self._tasks.values())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=None if patient else self._deps.settings.stop_grace_s)

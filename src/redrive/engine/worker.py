@@ -82,6 +82,7 @@ class Execution:
 
     async def _walk(self) -> None:
         """Execute the flow's steps. A start arrives at the first one, unless the plan begins elsewhere."""
+        self._deps.connections.look_again()
         arriving = self._plan.inputs if not self._plan.begins else NOTHING
         if self._plan.inputs and not self._plan.begins:
             self._steps.buckets.hold(self._plan.inputs)  # handed over in memory: until it is read

@@ -263,6 +263,14 @@ class Service:
             await ended(self._retaining)
             self._retaining = None
 
+    async def end(self) -> None:
+        """Let go of all that goes on by itself."""
+        if (runner := self._kernel.runner) is not None:
+            runner.suspend()  # before anything is waited for: no further request is begun
+        await self.stop_retention()
+        if self.is_runner:
+            await self.stop_runner()
+
     async def stop_runner(self, *, patient: bool = False) -> None:
         """Let go of all runs (see `Runner.close`) and of the lock."""
         if self._schedules is not None:
@@ -475,9 +483,7 @@ async def open_service(
             service.start_retention()
         yield service
     finally:
-        await service.stop_retention()
-        if service.is_runner:
-            await service.stop_runner()
+        await service.end()
         await indexer.close()
         await connections.close()
         await deps.sandbox.close()

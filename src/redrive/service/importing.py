@@ -311,7 +311,7 @@ def _import_connector(transaction: Transaction, kernel: Kernel, item: ConnectorI
     connection_store.put_connector(transaction, new, at=kernel.deps.clock.micros())
     # A version that was there before keeps its old spelling otherwise.
     connection_store.respell_connector(transaction, new)
-    transaction.after_commit.append(kernel.deps.connections.changed)
+    transaction.after_commit.append(kernel.deps.connections.look_again)
     kernel.audit(transaction, "connector.imported", new.name, digest=new.digest.hex())
     return Imported(kind="connector", name=new.name, result=_result(new=old is None))
 
@@ -346,7 +346,7 @@ def _import_connection(transaction: Transaction, kernel: Kernel, item: Connectio
             limits=dict(spec.limits),
         ),
     )
-    transaction.after_commit.append(kernel.deps.connections.changed)
+    transaction.after_commit.append(kernel.deps.connections.look_again)
     changed = sorted(name for name, where in secrets.items() if kept.get(name) != where)
     kernel.audit(
         transaction, "connection.imported", spec.name, connector=spec.connector, secrets_changed=changed

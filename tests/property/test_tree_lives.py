@@ -13,22 +13,26 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 import hypothesis
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from redrive.core.flow import StepNode
-from redrive.core.run import DONE
+from redrive.core.ids import from_text, to_text
+from redrive.core.run import DONE, Plan
 from redrive.engine.failpoints import NAMES, failpoints
 from redrive.errors import PayloadError, RemoteUnavailable
 from redrive.sdk import Out, StepContext
 from redrive.sdk import Payload as SdkPayload
 from redrive.service.views import RedriveRequest, RetryRequest, RunView
+from redrive.store import runs as store
 from tests.property.test_tree_model import Always, put
 from tests.property.tree_model import Bucket, Model, counted, lists_of_steps, named, payloads
 from tests.unit.engine.world import CONNECTION, Crash, Desk, Home, reset
@@ -137,6 +141,12 @@ class Life:
             await ledger.resolve(one.id, sent=bool(self.world.booked[one.key]), reason="looked")
 
     async def to_its_end(self, run: str) -> RunView:
+        found = await self._to_its_end(run)
+        if hypothesis.currently_in_test_context():
+            note(f"{found.id} {found.status} {[(s.step, s.status) for s in found.steps]}")
+        return found
+
+    async def _to_its_end(self, run: str) -> RunView:
         while True:
             ending = asyncio.ensure_future(self.desk.ended(run))
             crashing = asyncio.ensure_future(self.crash.happened.wait())
@@ -171,14 +181,24 @@ class Life:
         if run.status not in {"failure", "stopped"}:
             return gone
         records = {step.step: step for step in run.steps}
+        handed_on = await self._handed_on(run)
         for node in self.model.flow.walk():
             if node.shape == "try" and records[node.id].status in DONE - {"kept"}:
                 for inner in _caught(node.paths[0].steps):
-                    failed = await self.desk.values(run.id, inner.id, "failed")
-                    if records[inner.id].status != "kept" and failed:
+                    kept = records[inner.id].status == "kept"
+                    of = handed_on.get(inner.id) if kept else run.id
+                    if of is not None and (failed := await self.desk.values(of, inner.id, "failed")):
                         quiet = Model(self.model.flow)
                         gone += counted(quiet.behind_again(inner, failed))
         return gone
+
+    async def _handed_on(self, run: RunView) -> dict[str, str]:
+        """The runs whose failed payloads the `catch` of this one went on with, by step."""
+        number = from_text("r", run.id) or 0
+        row = await self.desk.service._kernel.deps.reader.run(partial(store.get_run, run_id=number))
+        assert row is not None
+        plan = msgspec.json.decode(row.plan, type=Plan) if row.plan else Plan()
+        return {step: to_text("r", of) for step, of in plan.caught.items()}
 
 
 def _caught(nodes: tuple[StepNode, ...]) -> list[StepNode]:
@@ -219,9 +239,6 @@ async def live(folder: Path, steps: list[Any], bucket: Bucket, troubled: list[Tr
             history.append(run)
             came += await life.came_to_the_end(run)
             aside += await life.set_aside(run)
-        for one in history:
-            if hypothesis.currently_in_test_context():
-                note(f"{one.id} {one.status} {[(s.step, s.status) for s in one.steps]}")
         assert came + aside == counted(clean)
     finally:
         failpoints.action = None
@@ -238,6 +255,8 @@ async def sent(
         await life.desk.service.flows.import_documents([("system.yaml", CONNECTION)])
         flow = [*named(dropping(steps)), SENDING]
         life.model = await put(life.desk, flow)
+        if hypothesis.currently_in_test_context():
+            note(f"{json.dumps(flow)} of {json.dumps(bucket)} with {troubled}")
         clean = Model(life.model.flow).run(bucket)
         assert clean is not None
         waiting = list(troubled)
@@ -249,9 +268,6 @@ async def sent(
             await life.look()
             history.append(await life.retry(history[-1], waiting.pop(0) if waiting else Trouble()))
             aside += await life.set_aside(history[-1])
-        for one in history:
-            if hypothesis.currently_in_test_context():
-                note(f"{one.id} {one.status} {[(s.step, s.status) for s in one.steps]}")
         wanted = {str(item) for item in counted(clean)}
         booked = dict(life.world.booked)
         assert max(booked.values(), default=0) <= 1, booked
